@@ -1,0 +1,57 @@
+STACK ?= dev
+PYTHON ?= python3.11
+VENV := .venv
+RUN := $(VENV)/bin/python
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help up down render smoke load cluster test e2e lint format requirements
+
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+up: $(VENV) ## Model, image, cluster and service of a stack: make up STACK=dev
+	@$(RUN) -m ops up --stack $(STACK)
+
+down: $(VENV) ## Remove a stack, and the local cluster if it ran there
+	@$(RUN) -m ops down --stack $(STACK)
+
+render: $(VENV) ## Print a stack's Kubernetes objects as YAML
+	@$(RUN) -m ops render --stack $(STACK)
+
+smoke: $(VENV) ## Ask a running stack for one prediction
+	@$(RUN) -m ops smoke --stack $(STACK)
+
+load: $(VENV) ## Load a local stack for a minute
+	@$(RUN) -m ops load --stack $(STACK)
+
+cluster: $(VENV) ## Start the local cluster alone
+	@$(RUN) -m ops.local up
+
+test: $(VENV) lint ## Run every check that needs neither a cluster nor root
+	$(RUN) -m pytest --ignore tests/e2e
+
+e2e: $(VENV) ## Run the end-to-end test on the local cluster
+	$(RUN) -m pytest tests/e2e --capture=no --timeout 3000
+
+lint: $(VENV) ## Check style, types and the arrows between the folders
+	ruff check
+	ruff format --check
+	pyright
+	lint-imports
+
+format: $(VENV) ## Put the code into shape
+	ruff check --fix
+	ruff format
+
+# A machine's own index or wheels are for it alone: they stay out of the lock, as does torch's local version.
+requirements: ## Lock pyproject.toml and app/requirements/*.in
+	for file in pyproject.toml app/requirements/onnx.in app/requirements/torchscript.in app/requirements/savedmodel.in; do \
+	  case $$file in pyproject.toml) lock=requirements.txt;; *) lock=$${file%.in}.txt;; esac; \
+	  UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --python-version 3.11 --no-annotate \
+	    --no-emit-index-url --no-emit-find-links $$file --output-file $$lock && sed -i 's/+cpu$$//' $$lock || exit 1; \
+	done
+
+$(VENV): requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --requirement requirements.txt
+	@touch $(VENV)
