@@ -1,0 +1,31 @@
+"""A trained model to a scalable, watched service on Kubernetes."""
+
+import pulumi
+
+from infra.artifact import Artifact
+from infra.cluster import Cluster, ClusterArgs
+from infra.image import ModelImage, ModelImageArgs
+from infra.service import ModelService, ModelServiceArgs
+from infra.settings import Settings
+
+settings = Settings.load()
+artifact = Artifact.find(settings)
+
+cluster = Cluster("cluster", ClusterArgs.of(settings))
+image = ModelImage("image", ModelImageArgs.of(settings, artifact))
+service = ModelService(
+    "service",
+    ModelServiceArgs(
+        settings=settings,
+        artifact=artifact,
+        image=image.ref,
+        namespace=cluster.namespace,
+        instance=pulumi.get_stack(),
+    ),
+    pulumi.ResourceOptions(providers=[cluster.provider]),
+)
+
+pulumi.export("url", service.url)
+pulumi.export("image", image.ref)
+pulumi.export("modelVersion", artifact.version)
+pulumi.export("namespace", cluster.namespace)

@@ -1,0 +1,1 @@
+"""Settings to declared resources: the components that `__main__.py` puts together."""

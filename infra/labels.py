@@ -1,0 +1,23 @@
+"""The recommended labels: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/."""
+
+from collections.abc import Mapping
+
+PART_OF: Mapping[str, str] = {
+    "app.kubernetes.io/part-of": "slipway",
+    "app.kubernetes.io/managed-by": "slipway",
+}
+
+
+def selector(name: str, instance: str) -> dict[str, str]:
+    """Return the labels that select a model's pods. They outlive a change of version."""
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": instance}
+
+
+def labels(name: str, instance: str, version: str) -> dict[str, str]:
+    """Return the labels of everything that serves one version of a model."""
+    return {
+        **selector(name, instance),
+        **PART_OF,
+        "app.kubernetes.io/version": version,
+        "app.kubernetes.io/component": "model-server",
+    }

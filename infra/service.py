@@ -1,0 +1,194 @@
+"""A model as a service: pods, an address, and what keeps them up, few and apart."""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import (
+    Deployment,
+    DeploymentSpecArgs,
+    DeploymentStrategyArgs,
+    RollingUpdateDeploymentArgs,
+)
+from pulumi_kubernetes.core.v1 import (
+    ConfigMap,
+    PodTemplateSpecArgs,
+    Service,
+    ServiceAccount,
+    ServicePortArgs,
+    ServiceSpecArgs,
+)
+from pulumi_kubernetes.core.v1.outputs import ServiceSpec, ServiceStatus
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import (
+    NetworkPolicy,
+    NetworkPolicyIngressRuleArgs,
+    NetworkPolicyPeerArgs,
+    NetworkPolicyPortArgs,
+    NetworkPolicySpecArgs,
+)
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
+
+from infra.artifact import Artifact
+from infra.autoscaling import Autoscaler, AutoscalerArgs
+from infra.labels import labels, selector
+from infra.pod import START_SECONDS, PodArgs, environment, pod_spec
+from infra.settings import Settings
+
+SERVICE_PORT = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelServiceArgs:
+    """Which model is served, from which image, in which namespace."""
+
+    settings: Settings
+    artifact: Artifact
+    image: pulumi.Input[str]
+    namespace: pulumi.Input[str]
+    instance: str
+    """Tells apart two services of one model; by convention the stack."""
+
+
+class ModelService(pulumi.ComponentResource):
+    """The Kubernetes objects that serve one model, named after it."""
+
+    url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:infra:ModelService", name, {}, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._selector = selector(args.artifact.name, args.instance)
+
+        deployment = self._deployment()
+        service = self._service()
+        self._disruption_budget()
+        self._network_policy()
+        Autoscaler("autoscaler", AutoscalerArgs.of(args.settings, self._metadata(), deployment), self._child)
+        self.url = service.spec.apply(
+            lambda spec: service.status.apply(lambda status: _url(args.settings, spec, status))
+        )
+        self.register_outputs({"url": self.url})
+
+    def _metadata(self, *, named: bool = True) -> ObjectMetaArgs:
+        artifact = self._args.artifact
+        return ObjectMetaArgs(
+            name=artifact.name if named else None,
+            namespace=self._args.namespace,
+            labels=labels(artifact.name, self._args.instance, artifact.version),
+        )
+
+    def _deployment(self) -> Deployment:
+        args, credentials = self._args, self._args.settings.credentials
+        config = ConfigMap(
+            "config",
+            # Named by its content and never changed: new settings are a new ConfigMap, and so new pods.
+            metadata=self._metadata(named=False),
+            immutable=True,
+            data=environment(args.settings),
+            opts=self._child,
+        )
+        account = ServiceAccount(
+            "account",
+            metadata=self._metadata(),
+            automount_service_account_token=False,
+            opts=self._child,
+        )
+        pull_secret = (
+            credentials.pull_secret(self._metadata(named=False), self._child)
+            if credentials and args.settings.pull_secret
+            else None
+        )
+        pod = PodArgs(
+            settings=args.settings,
+            selector=self._selector,
+            image=args.image,
+            config=config.metadata["name"],
+            service_account=account.metadata["name"],
+            pull_secret=pull_secret.metadata["name"] if pull_secret else None,
+        )
+        return Deployment(
+            "deployment",
+            metadata=self._metadata(),
+            spec=DeploymentSpecArgs(
+                # No replicas: they are the autoscaler's, and a second writer would undo its work.
+                selector=LabelSelectorArgs(match_labels=self._selector),
+                progress_deadline_seconds=START_SECONDS,
+                strategy=DeploymentStrategyArgs(
+                    type="RollingUpdate",
+                    rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
+                ),
+                template=PodTemplateSpecArgs(
+                    metadata=ObjectMetaArgs(labels=self._metadata().labels), spec=pod_spec(pod)
+                ),
+            ),
+            opts=pulumi.ResourceOptions.merge(
+                self._child,
+                # A pod at a time is replaced: the engine waits longer than one of them may take.
+                pulumi.ResourceOptions(
+                    custom_timeouts=pulumi.CustomTimeouts(create="15m", update="15m", delete="5m")
+                ),
+            ),
+        )
+
+    def _service(self) -> Service:
+        settings = self._args.settings
+        return Service(
+            "service",
+            metadata=self._metadata(),
+            spec=ServiceSpecArgs(
+                type=settings.service_type,
+                selector=self._selector,
+                ports=[
+                    ServicePortArgs(
+                        name="http",
+                        port=SERVICE_PORT,
+                        target_port="http",
+                        node_port=settings.node_port or None,
+                    )
+                ],
+            ),
+            opts=self._child,
+        )
+
+    def _disruption_budget(self) -> None:
+        PodDisruptionBudget(
+            "disruption-budget",
+            metadata=self._metadata(),
+            spec=PodDisruptionBudgetSpecArgs(
+                max_unavailable=1,
+                # A pod that never becomes ready must not stop a node from being drained.
+                unhealthy_pod_eviction_policy="AlwaysAllow",
+                selector=LabelSelectorArgs(match_labels=self._selector),
+            ),
+            opts=self._child,
+        )
+
+    def _network_policy(self) -> None:
+        """Let anyone predict, the cluster scrape, and the server call nobody."""
+        NetworkPolicy(
+            "network-policy",
+            metadata=self._metadata(),
+            spec=NetworkPolicySpecArgs(
+                pod_selector=LabelSelectorArgs(match_labels=self._selector),
+                policy_types=["Ingress", "Egress"],
+                ingress=[
+                    NetworkPolicyIngressRuleArgs(ports=[NetworkPolicyPortArgs(port="http")]),
+                    NetworkPolicyIngressRuleArgs(
+                        ports=[NetworkPolicyPortArgs(port="metrics")],
+                        from_=[NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs())],
+                    ),
+                ],
+            ),
+            opts=self._child,
+        )
+
+
+def _url(settings: Settings, spec: ServiceSpec, status: ServiceStatus | None) -> str:
+    if settings.service_type == "ClusterIP":
+        return f"http://{settings.model}.{settings.namespace}.svc"
+    if settings.service_type == "NodePort":
+        node = "127.0.0.1" if settings.cluster == "local" else "<node>"
+        return f"http://{node}:{spec.ports[0].node_port}"
+    ingress = status.load_balancer.ingress if status and status.load_balancer else None
+    return f"http://{ingress[0].hostname or ingress[0].ip}" if ingress else "pending"
