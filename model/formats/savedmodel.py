@@ -1,0 +1,108 @@
+"""TensorFlow SavedModel: https://www.tensorflow.org/guide/saved_model. TensorFlow is an optional extra."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from model.errors import ExportError
+from model.formats import onnx
+from model.signature import Arrays
+from model.source import Run
+
+SIGNATURE = "serving_default"
+OPSET = 18
+"""The newest that tf2onnx writes."""
+
+PARTS = ("saved_model.pb", "variables", "assets")
+"""What of a SavedModel decides its answers. All else in its folder is notes of the library that saved it."""
+
+
+def load(folder: Path, *, outputs: Sequence[str] | None = None) -> Run:
+    """Return what runs a SavedModel's serving signature, for the outputs named or for all.
+
+    Raises:
+        ExportError: TensorFlow is not installed, or this is no SavedModel to serve.
+
+    """
+    tf = _module("tensorflow")
+    function = serving(folder)
+
+    def run(arrays: Arrays) -> Arrays:
+        answer = function(**{name: tf.constant(array) for name, array in arrays.items()})
+        return {name: answer[name].numpy() for name in outputs or answer}
+
+    return run
+
+
+def serving(folder: Path) -> Any:  # noqa: ANN401 - TensorFlow has no types, and may not be installed
+    """Load a SavedModel and return its serving signature: a function with one argument for each input.
+
+    Raises:
+        ExportError: TensorFlow is not installed, or this is no SavedModel to serve.
+
+    """
+    tf = _module("tensorflow")
+    try:
+        module = tf.saved_model.load(str(folder))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"--saved-model {folder}: {error}") from None
+    if SIGNATURE not in module.signatures:
+        raise ExportError(
+            f"--saved-model {folder}: has no signature {SIGNATURE!r}; save it with "
+            f"tf.saved_model.save(..., signatures={{{SIGNATURE!r}: ...}})"
+        )
+    function = module.signatures[SIGNATURE]
+    # The function holds the module's variables weakly.
+    function.module = module
+    return function
+
+
+def write(folder: Path, *, saved_model: Path) -> None:
+    """Copy a SavedModel."""
+    for part in PARTS:
+        if (saved_model / part).is_dir():
+            shutil.copytree(saved_model / part, folder / part, copy_function=shutil.copyfile)
+        elif (saved_model / part).exists():
+            shutil.copyfile(saved_model / part, folder / part)
+
+
+def write_onnx(folder: Path, *, function: Any, inputs: Sequence[str]) -> None:  # noqa: ANN401 - as above
+    """Convert a serving signature to ONNX by tf2onnx, the names of its inputs and outputs kept.
+
+    Raises:
+        ExportError: tf2onnx is not installed, or fails.
+
+    """
+    tf = _module("tensorflow")
+    convert = _module("tf2onnx.convert")
+    specs = function.structured_input_signature[1]
+
+    def positional(*values: Any) -> Any:  # noqa: ANN401 - as above
+        return function(**dict(zip(inputs, values, strict=True)))
+
+    try:
+        model, _ = convert.from_function(
+            tf.function(positional, autograph=False),
+            input_signature=[specs[name] for name in inputs],
+            opset=OPSET,
+        )
+    except (ValueError, RuntimeError, NotImplementedError) as error:
+        raise ExportError(f"onnx: tf2onnx cannot convert the SavedModel: {error}") from None
+    onnx.save(model, folder)
+
+
+def _module(name: str) -> Any:  # noqa: ANN401 - as above
+    # What TensorFlow says of CPU features and missing GPUs concerns nobody here.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return import_module(name)
+    except ModuleNotFoundError as error:
+        raise ExportError(
+            f"{error.name} is not installed: pip install -r requirements-tensorflow.txt"
+        ) from None

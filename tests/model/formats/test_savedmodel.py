@@ -1,0 +1,177 @@
+import importlib.util
+import sys
+
+import numpy as np
+import pytest
+
+from model.__main__ import main
+from model.errors import ExportError, ParityError
+from model.export import export
+from model.formats import savedmodel
+from model.savedmodel_source import savedmodel_source
+from model.source import Description
+
+needs_tensorflow = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is None or importlib.util.find_spec("tf2onnx") is None,
+    reason="TensorFlow is not installed: pip install -r requirements-tensorflow.txt",
+)
+
+
+def silent(_line):
+    pass
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A SavedModel of a convolution: an image and a gain to features and logits."""
+    tf = savedmodel._module("tensorflow")  # quietly
+
+    class Network(tf.Module):
+        def __init__(self, scale=1.0):
+            self.filters = tf.Variable(scale * tf.random.stateless_normal([3, 3, 3, 4], seed=(1, 2)))
+            self.weights = tf.Variable(tf.random.stateless_normal([4, 5], seed=(3, 4)))
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, 8, 8, 3], tf.float32, name="image"),
+                tf.TensorSpec([None], tf.float32, name="gain"),
+            ]
+        )
+        def serve(self, image, gain):
+            features = tf.reduce_mean(tf.nn.relu(tf.nn.conv2d(image, self.filters, 1, "SAME")), [1, 2])
+            return {"logits": tf.matmul(features, self.weights) * gain[:, None], "features": features}
+
+        @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32, name="x")])
+        def alone(self, x):
+            return {"y": tf.matmul(x, self.weights)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int64, name="ids")])
+        def count(self, ids):
+            return {"length": tf.reduce_sum(ids, 1)}
+
+    home = tmp_path_factory.mktemp("saved")
+    module, other = Network(), Network(scale=1.001)
+    for folder, each, function in [
+        ("model", module, module.serve),
+        ("other", other, other.serve),
+        ("alone", module, module.alone),
+        ("count", module, module.count),
+    ]:
+        tf.saved_model.save(each, str(home / folder), signatures={"serving_default": function})
+    tf.saved_model.save(module, str(home / "unsigned"), signatures={"score": module.serve})
+    return home
+
+
+def source(folder, samples=None, outputs=None):
+    return savedmodel_source(folder, samples, Description(name="network"), outputs)
+
+
+@pytest.fixture(scope="module")
+def done(saved, tmp_path_factory):
+    return export(source(saved / "model"), [], tmp_path_factory.mktemp("build"), silent)
+
+
+@needs_tensorflow
+def test_it_is_served_as_onnx_and_as_itself(done):
+    assert done.signature.formats == ("onnx", "savedmodel")
+    assert (done.path / "onnx" / "model.onnx").is_file()
+    assert (done.path / "savedmodel" / "saved_model.pb").is_file()
+    assert (done.path / "savedmodel" / "variables" / "variables.index").is_file()
+
+
+@needs_tensorflow
+def test_tensors_keep_the_names_and_shapes_of_the_serving_signature(done):
+    tensors = [(each.name, each.shape) for each in (*done.signature.inputs, *done.signature.outputs)]
+    assert tensors == [("gain", (-1,)), ("image", (-1, 8, 8, 3)), ("features", (-1, 4)), ("logits", (-1, 5))]
+
+
+@needs_tensorflow
+def test_the_copy_runs_without_its_source_and_answers_the_sample(done):
+    with np.load(done.path / "sample.npz") as sample:
+        run = savedmodel.load(done.path / "savedmodel")
+        answer = run({name: sample[name] for name in ("image", "gain")})
+        np.testing.assert_allclose(answer["logits"], sample["logits"], atol=1e-6)
+
+
+@needs_tensorflow
+def test_the_same_savedmodel_is_the_same_version_and_other_variables_are_another(done, saved, tmp_path):
+    again = export(source(saved / "model"), [], tmp_path, silent)
+    assert again.signature == done.signature
+    assert source(saved / "other").fingerprint != source(saved / "model").fingerprint
+
+
+@needs_tensorflow
+def test_another_models_conversion_fails_the_gate(saved, tmp_path):
+    right, wrong = source(saved / "model"), source(saved / "other")
+    mixed = right.__class__(
+        description=right.description,
+        eager=right.eager,
+        samples=right.samples,
+        fingerprint=right.fingerprint,
+        formats=wrong.formats,
+    )
+    for name in ("onnx", "savedmodel"):
+        with pytest.raises(ParityError, match=f"{name} does not answer"):
+            export(mixed, [name], tmp_path, silent)
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_tensorflow
+def test_real_inputs_are_taken_and_the_outputs_chosen_come_in_their_order(saved, tmp_path):
+    np.savez(tmp_path / "x.npz", gain=np.full(1, 2, np.float32), image=np.ones((1, 8, 8, 3), np.float32))
+    arguments = ["export", "--saved-model", str(saved / "model"), "--name", "network", "--format", "onnx"]
+    arguments += ["--example", str(tmp_path / "x.npz"), "--output", str(tmp_path / "build")]
+    assert main([*arguments, "--output-name", "logits"]) == 0
+    with np.load(tmp_path / "build" / "network" / "latest" / "sample.npz") as sample:
+        assert set(sample) == {"image", "gain", "logits"}
+        assert sample["gain"] == [2]
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("nothing", "nothing"),
+        ("unsigned", "has no signature 'serving_default'"),
+        ("alone", "first axis must be open"),
+        ("count", "--example FILE gives real ones"),
+    ],
+)
+def test_a_savedmodel_that_cannot_be_served_is_refused(saved, folder, message):
+    with pytest.raises(ExportError, match=message):
+        source(saved / folder)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    "samples",
+    [
+        {"image": np.ones((1, 8, 8, 3), np.float32)},
+        {"image": np.ones((1, 8, 8, 1), np.float32), "gain": np.ones(1, np.float32)},
+        {"image": np.ones((1, 8, 8, 3)), "gain": np.ones(1, np.float32)},
+    ],
+    ids=["missing", "shape", "type"],
+)
+def test_samples_that_do_not_fit_are_refused(saved, samples):
+    with pytest.raises(ExportError, match="--example has"):
+        source(saved / "model", samples)
+
+
+@needs_tensorflow
+def test_an_axis_of_any_size_takes_the_size_of_the_example(saved, tmp_path):
+    lengths = {"ids": np.arange(12).reshape(2, 6)}
+    done = export(source(saved / "count", lengths), [], tmp_path, silent)
+    assert done.signature.inputs[0].shape == (-1, 6)
+
+
+@needs_tensorflow
+def test_an_output_that_is_not_there_is_refused(saved):
+    with pytest.raises(ExportError, match="--output-name scores: the outputs are features, logits"):
+        source(saved / "model", outputs=["scores"])
+
+
+@pytest.mark.parametrize("package", ["tensorflow", "tf2onnx"])
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ExportError, match=rf"{package} .*pip install -r requirements-tensorflow\.txt"):
+        savedmodel._module(package)

@@ -1,0 +1,115 @@
+import pickle
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+
+from model import checkpoint  # noqa: E402 - after the check that PyTorch is there
+from model.errors import ExportError  # noqa: E402
+
+
+def network():
+    return torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
+
+
+@pytest.fixture
+def trained():
+    return {key: torch.rand_like(value) for key, value in network().state_dict().items()}
+
+
+def loaded(file):
+    module = network()
+    checkpoint.load(module, file)
+    return module.state_dict()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda weights: weights,
+        lambda weights: {"state_dict": weights, "epoch": 3},
+        lambda weights: {"model_state_dict": weights, "optimizer": {}},
+        lambda weights: {"model": weights},
+        lambda weights: {f"module.{key}": value for key, value in weights.items()},
+        lambda weights: {"state_dict": {f"module.{key}": value for key, value in weights.items()}},
+    ],
+    ids=["plain", "state_dict", "model_state_dict", "model", "parallel", "wrapped parallel"],
+)
+def test_weights_are_found_as_training_loops_save_them(tmp_path, trained, wrap):
+    torch.save(wrap(trained), tmp_path / "weights.pt")
+    found = loaded(tmp_path / "weights.pt")
+    assert all(torch.equal(found[key], trained[key]) for key in trained)
+
+
+def test_a_module_whose_own_keys_begin_so_keeps_them(tmp_path):
+    module = torch.nn.Sequential()
+    module.add_module("module", torch.nn.Linear(2, 2))
+    torch.save(module.state_dict(), tmp_path / "weights.pt")
+    checkpoint.load(module, tmp_path / "weights.pt")
+
+
+def test_every_key_that_does_not_fit_is_named(tmp_path, trained):
+    trained["2.weight"] = trained.pop("1.weight")
+    trained["0.weight"] = torch.zeros(4, 2)
+    torch.save(trained, tmp_path / "weights.pt")
+    with pytest.raises(ExportError) as error:
+        loaded(tmp_path / "weights.pt")
+    assert "missing key: 1.weight" in str(error.value)
+    assert "unexpected key: 2.weight" in str(error.value)
+    assert "shape mismatch: 0.weight is [4, 2], and [3, 2] in the module" in str(error.value)
+
+
+class Harmful:
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (self.mark.__class__.touch, (self.mark,))
+
+
+def test_a_pickle_is_refused_unread_and_the_message_says_what_to_save(tmp_path):
+    with (tmp_path / "model.pkl").open("wb") as file:
+        pickle.dump(Harmful(tmp_path / "mark"), file)
+    with pytest.raises(ExportError, match=r"torch\.save\(module\.state_dict\(\), \.\.\.\)"):
+        loaded(tmp_path / "model.pkl")
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_whole_module_is_refused(tmp_path):
+    torch.save(network(), tmp_path / "model.pt")
+    with pytest.raises(ExportError, match=r"torch\.save\(module\.state_dict\(\), \.\.\.\)"):
+        loaded(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(torch.zeros(3), "holds a Tensor"), ({"epoch": 3}, "something else under epoch")],
+)
+def test_a_file_of_something_else_is_refused(tmp_path, content, message):
+    torch.save(content, tmp_path / "weights.pt")
+    with pytest.raises(ExportError, match=message):
+        loaded(tmp_path / "weights.pt")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ExportError, match=r"none\.pt: No such file"):
+        loaded(tmp_path / "none.pt")
+
+
+def test_a_factory_is_called_without_arguments():
+    assert isinstance(checkpoint.make("torch.nn:Identity"), torch.nn.Identity)
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"),
+    [
+        ("nowhere:network", "No module named 'nowhere'"),
+        ("torch.nn:nothing", "has no function 'nothing'"),
+        ("torch.nn", "has no function ''"),
+        ("", "PACKAGE.MODULE:FUNCTION"),
+        ("collections:OrderedDict", "returned OrderedDict, not a torch.nn.Module"),
+    ],
+)
+def test_a_factory_that_is_none_is_refused(factory, message):
+    with pytest.raises(ExportError, match=message):
+        checkpoint.make(factory)

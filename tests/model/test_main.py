@@ -1,0 +1,178 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+
+from model.__main__ import main  # noqa: E402 - after the check that PyTorch is there
+from model.export import export  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+IMAGE = {
+    "input": "photograph",
+    "resize": 8,
+    "crop": [6, 6],
+    "interpolation": "bilinear",
+    "layout": "NCHW",
+    "scale": 0.00392156862745098,
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.25, 0.25, 0.25],
+}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """One's own module and its checkpoint, in the current directory."""
+    (tmp_path / "my_network.py").write_text(
+        "from torch import nn\n\n\ndef make():\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 6 * 6, 2))\n"
+    )
+    weights = {"1.weight": torch.ones(2, 108) / 108, "1.bias": torch.zeros(2)}
+    torch.save(weights, tmp_path / "weights.pt")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield ["export", "--factory", "my_network:make", "--checkpoint", "weights.pt", "--format", "torchscript"]
+    sys.modules.pop("my_network", None)
+
+
+def signature(name):
+    return json.loads(Path("build", "model", name, "latest", "signature.json").read_text())
+
+
+def test_ones_own_model_is_exported_from_a_factory_and_a_checkpoint(own, capsys):
+    Path("labels.txt").write_text("cat\ndog\n")
+    arguments = [
+        "--name",
+        "mine",
+        "--input-shape",
+        "3,6,6",
+        "--input-name",
+        "pixels",
+        "--output-name",
+        "scores",
+    ]
+    assert main([*own, *arguments, "--labels", "labels.txt", "--activation", "softmax"]) == 0
+    said = signature("mine")
+    assert said["inputs"] == [{"name": "pixels", "datatype": "FP32", "shape": [-1, 3, 6, 6]}]
+    assert said["outputs"] == [{"name": "scores", "datatype": "FP32", "shape": [-1, 2]}]
+    assert (said["labels"], said["activation"]) == (["cat", "dog"], "softmax")
+    output = capsys.readouterr().out
+    assert "torchscript answers as the model does: worst difference" in output
+    assert f"version {said['version']} is in build/model/mine/{said['version']}" in output
+
+
+def test_the_shape_is_taken_from_an_example_and_the_sample_is_its_first_row(own):
+    np.save("x.npy", np.full((1, 3, 6, 6), 5, np.float32))
+    assert main([*own, "--name", "mine", "--example", "x.npy"]) == 0
+    with np.load("build/model/mine/latest/sample.npz") as sample:
+        assert sample["input"].shape == (1, 3, 6, 6)
+        np.testing.assert_allclose(sample["output"], [[5, 5]], rtol=1e-6)
+
+
+def test_a_photograph_is_an_example_where_it_is_said_how_it_becomes_an_input(own):
+    Path("image.json").write_text(json.dumps(IMAGE))
+    Image.new("RGB", (20, 12), (191, 191, 191)).save("photograph.jpg")
+    assert main([*own, "--name", "mine", "--image", "image.json", "--example", "photograph.jpg"]) == 0
+    assert signature("mine")["image"] == IMAGE
+    with Image.open("build/model/mine/latest/sample.png") as photograph:
+        assert photograph.size == (20, 12)
+    with np.load("build/model/mine/latest/sample.npz") as sample:
+        np.testing.assert_allclose(sample["photograph"], 1, atol=0.01)
+
+
+def test_the_photograph_beside_the_sample_is_upright(own):
+    Path("image.json").write_text(json.dumps(IMAGE))
+    sideways = Image.new("RGB", (20, 12))
+    exif = sideways.getexif()
+    exif[0x0112] = 6
+    sideways.save("photograph.jpg", exif=exif)
+    assert main([*own, "--name", "mine", "--image", "image.json", "--example", "photograph.jpg"]) == 0
+    with Image.open("build/model/mine/latest/sample.png") as photograph:
+        assert photograph.size == (12, 20)
+
+
+def test_a_checkpoint_that_does_not_fit_is_told_key_by_key_and_nothing_is_written(own, capsys):
+    torch.save({"0.weight": torch.zeros(1)}, "weights.pt")
+    assert main([*own, "--name", "mine", "--input-shape", "3,6,6"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: --checkpoint weights.pt does not fit Sequential:")
+    assert "missing key: 1.weight" in error
+    assert "unexpected key: 0.weight" in error
+    assert not Path("build").exists()
+
+
+def test_an_export_that_answers_otherwise_ends_with_status_1_and_without_an_artifact(own, capsys):
+    Path("my_network.py").write_text(
+        "import torch\n\n\nclass Shy(torch.nn.Module):\n    def forward(self, x):\n"
+        "        return x + 0.25 if torch.jit.is_tracing() else x\n\n\ndef make():\n    return Shy()\n"
+    )
+    torch.save({}, "weights.pt")
+    assert main([*own, "--name", "mine", "--input-shape", "3"]) == 1
+    error = capsys.readouterr().err
+    assert "torchscript does not answer as the model does; no artifact is written. Worst at batch" in error
+    assert not Path("build", "model", "mine").exists()
+
+
+def test_a_wider_tolerance_lets_a_difference_through(own):
+    Path("my_network.py").write_text(
+        "import torch\n\n\nclass Shy(torch.nn.Module):\n    def forward(self, x):\n"
+        "        return x + 0.25 if torch.jit.is_tracing() else x\n\n\ndef make():\n    return Shy()\n"
+    )
+    torch.save({}, "weights.pt")
+    assert main([*own, "--name", "mine", "--input-shape", "3", "--atol", "0.5"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export"], "give one of digits, efficientnet-lite0, --factory"),
+        (["export", "dogits"], "invalid choice: 'dogits'"),
+        (["export", "digits", "--factory", "a:b"], "give one of"),
+        (["export", "--factory", "a:b"], "--name"),
+        (["export", "--factory", "a:b", "--name", "mine"], "--input-shape 3,224,224 or --example"),
+        (["export", "--factory", "a:b", "--name", "mine", "--input-shape", "3"], "--checkpoint FILE"),
+        (["export", "--factory", "a:b", "--name", "mine", "--input-shape", "3x3"], "--input-shape"),
+    ],
+)
+def test_options_that_do_not_go_together_end_with_status_2(arguments, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "content"), [("--labels", None), ("--image", "{}"), ("--image", "{"), ("--example", "x")]
+)
+def test_a_file_that_cannot_be_read_is_named(own, tmp_path, option, content, capsys):
+    if content is not None:
+        (tmp_path / "file.x").write_text(content)
+    assert main([*own, "--name", "mine", "--input-shape", "3,6,6", option, "file.x"]) == 1
+    assert "file.x" in capsys.readouterr().err
+
+
+def test_artifacts_are_listed_with_version_formats_and_size(artifact, capsys):
+    assert main(["list", "--output", str(artifact.path.parents[1])]) == 0
+    assert capsys.readouterr().out == f"tiny  {artifact.signature.version}  onnx, torchscript  0.0 MB\n"
+
+
+def test_another_process_in_another_folder_gives_the_same_version(digits_source, tmp_path):
+    done = export(digits_source, ["torchscript"], tmp_path, lambda _line: None)
+    command = [sys.executable, "-W", "error", "-m", "model", "export", "digits"]
+    run = subprocess.run(
+        [*command, "--format", "torchscript", "--output", "here"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    again = tmp_path / "here" / "digits" / done.signature.version
+    assert (again / "signature.json").read_text() == done.signature.to_json()
+    assert (again / "sample.npz").read_bytes() == (done.path / "sample.npz").read_bytes()

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from model.formats import onnx
+from model.preprocessing import preprocess
+
+CATS = {"tabby", "tiger cat", "Egyptian cat"}
+
+
+def best(logits, labels):
+    return labels[int(logits.argmax())]
+
+
+def test_the_signature_takes_photographs_to_the_classes_of_imagenet(efficientnet):
+    signature = efficientnet.signature
+    assert [(each.name, each.shape) for each in (*signature.inputs, *signature.outputs)] == [
+        ("image", (-1, 3, 224, 224)),
+        ("logits", (-1, 1000)),
+    ]
+    assert len(set(signature.labels)) == 1000
+    assert signature.labels[0] == "tench"
+    assert signature.labels[-1] == "toilet tissue"
+
+
+def test_the_sample_is_a_cat(efficientnet):
+    with np.load(efficientnet.path / "sample.npz") as sample:
+        assert best(sample["logits"], efficientnet.signature.labels) in CATS
+
+
+def test_the_sample_comes_of_the_photograph_beside_it(efficientnet):
+    with (
+        Image.open(efficientnet.path / "sample.png") as photograph,
+        np.load(efficientnet.path / "sample.npz") as sample,
+    ):
+        tensor = preprocess(photograph, efficientnet.signature.image)
+        np.testing.assert_allclose(tensor, sample["image"], atol=1e-5)
+
+
+def test_pixels_are_as_the_weights_were_trained_with_127_less_and_over_128(efficientnet):
+    white = preprocess(Image.new("RGB", (300, 400), "white"), efficientnet.signature.image)
+    np.testing.assert_allclose(white, (255 - 127) / 128, atol=1e-6)
+
+
+@pytest.mark.parametrize(("photograph", "label"), [(data.coffee, "espresso"), (data.rocket, "missile")])
+def test_the_exported_model_knows_other_photographs(efficientnet, photograph, label):
+    tensor = preprocess(Image.fromarray(photograph()), efficientnet.signature.image)
+    logits = onnx.load(efficientnet.path / "onnx")({"image": tensor})["logits"]
+    assert best(logits, efficientnet.signature.labels) == label
