@@ -1,0 +1,1 @@
+"""Artifact to answers: the server that is packaged with a model. Imports nothing from model/ or infra/."""

@@ -1,0 +1,36 @@
+"""`python -m app`: serve the artifact at SLIPWAY_MODEL_PATH."""
+
+import logging
+import os
+import sys
+
+import uvloop
+
+from app import logs
+from app.server import serve
+from app.settings import Settings, SettingsError
+from app.signature import ArtifactError
+
+USAGE_ERROR = 2
+
+
+def main() -> int:
+    """Read the environment, serve, and return the exit status."""
+    try:
+        settings = Settings.load()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return USAGE_ERROR
+    logs.configure(settings.log_level)
+    try:
+        return uvloop.run(serve(settings))
+    except (ArtifactError, OSError) as error:
+        logging.getLogger(__name__).error("not started: %s", error)  # noqa: TRY400 - the message says it all
+        return 1
+
+
+if __name__ == "__main__":
+    status = main()
+    logging.shutdown()
+    # The interpreter would wait for threads that still compute, though nobody waits for their answer.
+    os._exit(status)

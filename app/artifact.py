@@ -1,0 +1,65 @@
+"""An artifact folder: the signature, a real sample with its expected answer, and the model in its formats."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.signature import ArtifactError, Signature, Tensor
+from app.tensors import DTYPES, Arrays
+
+SAMPLE = "sample.npz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """What is served. The model itself is read by a runtime."""
+
+    path: Path
+    signature: Signature
+    inputs: Arrays
+    """A batch of one real sample."""
+
+    outputs: Arrays
+    """What the model answered to it at export."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a folder.
+
+        Raises:
+            ArtifactError: a file is missing, or the sample is not one of the signature's.
+
+        """
+        signature = Signature.read(path)
+        file = path / SAMPLE
+        try:
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as loaded:
+                sample: Arrays = dict(loaded)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ArtifactError(f"{file}: {error}") from None
+        return cls(
+            path=path,
+            signature=signature,
+            inputs={tensor.name: _checked(sample, tensor, file) for tensor in signature.inputs},
+            outputs={tensor.name: _checked(sample, tensor, file) for tensor in signature.outputs},
+        )
+
+
+def _checked(sample: Arrays, tensor: Tensor, file: Path) -> NDArray[Any]:
+    array = sample.get(tensor.name)
+    if (
+        array is None
+        or array.dtype != DTYPES[tensor.datatype]
+        or array.shape[:1] != (1,)
+        or not tensor.fits(array.shape[1:])
+    ):
+        held = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
+        raise ArtifactError(
+            f"{file}: {tensor.name!r} is {held}; "
+            f"the signature says {tensor.datatype} {[1, *tensor.sample_shape]}"
+        )
+    return array

@@ -1,0 +1,64 @@
+"""A photograph to an input tensor, as the signature describes it and the export did it."""
+
+import io
+from http import HTTPStatus
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from app.problems import Problem
+from app.signature import ImageInput, Tensor
+
+FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
+MAX_PIXELS = 25_000_000
+"""A small file can unpack to a huge picture. This many pixels take 75 MB; a phone takes 12 to 24 million."""
+
+# Pillow would only warn where we refuse; `_bounded` takes its place.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def decode(body: bytes, content_type: str, image: ImageInput, tensor: Tensor) -> NDArray[np.float32]:
+    """Return a batch of one, of shape [1, 3, H, W] or [1, H, W, 3] by the layout.
+
+    Raises:
+        Problem: 400 where the body is not such a picture, 413 where it has too many pixels.
+
+    """
+    try:
+        with Image.open(io.BytesIO(body), formats=[FORMATS[content_type]]) as picture:
+            _bounded(picture.size, tensor)
+            upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except Problem:
+        raise
+    except UnidentifiedImageError:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not {content_type}", tensor=tensor) from None
+    except Exception as error:  # noqa: BLE001 - decoders fail in many ways, all of them the picture's
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, f"the body is not a readable {content_type}: {error}", tensor=tensor
+        ) from None
+    return _preprocess(upright, image, tensor)
+
+
+def _preprocess(picture: Image.Image, image: ImageInput, tensor: Tensor) -> NDArray[np.float32]:
+    factor = image.resize / min(picture.size)
+    width, height = (round(side * factor) for side in picture.size)
+    # A picture of 1 by a million pixels grows here.
+    _bounded((width, height), tensor)
+    resized = picture.resize((width, height), Image.Resampling[image.interpolation.upper()])
+    crop_height, crop_width = image.crop
+    left, top = (width - crop_width) // 2, (height - crop_height) // 2
+    pixels = np.asarray(resized.crop((left, top, left + crop_width, top + crop_height)), np.float32)
+    mean, std = np.array(image.mean, np.float32), np.array(image.std, np.float32)
+    normal = (pixels * np.float32(image.scale) - mean) / std
+    return np.ascontiguousarray(normal.transpose(2, 0, 1) if image.layout == "NCHW" else normal)[np.newaxis]
+
+
+def _bounded(size: tuple[int, int], tensor: Tensor) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"a picture of {width}x{height} pixels; at most {MAX_PIXELS} are accepted",
+            tensor=tensor,
+        )

@@ -1,0 +1,60 @@
+"""Errors as a client sees them: problem details, https://www.rfc-editor.org/rfc/rfc9457."""
+
+from http import HTTPStatus
+from typing import Any
+
+from app.signature import Tensor
+
+MEDIA_TYPE = "application/problem+json"
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "const": "about:blank"},
+        "title": {"type": "string", "description": "The status code in words."},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What is wrong, and where."},
+        "tensor": {"type": "string", "description": "The input that is wrong."},
+        "expected": {
+            "type": "object",
+            "description": "What that input takes; -1 is the batch, or any length.",
+            "required": ["datatype", "shape"],
+            "properties": {
+                "datatype": {"type": "string"},
+                "shape": {"type": "array", "items": {"type": "integer"}},
+            },
+        },
+    },
+}
+
+
+class Problem(Exception):  # noqa: N818 - the RFC's name
+    """A request that cannot be answered as asked. `headers` go with the answer."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        tensor: Tensor | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.tensor = tensor
+        self.headers = headers or {}
+
+    def content(self) -> dict[str, Any]:
+        """Return the members of the problem details object."""
+        content: dict[str, Any] = {
+            "type": "about:blank",
+            "title": self.status.phrase,
+            "status": self.status.value,
+            "detail": self.detail,
+        }
+        if self.tensor is not None:
+            content["tensor"] = self.tensor.name
+            content["expected"] = {"datatype": self.tensor.datatype, "shape": self.tensor.shape}
+        return content

@@ -1,0 +1,32 @@
+"""TensorFlow SavedModel: https://www.tensorflow.org/guide/saved_model."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import tensorflow
+
+from app.runtimes import InputRefused, Run
+from app.signature import Signature
+from app.tensors import Arrays
+
+SIGNATURE = "serving_default"
+
+
+def load(folder: Path, signature: Signature) -> Run:
+    """Return what runs the SavedModel's serving signature."""
+    tf = cast(Any, tensorflow)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    module = tf.saved_model.load(str(folder))
+    serve = module.signatures[SIGNATURE]
+    outputs = [tensor.name for tensor in signature.outputs]
+
+    # The function holds its module weakly, so something else must hold it.
+    def run(arrays: Arrays, _keep: object = module) -> Arrays:
+        try:
+            answer = serve(**{name: tf.constant(array) for name, array in arrays.items()})
+        except tf.errors.InvalidArgumentError as error:
+            raise InputRefused(str(error)) from None
+        return {name: answer[name].numpy() for name in outputs}
+
+    return run

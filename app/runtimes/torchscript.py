@@ -1,0 +1,35 @@
+"""TorchScript: https://docs.pytorch.org/docs/stable/jit.html."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from app.runtimes import InputRefused, Run
+from app.signature import Signature
+from app.tensors import Arrays
+
+
+def load(folder: Path, signature: Signature) -> Run:
+    """Return what runs `model.pt`."""
+    torch.set_num_threads(1)
+    module = cast(Any, torch.jit.load(folder / "model.pt", map_location="cpu"))
+    inputs = [tensor.name for tensor in signature.inputs]
+    outputs = [tensor.name for tensor in signature.outputs]
+
+    def run(arrays: Arrays) -> Arrays:
+        try:
+            with torch.inference_mode():
+                answer = module(*(torch.from_numpy(arrays[name]) for name in inputs))
+        except RuntimeError as error:
+            # TorchScript raises one type for every fault.
+            if "index out of range" in str(error):
+                raise InputRefused(str(error)) from None
+            raise
+        if isinstance(answer, dict):
+            parts: list[Any] = [answer[name] for name in outputs]
+        else:
+            parts = list(answer) if isinstance(answer, tuple | list) else [answer]
+        return {name: part.numpy() for name, part in zip(outputs, parts, strict=True)}
+
+    return run

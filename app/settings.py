@@ -1,0 +1,65 @@
+"""The server's settings, read once from the environment; `SLIPWAY_BATCH_SIZE` sets `batch_size`."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.cpu import cpu_limit
+
+PREFIX = "SLIPWAY_"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class SettingsError(Exception):
+    """Everything that is wrong with the environment, a line each: the variable, its value, the rule."""
+
+
+class Settings(BaseSettings):
+    """What the server serves, and how much of the machine it takes."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    model_path: Annotated[Path, Field(description="the artifact folder")] = Path("/model")
+    runtime: Annotated[
+        Literal["onnx", "torchscript", "savedmodel"], Field(description="the format to run")
+    ] = "onnx"
+    batch_size: Annotated[int, Field(ge=1, description="most samples that the model is given at once")] = 32
+    threads: Annotated[
+        int,
+        Field(
+            ge=1, description="predictions computed at once, each by one thread", default_factory=cpu_limit
+        ),
+    ]
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="least to log")] = (
+        "info"
+    )
+    host: Annotated[str, Field(description="address to listen on")] = "0.0.0.0"  # noqa: S104 - a pod's own
+    port: Annotated[Port, Field(description="of predictions and health")] = 8000
+    metrics_port: Annotated[Port, Field(description="of Prometheus metrics")] = 8001
+    max_body_bytes: Annotated[int, Field(ge=1, description="largest request body")] = 8 * 2**20
+    drain_delay_seconds: Annotated[
+        Seconds, Field(description="after SIGTERM, how long requests are accepted while not ready")
+    ] = 0
+    drain_timeout_seconds: Annotated[
+        Seconds, Field(description="how long requests in flight may then take")
+    ] = 10
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            SettingsError: a value is not allowed.
+
+        """
+        try:
+            return cls()  # pyright: ignore[reportCallIssue] - the environment gives the arguments
+        except ValidationError as error:
+            lines = [
+                f"{PREFIX}{str(one['loc'][0]).upper()}={one['input']}: {one['msg']}" for one in error.errors()
+            ]
+            raise SettingsError("\n".join(lines)) from None

@@ -1,0 +1,128 @@
+"""`signature.json` of an artifact: what the model takes and gives, as the export wrote it."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+FILE = "signature.json"
+
+Datatype = Literal[
+    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"
+]
+"""Tensor data types of the Open Inference Protocol that a JSON list of numbers can carry."""
+
+
+class ArtifactError(Exception):
+    """The artifact cannot be served. The message says what is wrong with it."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Tensor(_Frozen):
+    """A named input or output. The first axis of its shape is the batch, -1."""
+
+    name: str
+    datatype: Datatype
+    shape: Annotated[tuple[int, ...], Field(min_length=1)]
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample; -1 where any length goes."""
+        return self.shape[1:]
+
+    @property
+    def sample_size(self) -> int | None:
+        """How many values one sample has; None where any length goes."""
+        return None if -1 in self.sample_shape else math.prod(self.sample_shape)
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Tell whether this is the shape of one sample."""
+        return len(shape) == len(self.sample_shape) and all(
+            want in {-1, have} for want, have in zip(self.sample_shape, shape, strict=True)
+        )
+
+    @model_validator(mode="after")
+    def _batch_first(self) -> Self:
+        if self.shape[0] != -1 or any(length < 1 and length != -1 for length in self.sample_shape):
+            raise ValueError(
+                f"shape {list(self.shape)}: the first axis is the batch, -1; others are -1 or more than 0"
+            )
+        return self
+
+
+class ImageInput(_Frozen):
+    """How a photograph becomes an input tensor."""
+
+    input: str
+    resize: Annotated[int, Field(ge=1)]
+    """Pixels of the shorter side."""
+
+    crop: tuple[int, int]
+    """Height and width in pixels."""
+
+    interpolation: Literal["bilinear", "bicubic", "lanczos"]
+    layout: Literal["NCHW", "NHWC"]
+    scale: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the input that a photograph becomes, -1 for the batch."""
+        return (-1, 3, *self.crop) if self.layout == "NCHW" else (-1, *self.crop, 3)
+
+
+class Signature(_Frozen):
+    """A model's name, version, tensors, labels and preprocessing."""
+
+    name: str
+    version: str
+    formats: tuple[str, ...]
+    inputs: Annotated[tuple[Tensor, ...], Field(min_length=1)]
+    outputs: Annotated[tuple[Tensor, ...], Field(min_length=1)]
+    labels: tuple[str, ...] | None
+    """Names for the last axis of the first output."""
+
+    activation: Literal["softmax"] | None
+    """What turns the first output into scores; None where it holds scores already."""
+
+    image: ImageInput | None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        first = self.outputs[0]
+        if self.labels is not None and first.sample_shape != (len(self.labels),):
+            raise ValueError(
+                f"labels: {len(self.labels)} do not name the classes of {first.name!r} {list(first.shape)}"
+            )
+        image = self.image
+        if image is not None:
+            taken = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
+            if taken != [(image.input, "FP32", image.shape)]:
+                raise ValueError(
+                    f"image: a photograph becomes {image.input!r} FP32 {list(image.shape)}, not the input"
+                )
+        return self
+
+    @classmethod
+    def read(cls, artifact: Path) -> Self:
+        """Read an artifact folder's signature.
+
+        Raises:
+            ArtifactError: there is none, or it does not say what it must; names each key.
+
+        """
+        file = artifact / FILE
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except OSError as error:
+            raise ArtifactError(
+                f"{file}: {error.strerror}; SLIPWAY_MODEL_PATH must be an artifact folder"
+            ) from None
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise ArtifactError(f"{file}: {problems}") from None

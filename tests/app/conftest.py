@@ -1,0 +1,192 @@
+"""Tiny artifacts, written here as the export writes them, and a service that serves one."""
+
+import asyncio
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from PIL import Image
+from starlette.types import ASGIApp
+
+from app.api import create_app
+from app.service import Service
+from app.settings import Settings
+
+Arrays = dict[str, NDArray[Any]]
+ONNX_TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64}
+
+
+def write_artifact(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    constants: Arrays,
+    inputs: Arrays,
+    outputs: dict[str, list[int]],
+    **signature: Any,
+) -> Path:
+    """Write an artifact whose sample is the inputs, and its answer what the ONNX reference computes."""
+    types = {"float32": "FP32", "int64": "INT64"}
+    described = [
+        {"name": name, "datatype": types[str(array.dtype)], "shape": [-1, *array.shape[1:]]}
+        for name, array in inputs.items()
+    ]
+    answers = [{"name": name, "datatype": "FP32", "shape": shape} for name, shape in outputs.items()]
+
+    def values(tensors: list[dict[str, Any]]) -> list[onnx.ValueInfoProto]:
+        return [
+            helper.make_tensor_value_info(
+                tensor["name"], ONNX_TYPES[tensor["datatype"]], ["batch", *tensor["shape"][1:]]
+            )
+            for tensor in tensors
+        ]
+
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        values(described),
+        values(answers),
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    (path / "onnx").mkdir(parents=True)
+    onnx.save(model, path / "onnx" / "model.onnx")
+    expected = dict(zip(outputs, ReferenceEvaluator(model).run(None, inputs), strict=True))
+    np.savez(path / "sample.npz", **inputs, **expected)
+    content = {
+        "name": path.name,
+        "version": "0123456789ab",
+        "formats": ["onnx"],
+        "inputs": described,
+        "outputs": answers,
+        "labels": None,
+        "activation": None,
+        "image": None,
+        **signature,
+    }
+    (path / "signature.json").write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier of samples of shape [2, 3]; its scores are the softmax of the sample times 0, 1 and 2."""
+    weights = np.zeros((6, 3), np.float32)
+    weights[:, 1], weights[:, 2] = 1, 2
+    return write_artifact(
+        tmp_path_factory.mktemp("artifacts") / "tiny",
+        [helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["logits"])],
+        {"w": weights},
+        {"x": np.arange(6, dtype=np.float32).reshape(1, 2, 3) / 10},
+        {"logits": [-1, 3]},
+        labels=["none", "once", "twice"],
+        activation="softmax",
+    )
+
+
+@pytest.fixture(scope="session")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of photographs: the mean of each of three channels, 4 by 4 pixels, of 0 to 1."""
+    return write_artifact(
+        tmp_path_factory.mktemp("artifacts") / "colours",
+        [
+            helper.make_node("GlobalAveragePool", ["image"], ["means"]),
+            helper.make_node("Flatten", ["means"], ["scores"]),
+        ],
+        {},
+        {"image": np.linspace(0, 1, 48, dtype=np.float32).reshape(1, 3, 4, 4)},
+        {"scores": [-1, 3]},
+        labels=["red", "green", "blue"],
+        image={
+            "input": "image",
+            "resize": 4,
+            "crop": [4, 4],
+            "interpolation": "bicubic",
+            "layout": "NCHW",
+            "scale": 1 / 255,
+            "mean": [0, 0, 0],
+            "std": [1, 1, 1],
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def lookup(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two inputs and two outputs without labels: rows 0 to 3 of a table by number, and a value doubled."""
+    return write_artifact(
+        tmp_path_factory.mktemp("artifacts") / "lookup",
+        [
+            helper.make_node("Gather", ["table", "rows"], ["found"]),
+            helper.make_node("Add", ["value", "value"], ["doubled"]),
+        ],
+        {"table": np.arange(8, dtype=np.float32).reshape(4, 2)},
+        {"rows": np.array([[1, 2]]), "value": np.array([[0.5]], np.float32)},
+        {"found": [-1, 2, 2], "doubled": [-1, 1]},
+    )
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Service]]:
+    """Load an artifact into a service: `serve(path, batch_size=2)`."""
+    services: list[Service] = []
+
+    def load(path: Path, **settings: Any) -> Service:
+        service = Service(Settings(model_path=path, **{"batch_size": 4, "threads": 2, **settings}))
+        services.append(service)
+        asyncio.run(service.load())
+        return service
+
+    yield load
+    for service in services:
+        service.close()
+
+
+class Client:
+    """Requests to an application, without a network or a running loop."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
+
+    def get(self, path: str) -> httpx.Response:
+        return self.request("GET", path)
+
+    def predict(
+        self, content: bytes, content_type: str = "application/json", **headers: str
+    ) -> httpx.Response:
+        headers = {"content-type": content_type, **headers}
+        return self.request("POST", "/predict", content=content, headers=headers)
+
+
+@pytest.fixture
+def client_of(serve: Callable[..., Service]) -> Callable[..., Client]:
+    """Serve an artifact to a client: `client_of(path, batch_size=2)`."""
+    return lambda path, **settings: Client(create_app(serve(path, **settings)))
+
+
+def picture(colour: tuple[int, int, int], kind: str = "PNG", size: tuple[int, int] = (8, 6)) -> bytes:
+    """Return a file of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(name="picture")
+def picture_fixture() -> Callable[..., bytes]:
+    """Give `picture` to a test."""
+    return picture

@@ -1,0 +1,225 @@
+"""The HTTP surface."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from threading import Event
+
+import httpx
+import numpy as np
+import pytest
+
+from app import model
+from app.api import create_app
+from app.artifact import Artifact
+from app.service import Service
+from app.settings import Settings
+
+SAMPLE = b"[[0, 0.1, 0.2], [0.3, 0.4, 0.5]]"
+
+
+def problem(response: httpx.Response, status: int) -> dict:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    content = response.json()
+    assert content["type"] == "about:blank"
+    assert content["status"] == status
+    assert content["title"]
+    assert content["detail"]
+    return content
+
+
+def test_a_sample_is_answered_with_the_best_labels_and_their_scores(tiny: Path, client_of: Callable):
+    response = client_of(tiny).predict(SAMPLE)
+
+    assert response.status_code == 200
+    logits = np.array([0, 1.5, 3])
+    scores = np.exp(logits) / np.exp(logits).sum()
+    answer = response.json()
+    (prediction,) = answer["predictions"]
+    assert (answer["model_name"], answer["model_version"]) == ("tiny", "0123456789ab")
+    assert prediction["label"] == "twice"
+    assert prediction["score"] == pytest.approx(scores[2])
+    assert [top["label"] for top in prediction["top"]] == ["twice", "once", "none"]
+    assert [top["score"] for top in prediction["top"]] == pytest.approx(scores[::-1])
+
+
+def test_a_batch_is_answered_in_its_order(tiny: Path, client_of: Callable):
+    answer = client_of(tiny).predict(b"[[1,1,1,1,1,1],[-1,-1,-1,-1,-1,-1]]").json()
+
+    assert [prediction["label"] for prediction in answer["predictions"]] == ["twice", "none"]
+
+
+def test_outputs_without_labels_are_lists_by_name(lookup: Path, client_of: Callable):
+    answer = client_of(lookup).predict(b'{"rows": [[0, 3], [1, 1]], "value": [[1], [2]]}').json()
+
+    assert answer["predictions"] == [
+        {"found": [[0, 1], [6, 7]], "doubled": [2]},
+        {"found": [[2, 3], [2, 3]], "doubled": [4]},
+    ]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_is_answered(colours: Path, client_of: Callable, picture: Callable, kind: str):
+    response = client_of(colours).predict(picture((0, 255, 0), kind), f"image/{kind.lower()}")
+
+    assert response.json()["predictions"][0]["label"] == "green"
+
+
+def test_values_that_the_model_cannot_take_are_the_clients_fault(lookup: Path, client_of: Callable):
+    response = client_of(lookup).predict(b'{"rows": [99, 0], "value": [1]}')
+
+    assert "index" in problem(response, 400)["detail"]
+
+
+def test_an_answer_that_is_not_finite_is_the_clients_fault(tiny: Path, client_of: Callable):
+    content = problem(client_of(tiny).predict(b"[[0,0,0,0,0,0],[3e38,3e38,0,0,0,0]]"), 400)
+
+    assert "sample 1 is not finite" in content["detail"]
+
+
+def test_a_wrong_shape_names_the_tensor_and_what_it_takes(tiny: Path, client_of: Callable):
+    content = problem(client_of(tiny).predict(b"[1,2]"), 400)
+
+    assert content["tensor"] == "x"
+    assert content["expected"] == {"datatype": "FP32", "shape": [-1, 2, 3]}
+
+
+def test_more_samples_than_the_batch_size_are_refused(tiny: Path, client_of: Callable):
+    client = client_of(tiny, batch_size=2)
+
+    assert client.predict(json.dumps([[0] * 6] * 2).encode()).status_code == 200
+    problem(client.predict(json.dumps([[0] * 6] * 3).encode()), 413)
+
+
+def test_a_large_body_is_refused_by_its_declared_length(tiny: Path, client_of: Callable):
+    client = client_of(tiny, max_body_bytes=100)
+
+    assert client.predict(SAMPLE + b" " * (100 - len(SAMPLE))).status_code == 200
+    assert "100 bytes" in problem(client.predict(SAMPLE + b" " * 100), 413)["detail"]
+
+
+def test_a_large_body_is_refused_while_it_comes(tiny: Path, client_of: Callable):
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(1000):
+            read += 1
+            yield b" " * 50
+
+    problem(client_of(tiny, max_body_bytes=100).predict(endless()), 413)  # pyright: ignore[reportArgumentType]
+    assert read == 3
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "image/png", "image/gif", "multipart/form-data; boundary=x"]
+)
+def test_another_content_type_is_refused_with_those_that_are_taken(
+    tiny: Path, client_of: Callable, content_type: str
+):
+    response = client_of(tiny).predict(SAMPLE, content_type)
+
+    problem(response, 415)
+    assert response.headers["accept-post"] == "application/json"
+
+
+def test_a_model_of_photographs_tells_that_it_takes_them(colours: Path, client_of: Callable):
+    response = client_of(colours).predict(b"x", "image/gif")
+
+    assert response.headers["accept-post"] == "application/json, image/jpeg, image/png"
+
+
+def test_json_is_taken_with_parameters_and_without_a_content_type(tiny: Path, client_of: Callable):
+    client = client_of(tiny)
+
+    assert client.predict(SAMPLE, "Application/JSON; charset=utf-8").status_code == 200
+    assert client.request("POST", "/predict", content=SAMPLE).status_code == 200
+
+
+def test_a_compressed_body_is_refused(tiny: Path, client_of: Callable):
+    response = client_of(tiny).predict(SAMPLE, **{"content-encoding": "gzip"})
+
+    problem(response, 415)
+    assert response.headers["accept-encoding"] == "identity"
+
+
+def test_an_unknown_path_and_a_wrong_method_are_problems(tiny: Path, client_of: Callable):
+    client = client_of(tiny)
+
+    problem(client.get("/nowhere"), 404)
+    response = client.get("/predict")
+    problem(response, 405)
+    assert response.headers["allow"] == "POST"
+
+
+def test_a_crash_is_told_to_the_log_and_not_to_the_client(
+    tiny: Path, serve: Callable[..., Service], client_of: Callable, caplog: pytest.LogCaptureFixture
+):
+    client = client_of(tiny)
+    service = serve(tiny)
+
+    def explode(_: object) -> object:
+        raise RuntimeError("secret")
+
+    service._model = model.Model(run=explode)  # type: ignore[arg-type]
+    client.app = create_app(service)
+
+    response = client.predict(SAMPLE)
+
+    problem(response, 500)
+    assert "secret" not in response.text
+    assert "Traceback" not in response.text
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.exc_info is not None
+    assert "secret" in str(record.exc_info[1])
+
+
+def test_the_server_lives_but_is_not_ready_while_the_model_loads(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    go_on = Event()
+    real = model.Model.load
+
+    def slow(artifact: Artifact, runtime: str, batch_size: int) -> model.Model:
+        assert go_on.wait(10)
+        return real(artifact, runtime, batch_size)
+
+    monkeypatch.setattr(model.Model, "load", slow)
+
+    async def scenario() -> None:
+        service = Service(Settings(model_path=tiny))
+        transport = httpx.ASGITransport(create_app(service))
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            loading = asyncio.create_task(service.load())
+            assert (await client.get("/health/live")).json() == {"status": "loading", "model": "tiny"}
+            for path in ("/health", "/health/ready"):
+                assert "loading" in problem(await client.get(path), 503)["detail"]
+            early = await client.post("/predict", content=SAMPLE)
+            problem(early, 503)
+            assert early.headers["retry-after"] == "1"
+            go_on.set()
+            await loading
+            for path in ("/health", "/health/ready", "/health/live"):
+                response = await client.get(path)
+                assert response.status_code == 200
+                assert response.json() == {"status": "ready", "model": "tiny"}
+        service.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_draining_server_answers_on_but_is_not_ready(tiny: Path, serve: Callable, client_of: Callable):
+    client = client_of(tiny)
+    service = serve(tiny)
+    client.app = create_app(service)
+    assert "connection" not in client.predict(SAMPLE).headers
+
+    service.drain()
+
+    for path in ("/health", "/health/ready"):
+        assert "draining" in problem(client.get(path), 503)["detail"]
+    assert client.get("/health/live").status_code == 200
+    response = client.predict(SAMPLE)
+    assert response.status_code == 200
+    assert response.headers["connection"] == "close"

@@ -1,0 +1,95 @@
+"""What Prometheus scrapes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.api import create_app
+from app.service import Service
+
+MODEL = {"model": "tiny", "version": "0123456789ab"}
+SAMPLE = b"[0,0,0,0,0,0]"
+
+
+@pytest.fixture
+def service(tiny: Path, serve: Callable[..., Service]) -> Service:
+    return serve(tiny)
+
+
+@pytest.fixture
+def client(tiny: Path, client_of: Callable, service: Service):
+    client = client_of(tiny)
+    client.app = create_app(service)
+    return client
+
+
+def value(service: Service, name: str, **labels: str) -> float | None:
+    return service.metrics.registry.get_sample_value(name, {**MODEL, **labels})
+
+
+def test_requests_are_counted_by_model_version_and_code(service: Service, client):
+    client.predict(SAMPLE)
+    client.predict(SAMPLE)
+    client.predict(b"?")
+
+    assert value(service, "request_count_total", code="200") == 2
+    assert value(service, "request_count_total", code="400") == 1
+    assert value(service, "request_latency_seconds_count", code="200") == 2
+    assert 0 < (value(service, "request_latency_seconds_sum", code="200") or 0) < 5
+
+
+@pytest.mark.parametrize("code", ["200", "400", "405", "413", "415", "500", "503"])
+def test_series_exist_before_the_first_request(service: Service, code: str):
+    assert value(service, "request_count_total", code=code) == 0
+    assert value(service, "request_latency_seconds_bucket", code=code, le="+Inf") == 0
+
+
+def test_probes_and_documentation_are_not_counted(service: Service, client):
+    for path in ("/health", "/health/ready", "/health/live", "/docs", "/openapi.json", "/nowhere"):
+        client.get(path)
+
+    assert value(service, "request_count_total", code="200") == 0
+    assert value(service, "request_count_total", code="404") is None
+
+
+def test_refused_requests_are_counted_by_reason(service: Service, client):
+    client.predict(b"?")
+    client.predict(SAMPLE, "text/plain")
+
+    assert value(service, "request_rejected_total", reason="invalid") == 1
+    assert value(service, "request_rejected_total", reason="media_type") == 1
+    assert value(service, "request_rejected_total", reason="too_large") == 0
+
+
+def test_the_size_of_each_batch_is_observed(service: Service, client):
+    client.predict(b"[[0,0,0,0,0,0],[0,0,0,0,0,0],[0,0,0,0,0,0]]")
+
+    assert value(service, "request_batch_size_sum") == 3
+    assert value(service, "request_batch_size_bucket", le="2.0") == 0
+    assert value(service, "request_batch_size_bucket", le="4.0") == 1
+
+
+def test_requests_in_flight_are_told(service: Service, client, monkeypatch: pytest.MonkeyPatch):
+    seen: list[float | None] = []
+    predict = service.predict
+
+    async def watched(body: bytes, content_type: str):
+        seen.append(value(service, "request_in_flight"))
+        return await predict(body, content_type)
+
+    monkeypatch.setattr(service, "predict", watched)
+    client.predict(SAMPLE)
+
+    assert seen == [1]
+    assert value(service, "request_in_flight") == 0
+
+
+def test_the_model_and_its_readiness_are_told(service: Service):
+    assert value(service, "model_info") == 1
+    assert value(service, "model_ready") == 1
+    assert (value(service, "model_load_seconds") or 0) > 0
+
+    service.drain()
+
+    assert value(service, "model_ready") == 0

@@ -1,0 +1,142 @@
+"""What /docs says, held against what the server does."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+from jsonschema import Draft202012Validator
+
+from app.api import create_app
+from app.service import Service
+from app.settings import Settings
+
+SAMPLE = b"[0,0,0,0,0,0]"
+
+
+def operation(client, path: str = "/predict", method: str = "post") -> dict:
+    return client.get("/openapi.json").json()["paths"][path][method]
+
+
+def accepts(client, body: object) -> bool:
+    """Whether the published schema takes a body."""
+    schema = operation(client)["requestBody"]["content"]["application/json"]["schema"]
+    return Draft202012Validator(schema).is_valid(body)
+
+
+def test_docs_are_served(tiny: Path, client_of: Callable):
+    response = client_of(tiny).get("/docs")
+
+    assert response.status_code == 200
+    assert "swagger" in response.text
+    assert "/openapi.json" in response.text
+
+
+def test_the_model_is_described(tiny: Path, client_of: Callable):
+    info = client_of(tiny).get("/openapi.json").json()["info"]
+
+    assert (info["title"], info["version"]) == ("tiny", "0123456789ab")
+    assert "`x`: FP32 [-1, 2, 3]" in info["description"]
+    assert "`logits`: FP32 [-1, 3]" in info["description"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [0] * 6,
+        [[0] * 3] * 2,
+        [[0] * 6] * 4,
+        [[[0] * 3] * 2] * 4,
+        [0] * 5,
+        [[0] * 6] * 5,
+        [[0] * 3] * 3,
+        [["a"] * 3] * 2,
+        [],
+        5,
+        {"x": [0] * 6},
+    ],
+)
+def test_the_schema_takes_what_the_server_takes(tiny: Path, client_of: Callable, body: object):
+    client = client_of(tiny, batch_size=4)
+
+    assert accepts(client, body) == (client.predict(orjson.dumps(body)).status_code == 200)
+
+
+def test_the_schema_of_several_inputs_is_an_object(lookup: Path, client_of: Callable):
+    client = client_of(lookup)
+
+    assert accepts(client, {"rows": [0, 1], "value": [0.5]})
+    assert not accepts(client, {"rows": [0.5, 1], "value": [0.5]})
+    assert not accepts(client, {"rows": [0, 1]})
+
+
+@pytest.mark.parametrize("name", ["tiny", "colours", "lookup"])
+def test_the_example_is_the_artifacts_sample_and_can_be_sent(
+    name: str, client_of: Callable, request: pytest.FixtureRequest
+):
+    client = client_of(request.getfixturevalue(name))
+    example = operation(client)["requestBody"]["content"]["application/json"]["example"]
+
+    assert accepts(client, example)
+    response = client.predict(orjson.dumps(example))
+    assert response.status_code == 200
+    answer = operation(client)["responses"]["200"]["content"]["application/json"]["schema"]
+    Draft202012Validator(answer).validate(response.json())
+
+
+def test_a_long_sample_is_not_shown(tiny: Path, client_of: Callable, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.openapi.EXAMPLE_VALUES", 5)
+
+    assert "example" not in operation(client_of(tiny))["requestBody"]["content"]["application/json"]
+
+
+def test_only_a_model_of_photographs_takes_pictures(tiny: Path, colours: Path, client_of: Callable):
+    assert list(operation(client_of(tiny))["requestBody"]["content"]) == ["application/json"]
+    assert list(operation(client_of(colours))["requestBody"]["content"]) == [
+        "application/json",
+        "image/jpeg",
+        "image/png",
+    ]
+
+
+def test_every_error_is_documented_and_every_documented_error_happens(
+    tiny: Path, client_of: Callable, serve: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+):
+    client = client_of(tiny)
+    service = serve(tiny)
+    client.app = create_app(service)
+    answers = [
+        client.predict(SAMPLE),
+        client.predict(b"?"),
+        client.predict(b"[[0]]"),
+        client.predict(b"", "a/b"),
+    ]
+    answers.append(client.predict(b" " * (service.settings.max_body_bytes + 1)))
+    monkeypatch.setattr(service, "_decoded", None)
+    answers.append(client.predict(SAMPLE))
+    loading = Service(Settings(model_path=tiny))
+    client.app = create_app(loading)
+    answers.append(client.predict(SAMPLE))
+    loading.close()
+
+    documented = operation(client)["responses"]
+    assert {str(answer.status_code) for answer in answers} == set(documented)
+    for answer in answers[1:]:
+        content = documented[str(answer.status_code)]["content"]
+        Draft202012Validator(content[answer.headers["content-type"]]["schema"]).validate(answer.json())
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/health/live"])
+def test_health_answers_as_documented(path: str, tiny: Path, client_of: Callable):
+    loading = Service(Settings(model_path=tiny))
+    client = client_of(tiny)
+    good = client.get(path)
+    client.app = create_app(loading)
+    early = client.get(path)
+    loading.close()
+
+    documented = operation(client, path, "get")["responses"]
+    assert {str(good.status_code), str(early.status_code)} == set(documented)
+    for answer in (good, early):
+        content = documented[str(answer.status_code)]["content"]
+        Draft202012Validator(content[answer.headers["content-type"]]["schema"]).validate(answer.json())

@@ -1,0 +1,59 @@
+"""Output tensors to predictions."""
+
+import numpy as np
+import pytest
+
+from app.predictions import describe
+from app.signature import Signature
+
+
+def signature(outputs: int = 1, classes: int | None = None, activation: str | None = None) -> Signature:
+    return Signature.model_validate(
+        {
+            "name": "m",
+            "version": "1",
+            "formats": [],
+            "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 1]}],
+            "outputs": [
+                {"name": f"y{i}", "datatype": "FP32", "shape": [-1, classes or 2]} for i in range(outputs)
+            ],
+            "labels": None if classes is None else [f"l{i}" for i in range(classes)],
+            "activation": activation,
+            "image": None,
+        }
+    )
+
+
+def test_scores_without_an_activation_are_told_as_they_are():
+    (prediction,) = describe({"y0": np.array([[0.25, 0.75]])}, signature(classes=2))
+
+    assert prediction == {
+        "label": "l1",
+        "score": 0.75,
+        "top": [{"label": "l1", "score": 0.75}, {"label": "l0", "score": 0.25}],
+    }
+
+
+def test_five_labels_are_told_at_most():
+    (prediction,) = describe({"y0": np.arange(9.0)[np.newaxis]}, signature(classes=9))
+
+    assert [top["label"] for top in prediction["top"]] == ["l8", "l7", "l6", "l5", "l4"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_softmax_holds_for_logits_of_any_size(dtype: type):
+    (prediction,) = describe(
+        {"y0": np.array([[6e4, 6e4]], dtype)}, signature(classes=2, activation="softmax")
+    )
+
+    assert [top["score"] for top in prediction["top"]] == [0.5, 0.5]
+
+
+def test_one_output_without_labels_is_a_list_a_sample():
+    assert describe({"y0": np.array([[1.0, 2.0], [3.0, 4.0]])}, signature()) == [[1, 2], [3, 4]]
+
+
+def test_several_outputs_without_labels_are_an_object_a_sample():
+    outputs = {"y0": np.array([[1], [2]]), "y1": np.array([[3], [4]])}
+
+    assert describe(outputs, signature(2)) == [{"y0": [1], "y1": [3]}, {"y0": [2], "y1": [4]}]

@@ -1,0 +1,354 @@
+"""The process as Kubernetes runs it: probes, ports, signals and exit codes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = b"[0,0,0,0,0,0]"
+GATED = """
+    import time
+    from pathlib import Path
+    from app import runtimes
+    real, gate = runtimes.load, Path({gate!r})
+    def load(*arguments):
+        while not gate.exists():
+            time.sleep(0.01)
+        return real(*arguments)
+    runtimes.load = load
+"""
+"""A model that loads when a file appears."""
+
+STUCK = """
+    import time
+    from app import runtimes
+    real = runtimes.load
+    def load(*arguments):
+        run = real(*arguments)
+        def stuck(inputs):
+            if inputs["x"].max() > 100:
+                time.sleep(60)
+            return run(inputs)
+        return stuck
+    runtimes.load = load
+"""
+"""A model that does not return from large values."""
+
+
+class Process:
+    """A server on free ports of 127.0.0.1."""
+
+    def __init__(self, artifact: Path, log: Path, before: str = "", **settings: object) -> None:
+        self.port, self.metrics_port = free_ports()
+        self.log = log
+        self.url = f"http://127.0.0.1:{self.port}"
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "SLIPWAY_MODEL_PATH": artifact,
+            "SLIPWAY_HOST": "127.0.0.1",
+            "SLIPWAY_PORT": self.port,
+            "SLIPWAY_METRICS_PORT": self.metrics_port,
+            "SLIPWAY_DRAIN_DELAY_SECONDS": 0,
+            **{f"SLIPWAY_{name.upper()}": value for name, value in settings.items()},
+        }
+        # Run as __main__ either way, so that the exit is the real one.
+        run = f"{textwrap.dedent(before)}\nimport runpy\nrunpy.run_module('app', run_name='__main__')"
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, *(["-c", run] if before else ["-m", "app"])],
+                env={name: str(value) for name, value in environment.items()},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_for(self, path: str, status: int = 200) -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if httpx.get(f"{self.url}{path}").status_code == status:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"{path} did not answer {status}\n{self.log.read_text()}")
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def exit_code(self, seconds: float = 15) -> int:
+        return self.process.wait(seconds)
+
+    def logged(self) -> list[dict]:
+        """Every line of output. Fails where one is not JSON."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def free_ports() -> tuple[int, int]:
+    with closing(socket.socket()) as one, closing(socket.socket()) as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+@pytest.fixture
+def start(tiny: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    started: list[Process] = []
+
+    def one(artifact: Path = tiny, **options: object) -> Process:
+        started.append(Process(artifact, tmp_path / f"{len(started)}.log", **options))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield one
+    for process in started:
+        process.process.kill()
+        process.process.wait()
+
+
+@contextmanager
+def half_a_request(server: Process, body: bytes = SAMPLE) -> Generator[socket.socket]:
+    """Send a request but for its last byte, so that it is in flight until that comes."""
+    head = (
+        "POST /predict HTTP/1.1\r\nhost: x\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(head.encode() + body[:-1])
+        deadline = time.monotonic() + 5
+        while not in_flight(server).endswith(" 1.0"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield connection
+
+
+def in_flight(server: Process) -> str:
+    lines = httpx.get(f"http://127.0.0.1:{server.metrics_port}/metrics").text.splitlines()
+    return next(line for line in lines if line.startswith("request_in_flight{"))
+
+
+def answer_of(connection: socket.socket) -> bytes:
+    answer = b""
+    while chunk := connection.recv(65536):
+        answer += chunk
+    return answer
+
+
+def test_it_lives_before_it_is_ready(start: Callable[..., Process], tmp_path: Path):
+    gate = tmp_path / "gate"
+    server = start(before=GATED.format(gate=str(gate)))
+
+    server.wait_for("/health/live")
+    assert httpx.get(f"{server.url}/health/ready").status_code == 503
+    assert httpx.get(f"{server.url}/health").status_code == 503
+    gate.touch()
+    server.wait_for("/health/ready")
+
+    assert httpx.post(f"{server.url}/predict", content=SAMPLE).status_code == 200
+
+
+def test_metrics_are_on_their_own_port(start: Callable[..., Process]):
+    server = start()
+    server.wait_for("/health/ready")
+    httpx.post(f"{server.url}/predict", content=SAMPLE)
+
+    response = httpx.get(f"http://127.0.0.1:{server.metrics_port}/metrics")
+
+    assert 'request_count_total{code="200",model="tiny",version="0123456789ab"} 1.0' in response.text
+    assert "process_resident_memory_bytes" in response.text
+    assert httpx.get(f"{server.url}/metrics").status_code == 404
+
+
+def test_after_sigterm_readiness_goes_first_and_requests_are_answered_through_the_delay(
+    start: Callable[..., Process],
+):
+    server = start(drain_delay_seconds=1.5)
+    server.wait_for("/health/ready")
+
+    server.terminate()
+    server.wait_for("/health/ready", 503)
+
+    assert httpx.get(f"{server.url}/health/live").status_code == 200
+    response = httpx.post(f"{server.url}/predict", content=SAMPLE)
+    assert response.status_code == 200
+    assert response.headers["connection"] == "close"
+    assert server.exit_code() == 0
+
+
+def wait_for_a_shut_door(server: Process) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", server.port)).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("it still accepts connections")
+
+
+def test_a_request_in_flight_is_answered_after_the_door_is_shut(start: Callable[..., Process]):
+    server = start(drain_timeout_seconds=15)
+    server.wait_for("/health/ready")
+    with half_a_request(server) as connection:
+        server.terminate()
+        wait_for_a_shut_door(server)
+        connection.sendall(SAMPLE[-1:])
+        answer = answer_of(connection)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in answer
+    assert server.exit_code() == 0
+
+
+def test_a_request_that_outlasts_the_drain_does_not_hold_the_exit(start: Callable[..., Process]):
+    server = start(before=STUCK, drain_timeout_seconds=1)
+    server.wait_for("/health/ready")
+    with half_a_request(server, b"[999,0,0,0,0,0]") as connection:
+        connection.sendall(b"]")
+        began = time.monotonic()
+        server.terminate()
+
+        assert server.exit_code() == 0
+    assert 1 <= time.monotonic() - began < 8
+
+
+def test_a_second_signal_ends_at_once(start: Callable[..., Process]):
+    server = start(drain_delay_seconds=60, drain_timeout_seconds=60)
+    server.wait_for("/health/ready")
+    with half_a_request(server):
+        server.terminate()
+        server.wait_for("/health/ready", 503)
+        server.terminate()
+
+        assert server.exit_code(5) == 0
+
+
+def test_a_signal_while_the_model_loads_ends_it(start: Callable[..., Process], tmp_path: Path):
+    server = start(before=GATED.format(gate=str(tmp_path / "never")))
+    server.wait_for("/health/live")
+
+    server.terminate()
+
+    assert server.exit_code(5) == 0
+
+
+def test_every_line_of_the_log_is_json(start: Callable[..., Process]):
+    server = start(log_level="debug")
+    server.wait_for("/health/ready")
+    httpx.post(f"{server.url}/predict", content=SAMPLE)
+    server.terminate()
+    assert server.exit_code() == 0
+
+    lines = server.logged()
+
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)
+    (loaded,) = [line for line in lines if line["message"] == "model loaded"]
+    assert loaded["model"] == "tiny"
+    assert loaded["seconds"] > 0
+    (request,) = [line for line in lines if line["message"] == "request answered"]
+    assert request["code"] == 200
+
+
+def test_requests_are_not_logged_by_default(start: Callable[..., Process]):
+    server = start()
+    server.wait_for("/health/ready")
+    httpx.post(f"{server.url}/predict", content=SAMPLE)
+    server.terminate()
+    assert server.exit_code() == 0
+
+    assert not [line for line in server.logged() if "/predict" in str(line) or "request" in line["message"]]
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_process_with_one_clear_line(
+    start: Callable[..., Process], tiny: Path, tmp_path: Path
+):
+    broken = tmp_path / "broken"
+    (broken / "onnx").mkdir(parents=True)
+    for name in ("signature.json", "sample.npz"):
+        (broken / name).write_bytes((tiny / name).read_bytes())
+    (broken / "onnx" / "model.onnx").write_bytes(b"not a model")
+
+    server = start(broken)
+
+    assert server.exit_code() == 1
+    (line,) = [line for line in server.logged() if line["level"] == "ERROR"]
+    assert line["message"].startswith(f"model not loaded: {broken}: onnx cannot serve it")
+    assert "Traceback" in line["exc_info"]
+
+
+def test_a_missing_artifact_ends_the_process_with_one_clear_line(
+    start: Callable[..., Process], tmp_path: Path
+):
+    server = start(tmp_path / "nothing")
+
+    assert server.exit_code() == 1
+    (line,) = server.logged()
+    assert "SLIPWAY_MODEL_PATH must be an artifact folder" in line["message"]
+
+
+def test_a_port_that_is_taken_ends_the_process(start: Callable[..., Process]):
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        for port in ("port", "metrics_port"):
+            server = start(**{port: taken.getsockname()[1]})
+
+            assert server.exit_code() > 0
+            assert "address already in use" in server.log.read_text().lower()
+            assert all(server.logged())
+
+
+def test_wrong_settings_end_the_process_with_2_and_a_line_each(start: Callable[..., Process]):
+    server = start(runtime="caffe", threads=0)
+
+    assert server.exit_code() == 2
+    lines = server.log.read_text().splitlines()
+    assert [line.partition("=")[0] for line in lines] == ["SLIPWAY_RUNTIME", "SLIPWAY_THREADS"]
+
+
+def test_serving_onnx_imports_no_other_framework_and_writes_no_file(
+    start: Callable[..., Process], tmp_path: Path
+):
+    report = tmp_path / "report"
+    server = start(
+        before=f"""
+            import os, sys
+            WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+            written = []
+            def watch(event, arguments):
+                if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES:
+                    written.append(str(arguments[0]))
+                if event in ("os.mkdir", "os.rename", "os.remove", "tempfile.mkstemp", "tempfile.mkdtemp"):
+                    written.append(event)
+            sys.dont_write_bytecode = True
+            sys.addaudithook(watch)
+            leave = os._exit
+            def report(status):
+                seen = list(written)
+                with open({str(report)!r}, "w") as file:
+                    file.write("\\n".join(["written:", *seen, "modules:", *sys.modules]))
+                leave(status)
+            os._exit = report
+        """
+    )
+    server.wait_for("/health/ready")
+    httpx.post(f"{server.url}/predict", content=SAMPLE)
+    httpx.get(f"{server.url}/openapi.json")
+    server.terminate()
+    assert server.exit_code() == 0
+
+    written, _, modules = report.read_text().partition("modules:\n")
+    assert written.split() == ["written:"]
+    assert "onnxruntime" in modules.split()
+    assert not {"torch", "tensorflow", "onnx", "google.protobuf", "sympy", "httpx"} & set(modules.split())
