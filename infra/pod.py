@@ -1,7 +1,6 @@
 """The pod that serves a model: one hardened container whose probes tell the truth."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 from pulumi_kubernetes.core.v1 import (

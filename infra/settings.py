@@ -125,7 +125,7 @@ class Settings:
 
     @property
     def credentials(self) -> Credentials | None:
-        """Who pushes, and pulls where there is a pull secret; None leaves it to this machine's docker login."""
+        """Who pushes, and pulls with a pull secret; None leaves it to this machine's docker login."""
         if self.registry_username is None or self.registry_password is None:
             return None
         return Credentials(
