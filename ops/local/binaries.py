@@ -1,0 +1,87 @@
+"""The programs of the cluster: Debian's from apt, the others from their Go modules, built once and kept."""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from ops.commands import output_of
+from ops.errors import OperationError
+from ops.local.paths import CACHE
+from ops.progress import step
+
+PACKAGES = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "docker-registry": "docker-registry",
+    "debootstrap": "debootstrap",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "/bin/busybox": "busybox-static",
+}
+"""Debian packages, by a program that each brings."""
+
+MODULES = Path(__file__).parent / "go"
+"""A folder a Go module; its go.mod pins the tools that it builds."""
+
+KUBERNETES = "v1.34.2"
+"""As go.mod pins it: what is built from a module does not know its own version."""
+
+_VERSION = "k8s.io/component-base/version"
+_MAJOR, _MINOR, _ = KUBERNETES.removeprefix("v").split(".")
+STRIPPED = "-s -w"
+LINKER_FLAGS = {
+    "kubernetes": f"{STRIPPED} -X {_VERSION}.gitVersion={KUBERNETES} "
+    f"-X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}",
+}
+"""By module. Only Kubernetes may be told its version: another server would drop APIs that it dropped."""
+
+
+def install_packages() -> None:
+    """Install the Debian packages that are missing.
+
+    Raises:
+        OperationError: this is not Debian or Ubuntu, or apt failed.
+
+    """
+    missing = sorted(package for program, package in PACKAGES.items() if not shutil.which(program))
+    if not missing:
+        return
+    if not shutil.which("apt-get"):
+        raise OperationError(f"install these first (there is no apt here): {', '.join(missing)}")
+    with step(f"install from apt: {', '.join(missing)}"):
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        output_of(["apt-get", "update"], env=env)
+        output_of(["apt-get", "install", "--yes", "--no-install-recommends", *missing], env=env)
+
+
+def build() -> Path:
+    """Build the Go tools that are not built yet; return the folder that holds them all.
+
+    Raises:
+        OperationError: there is no Go, or a build failed.
+
+    """
+    if not shutil.which("go"):
+        raise OperationError("the local cluster is built from Go modules: install Go 1.25 or later")
+    modules = sorted(path.parent for path in MODULES.glob("*/go.mod"))
+    toolchain = output_of(["go", "env", "GOVERSION"])
+    folder = CACHE / "bin" / _digest(modules, toolchain)
+    for module in modules:
+        built = folder / f".{module.name}"
+        if built.exists():
+            continue
+        with step(f"build {module.name} from Go modules (minutes, the first time)"):
+            env = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
+            flags = f"-ldflags={LINKER_FLAGS.get(module.name, STRIPPED)}"
+            output_of(["go", "-C", module, "install", "-trimpath", flags, "tool"], env=env)
+        built.touch()
+    return folder
+
+
+def _digest(modules: list[Path], toolchain: str) -> str:
+    digest = hashlib.sha256(f"{toolchain} {LINKER_FLAGS}".encode())
+    for module in modules:
+        digest.update((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,167 @@
+"""The registry, BuildKit, and the images that the cluster itself needs."""
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ops.commands import output_of
+from ops.local.node import PAUSE
+from ops.local.paths import BUILDER, CACHE, REGISTRY, STATE
+from ops.local.processes import start, wait_for
+from ops.progress import step
+
+BUILDKIT_SOCKET = STATE / "buildkit" / "buildkitd.sock"
+BUILDKIT_CACHE = "20GB"
+SUITE = "bookworm"
+RUNTIME_IMAGE = f"{REGISTRY}/python:3.11-slim-{SUITE}"
+BUILD_IMAGE = f"{REGISTRY}/python:3.11-{SUITE}"
+METRICS_SERVER = f"{REGISTRY}/metrics-server:v0.9.0"
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recipe:
+    """How an image is built. It is built again when any of this changes."""
+
+    image: str
+    dockerfile: str
+    context: Path
+    depends_on: str = ""
+
+    @property
+    def stamp(self) -> Path:
+        return CACHE / "images" / self.image.rpartition("/")[2]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(f"{self.dockerfile} {self.depends_on}".encode()).hexdigest()
+
+
+def start_registry() -> None:
+    """Start a registry on 127.0.0.1 whose store outlives it, so that what was pushed is not pushed again."""
+    config = STATE / "registry.yaml"
+    config.write_text(f"""\
+version: 0.1
+log: {{level: warn}}
+storage:
+  filesystem: {{rootdirectory: {CACHE / "registry"}}}
+  delete: {{enabled: true}}
+http: {{addr: "{REGISTRY}"}}
+""")
+    start("registry", ["docker-registry", "serve", config])
+    wait_for("registry", "the registry answers", lambda: _answers("/v2/"), seconds=30)
+
+
+def start_buildkit(bin_folder: Path) -> None:
+    """Start BuildKit, and make it known to buildx as a builder."""
+    BUILDKIT_SOCKET.parent.mkdir(parents=True)
+    config = BUILDKIT_SOCKET.parent / "buildkitd.toml"
+    config.write_text(f"""\
+root = "{CACHE / "buildkit"}"
+[grpc]
+  address = ["unix://{BUILDKIT_SOCKET}"]
+[worker.oci]
+  binary = "runc"
+  maxUsedSpace = "{BUILDKIT_CACHE}"
+[registry."{REGISTRY}"]
+  http = true
+""")
+    start("buildkitd", [bin_folder / "buildkitd", "--config", config])
+    wait_for("buildkitd", "BuildKit listens", BUILDKIT_SOCKET.exists, seconds=30)
+    buildx = bin_folder / "buildx"
+    forget_builder(bin_folder)
+    output_of([buildx, "create", "--name", BUILDER, "--driver", "remote", f"unix://{BUILDKIT_SOCKET}"])
+
+
+def forget_builder(bin_folder: Path) -> None:
+    """Remove the builder from buildx's list, if it is there."""
+    if BUILDER in output_of([bin_folder / "buildx", "ls", "--format={{.Name}}"]).split():
+        output_of([bin_folder / "buildx", "rm", BUILDER])
+
+
+def build_images(bin_folder: Path) -> None:
+    """Push what the registry does not hold yet: pause, metrics-server, and Python to build upon."""
+    context = STATE / "context"
+    context.mkdir()
+    for program in (Path("/bin/busybox"), bin_folder / "metrics-server", CERTIFICATES):
+        shutil.copy(program, context)
+    for recipe in (
+        _Recipe(
+            image=PAUSE,
+            dockerfile='FROM scratch\nCOPY busybox /\nENTRYPOINT ["/busybox", "sleep", "2147483647"]\n',
+            context=context,
+        ),
+        _Recipe(
+            image=METRICS_SERVER,
+            dockerfile='FROM scratch\nCOPY metrics-server /\nUSER 65532\nENTRYPOINT ["/metrics-server"]\n',
+            context=context,
+            depends_on=bin_folder.name,
+        ),
+        _Recipe(image=RUNTIME_IMAGE, dockerfile="FROM scratch\nADD python.tar /\n", context=CACHE / "debian"),
+        _Recipe(
+            image=BUILD_IMAGE,
+            # The machine's own certificates, for a network that looks into TLS.
+            dockerfile=f"""\
+FROM {RUNTIME_IMAGE}
+RUN apt-get update && apt-get install --yes --no-install-recommends python3-pip ca-certificates
+COPY {CERTIFICATES.name} {CERTIFICATES}
+ENV PIP_CERT={CERTIFICATES} SSL_CERT_FILE={CERTIFICATES}
+""",
+            context=context,
+            depends_on=hashlib.sha256(CERTIFICATES.read_bytes()).hexdigest(),
+        ),
+    ):
+        _ensure(recipe, bin_folder)
+
+
+def _ensure(recipe: _Recipe, bin_folder: Path) -> None:
+    name, _, tag = recipe.image.removeprefix(f"{REGISTRY}/").partition(":")
+    known = recipe.stamp.exists() and recipe.stamp.read_text() == recipe.digest
+    if known and _answers(f"/v2/{name}/manifests/{tag}"):
+        return
+    with step(f"build {recipe.image}"):
+        if recipe.image == RUNTIME_IMAGE:
+            _bootstrap(recipe.context / "python.tar")
+        output_of(
+            [
+                bin_folder / "buildx",
+                "build",
+                f"--builder={BUILDER}",
+                "--file=-",
+                "--provenance=false",
+                "--build-arg=SOURCE_DATE_EPOCH=0",
+                f"--output=type=image,name={recipe.image},push=true,rewrite-timestamp=true",
+                recipe.context,
+            ],
+            stdin=recipe.dockerfile,
+        )
+    recipe.stamp.parent.mkdir(parents=True, exist_ok=True)
+    recipe.stamp.write_text(recipe.digest)
+
+
+def _bootstrap(archive: Path) -> None:
+    """Make a file system with Python and little else."""
+    if archive.exists():
+        return
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    rootfs = STATE / "rootfs"
+    output_of(["debootstrap", "--variant=minbase", "--include=python3", SUITE, rootfs])
+    output_of(["chroot", rootfs, "apt-get", "clean"])
+    for waste in ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/lib/apt/lists", "var/log"):
+        shutil.rmtree(rootfs / waste)
+        (rootfs / waste).mkdir()
+    draft = archive.with_suffix(".draft")
+    output_of(["tar", "--create", "--file", draft, "--directory", rootfs, "--exclude=./dev/*", "."])
+    draft.rename(archive)
+    shutil.rmtree(rootfs)
+
+
+def _answers(path: str) -> bool:
+    accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+    try:
+        return httpx.head(f"http://{REGISTRY}{path}", headers={"accept": accept}).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,134 @@
+"""The cluster where Docker and kind are: https://kind.sigs.k8s.io/docs/user/local-registry/."""
+
+import json
+
+import yaml
+
+from ops.commands import output_of
+from ops.local.images import BUILD_IMAGE, RUNTIME_IMAGE
+from ops.local.kubectl import Kubectl
+from ops.local.paths import BUILDER, CONTEXT, KUBECONFIG, REGISTRY
+from ops.progress import say, step
+
+NAME = "slipway"
+NODE_IMAGE = "kindest/node:v1.34.2"
+REGISTRY_IMAGE = "registry:2"
+REGISTRY_CONTAINER = "slipway-registry"
+PYTHON = "python:3.11-slim-bookworm"
+NODE_PORTS = range(30080, 30085)
+METRICS_SERVER = "https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.9.0/components.yaml"
+
+
+def up() -> None:
+    """Create the cluster, its registry and a builder, or leave them as they are where they are healthy.
+
+    Raises:
+        OperationError: a step failed; then nothing of it is left.
+
+    """
+    if healthy():
+        say("the local cluster is running")
+        return
+    down()
+    try:
+        with step("start the registry"):
+            _start_registry()
+        with step("create the kind cluster"):
+            KUBECONFIG.parent.mkdir(exist_ok=True)
+            create = ["kind", "create", "cluster", f"--name={NAME}", f"--image={NODE_IMAGE}", "--config=-"]
+            output_of([*create, f"--kubeconfig={KUBECONFIG}", "--wait=120s"], stdin=_cluster())
+            kubectl = Kubectl(None)
+            kubectl("config", "rename-context", f"kind-{NAME}", CONTEXT)
+            _let_the_node_pull()
+        with step("start metrics-server"):
+            kubectl("apply", f"--filename={METRICS_SERVER}")
+            flag = [
+                {
+                    "op": "add",
+                    "path": "/spec/template/spec/containers/0/args/-",
+                    "value": "--kubelet-insecure-tls",
+                }
+            ]
+            kubectl(
+                "patch",
+                "deployment/metrics-server",
+                "--namespace=kube-system",
+                "--type=json",
+                f"--patch={json.dumps(flag)}",
+            )
+            kubectl(
+                "rollout", "status", "deployment/metrics-server", "--namespace=kube-system", "--timeout=180s"
+            )
+        with step("push the base image"):
+            output_of(["docker", "pull", "--quiet", PYTHON])
+            for image in (BUILD_IMAGE, RUNTIME_IMAGE):
+                output_of(["docker", "tag", PYTHON, image])
+                output_of(["docker", "push", "--quiet", image])
+    except BaseException:
+        down()
+        raise
+
+
+def down() -> None:
+    """Delete the cluster, the registry's container and the builder."""
+    if NAME in output_of(["kind", "get", "clusters"]).split():
+        output_of(["kind", "delete", "cluster", f"--name={NAME}", f"--kubeconfig={KUBECONFIG}"])
+    if BUILDER in output_of(["docker", "buildx", "ls", "--format={{.Name}}"]).split():
+        output_of(["docker", "buildx", "rm", BUILDER])
+    output_of(["docker", "rm", "--force", "--volumes", REGISTRY_CONTAINER])
+    KUBECONFIG.unlink(missing_ok=True)
+
+
+def healthy() -> bool:
+    """Tell whether the API server is ready."""
+    return KUBECONFIG.exists() and Kubectl(None).ready()
+
+
+def status() -> str:
+    """Return the nodes and the pods."""
+    if not healthy():
+        return "the local cluster is not running; start it with `make cluster`"
+    kubectl = Kubectl(None)
+    return kubectl("get", "nodes") + kubectl("get", "pods", "--all-namespaces")
+
+
+def _start_registry() -> None:
+    port = f"--publish={REGISTRY}:5000"
+    output_of(
+        [
+            "docker",
+            "run",
+            "--detach",
+            "--restart=always",
+            port,
+            f"--name={REGISTRY_CONTAINER}",
+            REGISTRY_IMAGE,
+        ]
+    )
+    config = f'[registry."{REGISTRY}"]\n  http = true\n'
+    create = ["docker", "buildx", "create", f"--name={BUILDER}", "--driver=docker-container"]
+    output_of([*create, "--driver-opt=network=host", "--buildkitd-config=/dev/stdin"], stdin=config)
+
+
+def _cluster() -> str:
+    mappings = [
+        {"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"} for port in NODE_PORTS
+    ]
+    return yaml.safe_dump(
+        {
+            "kind": "Cluster",
+            "apiVersion": "kind.x-k8s.io/v1alpha4",
+            "nodes": [{"role": "control-plane", "extraPortMappings": mappings}],
+        }
+    )
+
+
+def _let_the_node_pull() -> None:
+    output_of(["docker", "network", "connect", "kind", REGISTRY_CONTAINER])
+    folder = f"/etc/containerd/certs.d/{REGISTRY}"
+    for node in output_of(["kind", "get", "nodes", f"--name={NAME}"]).split():
+        output_of(["docker", "exec", node, "mkdir", "-p", folder])
+        output_of(
+            ["docker", "exec", "-i", node, "cp", "/dev/stdin", f"{folder}/hosts.toml"],
+            stdin=f'[host."http://{REGISTRY_CONTAINER}:5000"]\n',
+        )

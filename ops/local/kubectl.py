@@ -1,0 +1,44 @@
+"""kubectl, talking to the local cluster and to no other."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ops.commands import output_of
+from ops.errors import OperationError
+from ops.local.paths import KUBECONFIG
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl of one folder and one kubeconfig."""
+
+    bin_folder: Path | None
+    kubeconfig: Path = KUBECONFIG
+
+    def __call__(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run it and return what it printed.
+
+        Raises:
+            OperationError: it failed; the message is its own.
+
+        """
+        program = self.bin_folder / "kubectl" if self.bin_folder else Path("kubectl")
+        return output_of([program, "--kubeconfig", self.kubeconfig, *arguments], stdin=stdin)
+
+    def get(self, *arguments: str) -> Any:  # noqa: ANN401 - an object of any kind
+        """Return an object, or a list of them, as JSON."""
+        return json.loads(self("get", *arguments, "--output=json"))
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Tell whether a call succeeds."""
+        try:
+            self(*arguments)
+        except OperationError:
+            return False
+        return True
+
+    def ready(self) -> bool:
+        """Tell whether the API server says that it is ready."""
+        return self.succeeds("get", "--raw=/readyz", "--request-timeout=2s")
