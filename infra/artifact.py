@@ -4,10 +4,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import pulumi
+
 from infra.settings import Settings
 
 
-class ArtifactError(Exception):
+class ArtifactError(pulumi.RunError):
     """There is no artifact that can be served as the settings ask; says which command makes one."""
 
 

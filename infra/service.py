@@ -189,6 +189,6 @@ def _url(settings: Settings, spec: ServiceSpec, status: ServiceStatus | None) ->
         return f"http://{settings.model}.{settings.namespace}.svc"
     if settings.service_type == "NodePort":
         node = "127.0.0.1" if settings.cluster == "local" else "<node>"
-        return f"http://{node}:{spec.ports[0].node_port}"
+        return f"http://{node}:{spec.ports[0].node_port if spec.ports else None}"
     ingress = status.load_balancer.ingress if status and status.load_balancer else None
     return f"http://{ingress[0].hostname or ingress[0].ip}" if ingress else "pending"

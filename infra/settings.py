@@ -35,7 +35,7 @@ NODE_PORTS = range(30000, 32768)
 """The API server's default --service-node-port-range."""
 
 
-class SettingsError(Exception):
+class SettingsError(pulumi.RunError):
     """Everything that is wrong with the settings, a line each: the key, the value, what is allowed."""
 
 

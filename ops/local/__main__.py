@@ -4,8 +4,7 @@ import argparse
 import sys
 
 from ops.errors import OperationError
-from ops.local import cluster
-from ops.progress import say
+from ops.local.cluster import road
 
 
 def main() -> int:
@@ -15,12 +14,12 @@ def main() -> int:
     command = parser.parse_args().command
     try:
         if command == "up":
-            cluster.up()
+            road().up()
         elif command == "down":
-            cluster.down()
+            road().down()
         else:
-            say(cluster.status())
-            return 0 if cluster.healthy() else 1
+            sys.stdout.write(f"{road().status()}\n")
+            return 0 if road().healthy() else 1
     except OperationError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -1,38 +1,47 @@
 """The local cluster, on whichever of its two roads this machine allows."""
 
 import shutil
+from functools import cache
+from typing import Protocol
 
 from ops.commands import output_of
 from ops.errors import OperationError
 from ops.local import from_modules, kind
-from ops.progress import say
+from ops.local.kubectl import Kubectl
 
 
-def up() -> None:
-    """Start the cluster and wait until it is healthy."""
-    _road().up()
+class Road(Protocol):
+    """What `from_modules` and `kind` both are."""
+
+    def up(self) -> bool:
+        """Start the cluster and wait until it is healthy; tell whether it is a new one."""
+        ...
+
+    def down(self) -> None:
+        """Stop the cluster; leave nothing of it but caches."""
+        ...
+
+    def healthy(self) -> bool:
+        """Tell whether the cluster runs as it should."""
+        ...
+
+    def status(self) -> str:
+        """Return what runs, for a person."""
+        ...
+
+    def kubectl(self) -> Kubectl:
+        """Return the cluster's kubectl."""
+        ...
+
+    def buildx(self) -> list[str]:
+        """Return the command that builds images for the cluster."""
+        ...
 
 
-def down() -> None:
-    """Stop the cluster; leave nothing of it but caches."""
-    _road().down()
-
-
-def healthy() -> bool:
-    """Tell whether the cluster runs as it should."""
-    return _road().healthy()
-
-
-def status() -> str:
-    """Return what runs, for a person."""
-    return _road().status()
-
-
-def _road():  # noqa: ANN202 - one of two modules
-    if shutil.which("kind") and _docker_runs():
-        say("local cluster: kind, for Docker and kind are here")
-        return kind
-    return from_modules
+@cache
+def road() -> Road:
+    """Return kind where Docker and kind are, else the cluster from package registries."""
+    return kind if shutil.which("kind") and _docker_runs() else from_modules
 
 
 def _docker_runs() -> bool:

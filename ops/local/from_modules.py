@@ -34,8 +34,11 @@ PORTS = {
 METRICS_SECONDS = 120
 
 
-def up() -> None:
+def up() -> bool:
     """Start the cluster, or leave it as it is where it is healthy.
+
+    Returns:
+        Whether it is a new one, which holds nothing.
 
     Raises:
         OperationError: it cannot be started; then nothing of it is left.
@@ -43,7 +46,7 @@ def up() -> None:
     """
     if healthy():
         say("the local cluster is running")
-        return
+        return False
     if os.geteuid() != 0:
         raise OperationError("a cluster without Docker needs root: use sudo, or install Docker and kind")
     down()
@@ -57,6 +60,7 @@ def up() -> None:
     except BaseException:
         down()
         raise
+    return True
 
 
 def _start(bin_folder: Path) -> None:
@@ -71,25 +75,24 @@ def _start(bin_folder: Path) -> None:
         start_containerd()
         start_node(bin_folder)
     with step("start metrics-server"):
-        _start_metrics(Kubectl(bin_folder))
+        _start_metrics()
 
 
-def _start_metrics(kubectl: Kubectl) -> None:
+def _start_metrics() -> None:
+    run = kubectl()
     # What kubeadm would bind: the API server's client certificate for the kubelet, for logs and exec.
     admins = "kubeadm:cluster-admins"
-    kubectl("create", "clusterrolebinding", admins, "--clusterrole=cluster-admin", f"--group={admins}")
-    kubectl("apply", f"--filename={MANIFESTS / 'metrics-server.yaml'}")
+    run("create", "clusterrolebinding", admins, "--clusterrole=cluster-admin", f"--group={admins}")
+    run("apply", f"--filename={MANIFESTS / 'metrics-server.yaml'}")
     server, here = "deployment/metrics-server", "--namespace=kube-system"
-    kubectl("rollout", "status", server, here, f"--timeout={METRICS_SECONDS}s")
+    run("rollout", "status", server, here, f"--timeout={METRICS_SECONDS}s")
     # Only now the API: before kube-proxy knows the service, a call to its address leaves the machine, and
     # the API server keeps a connection to whatever answers there.
-    address = kubectl.get("service/metrics-server", here)["spec"]["clusterIP"]
+    address = run.get("service/metrics-server", here)["spec"]["clusterIP"]
     wait_for("kube-proxy", "metrics-server has its address", lambda: _answers(address), METRICS_SECONDS)
-    kubectl("apply", f"--filename={MANIFESTS / 'metrics-api.yaml'}")
+    run("apply", f"--filename={MANIFESTS / 'metrics-api.yaml'}")
     have_figures = ("top", "nodes")
-    wait_for(
-        "kube-apiserver", "there are CPU figures", lambda: kubectl.succeeds(*have_figures), METRICS_SECONDS
-    )
+    wait_for("kube-apiserver", "there are CPU figures", lambda: run.succeeds(*have_figures), METRICS_SECONDS)
 
 
 def _answers(address: str) -> bool:
@@ -119,7 +122,17 @@ def down() -> None:
 def healthy() -> bool:
     """Tell whether every process runs and the API server is ready."""
     names = started()
-    return bool(names) and all(find(name) for name in names) and BIN.exists() and Kubectl(BIN).ready()
+    return bool(names) and all(find(name) for name in names) and BIN.exists() and kubectl().ready()
+
+
+def kubectl() -> Kubectl:
+    """Return the cluster's own kubectl."""
+    return Kubectl(BIN)
+
+
+def buildx() -> list[str]:
+    """Return the cluster's own buildx."""
+    return [str(BIN / "buildx")]
 
 
 def status() -> str:
@@ -131,8 +144,7 @@ def status() -> str:
     if not lines:
         return "the local cluster is not running; start it with `make cluster`"
     if healthy():
-        kubectl = Kubectl(BIN)
-        lines += [kubectl("get", "nodes"), kubectl("get", "pods", "--all-namespaces")]
+        lines += [kubectl()("get", "nodes"), kubectl()("get", "pods", "--all-namespaces")]
     return "\n".join(lines)
 
 

@@ -19,8 +19,11 @@ NODE_PORTS = range(30080, 30085)
 METRICS_SERVER = "https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.9.0/components.yaml"
 
 
-def up() -> None:
+def up() -> bool:
     """Create the cluster, its registry and a builder, or leave them as they are where they are healthy.
+
+    Returns:
+        Whether it is a new one, which holds nothing.
 
     Raises:
         OperationError: a step failed; then nothing of it is left.
@@ -28,7 +31,8 @@ def up() -> None:
     """
     if healthy():
         say("the local cluster is running")
-        return
+        return False
+    say("Docker and kind are here: the local cluster is kind's")
     down()
     try:
         with step("start the registry"):
@@ -37,11 +41,10 @@ def up() -> None:
             KUBECONFIG.parent.mkdir(exist_ok=True)
             create = ["kind", "create", "cluster", f"--name={NAME}", f"--image={NODE_IMAGE}", "--config=-"]
             output_of([*create, f"--kubeconfig={KUBECONFIG}", "--wait=120s"], stdin=_cluster())
-            kubectl = Kubectl(None)
-            kubectl("config", "rename-context", f"kind-{NAME}", CONTEXT)
+            kubectl()("config", "rename-context", f"kind-{NAME}", CONTEXT)
             _let_the_node_pull()
         with step("start metrics-server"):
-            kubectl("apply", f"--filename={METRICS_SERVER}")
+            kubectl()("apply", f"--filename={METRICS_SERVER}")
             flag = [
                 {
                     "op": "add",
@@ -49,14 +52,14 @@ def up() -> None:
                     "value": "--kubelet-insecure-tls",
                 }
             ]
-            kubectl(
+            kubectl()(
                 "patch",
                 "deployment/metrics-server",
                 "--namespace=kube-system",
                 "--type=json",
                 f"--patch={json.dumps(flag)}",
             )
-            kubectl(
+            kubectl()(
                 "rollout", "status", "deployment/metrics-server", "--namespace=kube-system", "--timeout=180s"
             )
         with step("push the base image"):
@@ -67,6 +70,7 @@ def up() -> None:
     except BaseException:
         down()
         raise
+    return True
 
 
 def down() -> None:
@@ -81,15 +85,24 @@ def down() -> None:
 
 def healthy() -> bool:
     """Tell whether the API server is ready."""
-    return KUBECONFIG.exists() and Kubectl(None).ready()
+    return KUBECONFIG.exists() and kubectl().ready()
 
 
 def status() -> str:
     """Return the nodes and the pods."""
     if not healthy():
         return "the local cluster is not running; start it with `make cluster`"
-    kubectl = Kubectl(None)
-    return kubectl("get", "nodes") + kubectl("get", "pods", "--all-namespaces")
+    return kubectl()("get", "nodes") + kubectl()("get", "pods", "--all-namespaces")
+
+
+def kubectl() -> Kubectl:
+    """Return the kubectl on PATH."""
+    return Kubectl(None)
+
+
+def buildx() -> list[str]:
+    """Return Docker's buildx."""
+    return ["docker", "buildx"]
 
 
 def _start_registry() -> None:

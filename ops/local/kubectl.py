@@ -24,8 +24,16 @@ class Kubectl:
             OperationError: it failed; the message is its own.
 
         """
-        program = self.bin_folder / "kubectl" if self.bin_folder else Path("kubectl")
-        return output_of([program, "--kubeconfig", self.kubeconfig, *arguments], stdin=stdin)
+        return output_of([*self._command, *arguments], stdin=stdin)
+
+    @property
+    def _command(self) -> list[str]:
+        program = str(self.bin_folder / "kubectl") if self.bin_folder else "kubectl"
+        return [program, "--kubeconfig", str(self.kubeconfig)]
+
+    def command(self) -> str:
+        """Return the command line's start, for a person to go on with."""
+        return " ".join(self._command)
 
     def get(self, *arguments: str) -> Any:  # noqa: ANN401 - an object of any kind
         """Return an object, or a list of them, as JSON."""

@@ -1,0 +1,1 @@
+"""What a person runs: up, down, render, smoke, load. `make` calls these."""

@@ -1,0 +1,85 @@
+"""`python -m ops up | down | render | smoke | load --stack NAME`."""
+
+import argparse
+import asyncio
+import json
+import sys
+
+from ops import deploy
+from ops.errors import OperationError
+from ops.load import load
+from ops.models import ensure_artifact
+from ops.program import run
+from ops.render import to_yaml
+from ops.smoke import Request, smoke
+from ops.stack import Stack
+
+
+def main() -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for name, command in COMMANDS.items():
+        one = commands.add_parser(name, help=(command.__doc__ or "").split(":")[0])
+        one.set_defaults(command=command)
+        one.add_argument("--stack", default="dev", help="a Pulumi.<stack>.yaml (%(default)s)")
+        if name == "load":
+            one.add_argument("--connections", type=int, default=16, help="requests at once (%(default)s)")
+            one.add_argument("--seconds", type=float, default=60, help="how long (%(default)s)")
+    options = parser.parse_args()
+    try:
+        options.command(Stack.read(options.stack), options)
+    except OperationError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _up(stack: Stack, _: argparse.Namespace) -> None:
+    """Model, image, cluster and service: ends with a prediction."""
+    outputs = deploy.up(stack)
+    curl = Request.of(ensure_artifact(stack)).curl
+    _show(json.dumps(outputs.pop("prediction")))
+    for name, value in outputs.items():
+        _show(f"{name + ':':<14}{value}")
+    _show(f"try it:       {curl} {outputs['url']}/predict")
+    _show(f"look at it:   {outputs['url']}/docs")
+
+
+def _down(stack: Stack, _: argparse.Namespace) -> None:
+    """Remove the stack: the local cluster too, where it runs there."""
+    deploy.down(stack)
+
+
+def _render(stack: Stack, _: argparse.Namespace) -> None:
+    """Print the Kubernetes objects: YAML, without any Secret."""
+    ensure_artifact(stack)
+    sys.stdout.write(to_yaml(run(stack)))
+
+
+def _smoke(stack: Stack, _: argparse.Namespace) -> None:
+    """Ask for one prediction: the artifact's sample, its label checked."""
+    _show(json.dumps(smoke(deploy.outputs(stack)["url"], ensure_artifact(stack))))
+
+
+def _load(stack: Stack, options: argparse.Namespace) -> None:
+    """Send requests for a while: to this machine only."""
+    work = load(
+        deploy.outputs(stack)["url"],
+        ensure_artifact(stack),
+        connections=options.connections,
+        seconds=options.seconds,
+    )
+    _show(str(asyncio.run(work)))
+
+
+def _show(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+COMMANDS = {"up": _up, "down": _down, "render": _render, "smoke": _smoke, "load": _load}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The road without the engine, to the local cluster alone: the program rendered, and applied by kubectl."""
+
+from functools import partial
+from typing import Any
+
+import yaml
+
+from ops.errors import OperationError
+from ops.image import build_and_push
+from ops.local.kubectl import Kubectl
+from ops.program import Run, run
+from ops.progress import say, step
+from ops.stack import Stack
+
+FIELD_MANAGER = "slipway"
+
+
+def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
+    """Build the image, apply the objects, wait for the pods, remove what is declared no more.
+
+    Returns:
+        The program's outputs.
+
+    Raises:
+        OperationError: a step failed. Pods that served before go on serving.
+
+    """
+    with step("build the image and push it"):
+        declared = run(stack, partial(build_and_push, buildx))
+    objects = declared.objects()
+    if any(one["kind"] == "Secret" for one in objects):
+        raise OperationError(
+            f"stack {stack.name} has secrets, which only the engine can decrypt: put `pulumi` on PATH"
+        )
+    with step(f"apply {len(objects)} objects"):
+        kubectl(
+            *("apply", "--server-side", f"--field-manager={FIELD_MANAGER}", "--filename=-"),
+            stdin=yaml.safe_dump_all(objects),
+        )
+    namespace = declared.outputs["namespace"]
+    with step("wait until the pods are ready"):
+        _wait(kubectl, declared, namespace)
+    _prune(kubectl, declared, stack, namespace)
+    return declared.outputs
+
+
+def _wait(kubectl: Kubectl, declared: Run, namespace: str) -> None:
+    for one in declared.objects():
+        if one["kind"] != "Deployment":
+            continue
+        name = one["metadata"]["name"]
+        try:
+            kubectl("rollout", "status", f"deployment/{name}", f"--namespace={namespace}")
+        except OperationError as error:
+            raise OperationError(
+                f"{error}\n{_pods(kubectl, name, namespace)}\n"
+                "pods that served before still do; look closer with\n"
+                f"  {kubectl.command()} --namespace {namespace} describe pods"
+            ) from None
+
+
+def _pods(kubectl: Kubectl, name: str, namespace: str) -> str:
+    """Return the pods of a Deployment and the last words of one that is not ready."""
+    chosen = (f"--namespace={namespace}", f"--selector=app.kubernetes.io/name={name}")
+    lines = [kubectl("get", "pods", *chosen)]
+    for pod in kubectl.get("pods", *chosen)["items"]:
+        statuses = pod["status"].get("containerStatuses", [])
+        if any(status["restartCount"] and not status["ready"] for status in statuses):
+            flags = (f"--namespace={namespace}", "--previous", "--tail=5")
+            lines.append(kubectl("logs", pod["metadata"]["name"], *flags))
+            break
+    return "\n".join(lines)
+
+
+def _prune(kubectl: Kubectl, declared: Run, stack: Stack, namespace: str) -> None:
+    """Delete the stack's objects that the program does not declare any more: old ConfigMaps, an old model."""
+    kept = {(one["kind"], one["metadata"]["name"]) for one in declared.objects()}
+    kinds = ",".join(sorted({kind.lower() for kind, _ in kept} - {"namespace"}))
+    selector = f"--selector=app.kubernetes.io/managed-by=slipway,app.kubernetes.io/instance={stack.name}"
+    there = kubectl.get(kinds, f"--namespace={namespace}", selector)["items"]
+    for one in there:
+        kind, name = one["kind"], one["metadata"]["name"]
+        if (kind, name) not in kept:
+            kubectl("delete", f"{kind.lower()}/{name}", f"--namespace={namespace}")
+            say(f"  {kind.lower()}/{name} is declared no more: deleted")

@@ -1,0 +1,73 @@
+"""A stack's life: `up` from a model to an answered prediction, `down` to nothing."""
+
+from typing import Any
+
+from ops import apply, engine
+from ops.errors import OperationError
+from ops.local.cluster import road
+from ops.models import ensure_artifact
+from ops.program import run
+from ops.progress import say, step
+from ops.smoke import smoke
+from ops.stack import Stack
+
+
+def up(stack: Stack) -> dict[str, Any]:
+    """Bring a stack up to what the program declares, and ask it for a prediction.
+
+    Returns:
+        The stack's outputs, and under `prediction` the answer.
+
+    Raises:
+        OperationError: a step failed; the message says what to do next.
+
+    """
+    _check_road(stack)
+    artifact = ensure_artifact(stack)
+    is_new = stack.is_local and road().up()
+    outputs = _deploy(stack, is_new=is_new)
+    with step("ask for a prediction"):
+        prediction = smoke(outputs["url"], artifact)
+    return {**outputs, "prediction": prediction}
+
+
+def _deploy(stack: Stack, *, is_new: bool) -> dict[str, Any]:
+    if not engine.installed():
+        say("`pulumi` is not on PATH: the same program is rendered, and applied by kubectl")
+        return apply.up(stack, road().kubectl(), road().buildx())
+    say("`pulumi` is on PATH: the engine deploys")
+    if is_new and engine.knows(stack):
+        say("the cluster is new: what the engine remembers of the one before is forgotten")
+        engine.forget(stack)
+    return engine.up(stack)
+
+
+def down(stack: Stack) -> None:
+    """Remove a stack, and the local cluster with it where it ran there.
+
+    Raises:
+        OperationError: a step failed.
+
+    """
+    _check_road(stack)
+    if engine.installed() and engine.knows(stack):
+        if not stack.is_local or road().healthy():
+            engine.destroy(stack)
+        else:
+            engine.forget(stack)
+    if stack.is_local:
+        road().down()
+
+
+def _check_road(stack: Stack) -> None:
+    if not stack.is_local and not engine.installed():
+        raise OperationError(
+            f"stack {stack.name} is the Pulumi engine's, and `pulumi` is not on PATH: install it "
+            "(https://www.pulumi.com/docs/iac/download-install/), "
+            f"or apply what `make render STACK={stack.name}` prints"
+        )
+
+
+def outputs(stack: Stack) -> dict[str, Any]:
+    """Return what a running stack exports."""
+    return engine.outputs(stack) if engine.installed() and engine.knows(stack) else run(stack).outputs

@@ -1,0 +1,72 @@
+"""A bounded load on a service of this machine: so many connections, for so long, and no more."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from ops.errors import OperationError
+from ops.smoke import TIMEOUT_SECONDS, Request
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a load came to."""
+
+    seconds: float = 0.0
+    answers: Counter[str] = field(default_factory=Counter[str])
+    """By status code; "no answer" where the connection broke."""
+
+    latencies: list[float] = field(default_factory=list[float])
+    """Seconds, of the requests that were answered with 200."""
+
+    def __str__(self) -> str:
+        codes = ", ".join(f"{code}: {count}" for code, count in sorted(self.answers.items()))
+        rate = len(self.latencies) / self.seconds
+        line = f"{sum(self.answers.values())} requests in {self.seconds:.1f} s ({codes}), {rate:.1f}/s"
+        if self.latencies:
+            p50, p95, p99 = np.percentile(self.latencies, [50, 95, 99]) * 1000
+            line += f", p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms"
+        return line
+
+
+async def load(url: str, artifact: Path, *, connections: int, seconds: float) -> Report:
+    """Send the artifact's sample over and over, closed-loop, on a fixed number of connections.
+
+    Raises:
+        OperationError: the service is not on this machine.
+
+    """
+    if httpx.URL(url).host not in LOOPBACK:
+        raise OperationError(f"{url} is not on this machine: load is sent to 127.0.0.1 only")
+    request, report = Request.of(artifact), Report()
+    start = time.monotonic()
+
+    async def worker() -> None:
+        # A connection of its own, closed now and then as clients do, so that new pods get their share.
+        while (now := time.monotonic()) - start < seconds:
+            async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
+                try:
+                    response = await client.post(
+                        f"{url}/predict",
+                        content=request.body,
+                        headers={"content-type": request.content_type},
+                    )
+                except httpx.HTTPError:
+                    report.answers["no answer"] += 1
+                    continue
+            report.answers[str(response.status_code)] += 1
+            if response.is_success:
+                report.latencies.append(time.monotonic() - now)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(connections):
+            group.create_task(worker())
+    report.seconds = time.monotonic() - start
+    return report

@@ -1,0 +1,139 @@
+"""The Pulumi program, run without the engine: the same `__main__.py`, its declarations recorded."""
+
+import asyncio
+import contextvars
+import hashlib
+import json
+import runpy
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pulumi
+from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, get_root_resource, set_all_config, set_mocks
+from pulumi.runtime.stack import Stack as RootResource
+from pulumi.runtime.stack import run_pulumi_func
+
+from ops.errors import OperationError
+from ops.stack import PROJECT, Stack
+
+IMAGE = "docker-build:index:Image"
+
+APPLY_FIRST = ("Namespace", "ServiceAccount", "Secret", "ConfigMap")
+"""What other objects need before they are made."""
+
+BuildImage = Callable[[dict[str, Any]], str]
+"""Takes the inputs of a docker-build Image and returns its reference, with a digest if it was pushed."""
+
+
+def tagged(inputs: dict[str, Any]) -> str:
+    """Return an image's reference by tag, for where nothing is built."""
+    return inputs["tags"][0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """A resource that the program declared, with its inputs as they go over the wire."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+
+    @property
+    def is_kubernetes_object(self) -> bool:
+        """Whether this is an object of the cluster, not a provider, component or image."""
+        return self.type.startswith("kubernetes:")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one run of the program declared and exported."""
+
+    resources: list[Declared]
+    outputs: dict[str, Any]
+
+    def objects(self) -> list[dict[str, Any]]:
+        """Return the Kubernetes objects in the order of their declaration."""
+        return [resource.inputs for resource in self.resources if resource.is_kubernetes_object]
+
+
+@dataclass
+class Recorder(Mocks):
+    """Stands for the engine and its providers: records what is declared, and answers with it."""
+
+    build_image: BuildImage = tagged
+    resources: list[Declared] = field(default_factory=list[Declared])
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], None]:
+        """Refuse: no function of a provider can be answered without the provider."""
+        raise NotImplementedError(f"{args.token} needs the engine: use `pulumi up`")
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        """Record a declaration; return the state that the engine would have after creating it."""
+        inputs: dict[str, Any] = _whole(cast(Any, args).inputs)
+        if args.typ.startswith("kubernetes:") and "name" not in inputs.get("metadata", {}):
+            inputs = _named_by_content(args.name, inputs)
+        self.resources.append(Declared(type=args.typ, name=args.name, inputs=inputs))
+        state = {**inputs, "ref": self.build_image(inputs)} if args.typ == IMAGE else inputs
+        return f"{args.name}-id", state
+
+
+def run(stack: Stack, build_image: BuildImage = tagged) -> Run:
+    """Run the program for a stack.
+
+    Each run has a thread and a context of its own, for Pulumi's runtime keeps its state in them.
+
+    Raises:
+        OperationError: the program refuses the stack's settings or its model.
+        Exception: whatever else the program raises; nothing is swallowed.
+
+    """
+    recorder = Recorder(build_image=build_image)
+    with ThreadPoolExecutor(max_workers=1) as thread, chdir(PROJECT):
+        work = thread.submit(contextvars.copy_context().run, asyncio.run, _run(stack, recorder))
+        try:
+            outputs = work.result()
+        except pulumi.RunError as error:
+            raise OperationError(str(error)) from None
+    return Run(resources=sorted(recorder.resources, key=_order), outputs=outputs)
+
+
+async def _run(stack: Stack, recorder: Recorder) -> dict[str, Any]:
+    loop = asyncio.get_running_loop()
+    # One worker: registrations arrive one at a time, in the same order at every run.
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
+    set_mocks(recorder, project=stack.project, stack=stack.name)
+    set_all_config(stack.config, list(stack.secret_keys))
+    try:
+        await run_pulumi_func(lambda: cast(None, runpy.run_path("__main__.py", run_name="__main__")))
+        exported = cast(RootResource, get_root_resource()).outputs
+        return await pulumi.Output.all(**exported).future() or {}
+    finally:
+        # The mock monitor leaves an event loop open in the thread that calls it.
+        await loop.run_in_executor(None, lambda: asyncio.get_event_loop().close())
+
+
+def _order(resource: Declared) -> tuple[int, str, str]:
+    kind = resource.type.rpartition(":")[2]
+    return (APPLY_FIRST.index(kind) if kind in APPLY_FIRST else len(APPLY_FIRST), kind, resource.name)
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Undo the wire's only number type: an integer came as a float."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case dict():
+            return {key: _whole(item) for key, item in cast(dict[str, Any], value).items()}
+        case list():
+            return [_whole(item) for item in cast(list[Any], value)]
+        case _:
+            return value
+
+
+def _named_by_content(name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Name an object as the engine's autonaming would, but by its content: equal content, equal name."""
+    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+    return {**inputs, "metadata": {**inputs["metadata"], "name": f"{name}-{digest[:8]}"}}

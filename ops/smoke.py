@@ -1,0 +1,83 @@
+"""One real request: the artifact's own sample, its answer compared with what the model said at export."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from ops.errors import OperationError
+
+TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A prediction request as a client would send it."""
+
+    body: bytes
+    content_type: str
+    curl: str
+    """The same request for a person to try, without the address."""
+
+    @classmethod
+    def of(cls, artifact: Path) -> "Request":
+        """Send the photograph where the model takes photographs, else the sample as a JSON list."""
+        photograph = artifact / "sample.png"
+        if photograph.exists():
+            kind = "image/png"
+            return cls(
+                body=photograph.read_bytes(),
+                content_type=kind,
+                curl=f"curl -H 'Content-Type: {kind}' --data-binary @{photograph}",
+            )
+        signature = json.loads((artifact / "signature.json").read_text())
+        with np.load(artifact / "sample.npz") as sample:
+            values = sample[signature["inputs"][0]["name"]].tolist()
+        kind = "application/json"
+        return cls(
+            body=json.dumps(values).encode(),
+            content_type=kind,
+            curl=f"curl -H 'Content-Type: {kind}' --data '{json.dumps(values)}'",
+        )
+
+    def send(self, client: httpx.Client, url: str) -> httpx.Response:
+        """Post it to a service's /predict."""
+        return client.post(f"{url}/predict", content=self.body, headers={"content-type": self.content_type})
+
+
+def smoke(url: str, artifact: Path) -> dict[str, Any]:
+    """Ask a service for its prediction of the artifact's sample.
+
+    Returns:
+        The first prediction.
+
+    Raises:
+        OperationError: no answer, an error, another model's answer, or another label than at export.
+
+    """
+    signature = json.loads((artifact / "signature.json").read_text())
+    try:
+        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+            response = Request.of(artifact).send(client, url)
+    except httpx.HTTPError as error:
+        raise OperationError(f"{url}/predict did not answer: {error}; see `kubectl get pods -A`") from None
+    if not response.is_success:
+        raise OperationError(f"{url}/predict answered {response.status_code}: {response.text}")
+    answer = response.json()
+    if (served := answer["model_version"]) != signature["version"]:
+        raise OperationError(f"{url} serves version {served}, not {signature['version']}")
+    prediction = answer["predictions"][0]
+    expected = _expected_label(artifact, signature)
+    if expected is not None and prediction["label"] != expected:
+        raise OperationError(f"{url} says {prediction['label']!r}; at export it was {expected!r}")
+    return prediction
+
+
+def _expected_label(artifact: Path, signature: dict[str, Any]) -> str | None:
+    if signature["labels"] is None:
+        return None
+    with np.load(artifact / "sample.npz") as sample:
+        return signature["labels"][int(sample[signature["outputs"][0]["name"]].argmax())]

@@ -1,0 +1,75 @@
+"""A stack's configuration as the engine would hand it to the program, for use where there is no engine."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ops.errors import OperationError
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder of Pulumi.yaml."""
+
+UNREADABLE = "[secret]"
+"""Stands for a value that only the engine can decrypt. Nothing that holds it is ever written out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A project's stack with its configuration, the project's defaults merged in."""
+
+    project: str
+    name: str
+    config: dict[str, str]
+    """By full key, `slipway:model`, each value as text; objects and lists as JSON."""
+
+    secret_keys: frozenset[str]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on the cluster of this machine."""
+        return self.get("cluster") == "local"
+
+    def get(self, key: str) -> str:
+        """Return a value of the project's own namespace.
+
+        Raises:
+            KeyError: neither the stack nor the project sets it.
+
+        """
+        return self.config[f"{self.project}:{key}"]
+
+    @classmethod
+    def read(cls, name: str, folder: Path = PROJECT) -> "Stack":
+        """Read `Pulumi.yaml` and `Pulumi.<name>.yaml`.
+
+        Raises:
+            OperationError: there is no such file.
+
+        """
+        file = folder / f"Pulumi.{name}.yaml"
+        if not file.exists():
+            there = ", ".join(sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml")))
+            raise OperationError(f"no stack {name!r}: {file.name} is missing (there are {there})")
+        project: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+        stack: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
+        given: dict[str, Any] = stack.get("config") or {}
+        defaults = {
+            f"{project['name']}:{key}": declared["default"]
+            for key, declared in project["config"].items()
+            if "default" in declared
+        }
+        secret = {key for key, value in given.items() if isinstance(value, dict) and "secure" in value}
+        return cls(
+            project=project["name"],
+            name=name,
+            config={key: _text(value) for key, value in {**defaults, **given}.items()}
+            | dict.fromkeys(secret, UNREADABLE),
+            secret_keys=frozenset(secret),
+        )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
