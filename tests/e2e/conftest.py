@@ -1,0 +1,125 @@
+"""The local cluster with the dev stack on it, started once and taken down at the end."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ops.local.cluster import road
+from ops.local.kubectl import Kubectl
+from ops.stack import PROJECT
+
+URL = "http://127.0.0.1:30080"
+NAMESPACE = "slipway-dev"
+MODEL = "efficientnet-lite0"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a cluster could leave behind on a machine."""
+
+    processes: frozenset[tuple[int, str]]
+    mounts: frozenset[str]
+    interfaces: frozenset[str]
+    rules: frozenset[str]
+    cgroups: frozenset[str]
+    sysctls: tuple[str, ...]
+
+    @classmethod
+    def look(cls) -> "Machine":
+        names = re.compile(
+            "etcd|server|kube|containerd|buildkitd|registry|pause|metrics-server|runc|busybox|sleep"
+        )
+        saves = [save for save in ("iptables-save", "ip6tables-save") if shutil.which(save)]
+        return cls(
+            processes=frozenset(
+                (process.pid, process.info["name"])
+                for process in psutil.process_iter(["name"])
+                if names.search(process.info["name"])
+            ),
+            mounts=frozenset(
+                line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()
+            ),
+            interfaces=frozenset(path.name for path in Path("/sys/class/net").iterdir()),
+            # Without comments, counters and tables that are empty but for their built-in chains.
+            rules=frozenset(
+                line
+                for save in saves
+                for line in subprocess.check_output([save], text=True).splitlines()
+                if line.startswith("-A") or (line.startswith(":") and line.split()[1] == "-")
+            ),
+            cgroups=frozenset(
+                str(path)
+                for path in Path("/sys/fs/cgroup").glob("**/")
+                if re.search("kube|slipway|cri-|containerd|buildkit", str(path))
+            ),
+            sysctls=tuple(
+                Path("/proc/sys", name).read_text()
+                for name in ("net/ipv4/ip_forward", "vm/overcommit_memory", "kernel/panic")
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Make:
+    """Runs `make`, its progress shown as it goes, and returns what it answered on stdout."""
+
+    def __call__(self, target: str, **variables: str) -> str:
+        began = time.monotonic()
+        done = subprocess.run(
+            ["make", "--silent", target, *(f"{key}={value}" for key, value in variables.items())],
+            cwd=PROJECT,
+            env={**os.environ, "PYTHON": sys.executable},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        sys.stderr.write(f"make {target}: {time.monotonic() - began:.1f} s\n")
+        assert done.returncode == 0, f"make {target} exited with {done.returncode}"
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def make() -> Make:
+    return Make()
+
+
+@pytest.fixture(scope="session")
+def before(make: Make) -> Generator[Machine]:
+    """The machine before anything was started; whatever is started is taken down."""
+    make("down")
+    yield Machine.look()
+    make("down")
+
+
+@pytest.fixture(scope="session")
+def answer(before: Machine, make: Make) -> str:  # noqa: ARG001 - looked at before anything starts
+    """What `make up` answered."""
+    return make("up")
+
+
+@pytest.fixture(scope="session")
+def kubectl(answer: str) -> Kubectl:  # noqa: ARG001 - there is no cluster before
+    return road().kubectl()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool], float], float]:
+    """Waits for something to become true; returns the seconds that it took."""
+
+    def wait(true: Callable[[], bool], seconds: float) -> float:
+        began = time.monotonic()
+        while not true():
+            assert time.monotonic() - began < seconds, f"not within {seconds} s"
+            time.sleep(1)
+        return time.monotonic() - began
+
+    return wait
