@@ -12,9 +12,9 @@ settings = Settings.load()
 artifact = Artifact.find(settings)
 
 cluster = Cluster("cluster", ClusterArgs.of(settings))
-image = ModelImage("image", ModelImageArgs.of(settings, artifact))
+image = ModelImage("model", ModelImageArgs.of(settings, artifact))
 service = ModelService(
-    "service",
+    "model",
     ModelServiceArgs(
         settings=settings,
         artifact=artifact,

@@ -46,7 +46,7 @@ class Autoscaler(pulumi.ComponentResource):
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:Autoscaler", name, {}, opts)
         HorizontalPodAutoscaler(
-            name,
+            f"{name}-autoscaler",
             metadata=args.metadata,
             spec=HorizontalPodAutoscalerSpecArgs(
                 scale_target_ref=CrossVersionObjectReferenceArgs(

@@ -45,7 +45,7 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         namespace = Namespace(
-            "namespace",
+            f"{name}-namespace",
             metadata=ObjectMetaArgs(
                 name=args.namespace,
                 labels={

@@ -67,9 +67,9 @@ class Registry:
             ValueError: it is not of the form that the host asks for; the message is that form.
 
         """
-        host, _, path = prefix.partition("/")
+        host, slash, path = prefix.partition("/")
         kind = next((kind for kind in _KINDS if kind.host.fullmatch(host)), _KINDS[-1])
-        if not kind.host.fullmatch(host) or not kind.path.fullmatch(path):
+        if not kind.host.fullmatch(host) or not kind.path.fullmatch(path) or (slash and not path):
             raise ValueError(kind.form)
         return cls(prefix=prefix, host=host, auth=kind.auth or host)
 
@@ -92,13 +92,13 @@ class Credentials:
             address=self.registry.host, username=self.username, password=self.password
         )
 
-    def pull_secret(self, metadata: ObjectMetaArgs, opts: pulumi.ResourceOptions) -> Secret:
+    def pull_secret(self, name: str, metadata: ObjectMetaArgs, opts: pulumi.ResourceOptions) -> Secret:
         """Declare the Secret of type kubernetes.io/dockerconfigjson that pods pull with.
 
         It is immutable and named by the engine: another password is another Secret, and new pods.
         """
         return Secret(
-            "pull",
+            name,
             metadata=metadata,
             type="kubernetes.io/dockerconfigjson",
             immutable=True,

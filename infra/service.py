@@ -56,6 +56,7 @@ class ModelService(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:ModelService", name, {}, opts)
+        self._name = name
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
         self._selector = selector(args.artifact.name, args.instance)
@@ -64,7 +65,7 @@ class ModelService(pulumi.ComponentResource):
         service = self._service()
         self._disruption_budget()
         self._network_policy()
-        Autoscaler("autoscaler", AutoscalerArgs.of(args.settings, self._metadata(), deployment), self._child)
+        Autoscaler(name, AutoscalerArgs.of(args.settings, self._metadata(), deployment), self._child)
         self.url = service.spec.apply(
             lambda spec: service.status.apply(lambda status: _url(args.settings, spec, status))
         )
@@ -81,7 +82,7 @@ class ModelService(pulumi.ComponentResource):
     def _deployment(self) -> Deployment:
         args, credentials = self._args, self._args.settings.credentials
         config = ConfigMap(
-            "config",
+            f"{self._name}-config",
             # Named by its content and never changed: new settings are a new ConfigMap, and so new pods.
             metadata=self._metadata(named=False),
             immutable=True,
@@ -89,13 +90,13 @@ class ModelService(pulumi.ComponentResource):
             opts=self._child,
         )
         account = ServiceAccount(
-            "account",
+            f"{self._name}-account",
             metadata=self._metadata(),
             automount_service_account_token=False,
             opts=self._child,
         )
         pull_secret = (
-            credentials.pull_secret(self._metadata(named=False), self._child)
+            credentials.pull_secret(f"{self._name}-pull", self._metadata(named=False), self._child)
             if credentials and args.settings.pull_secret
             else None
         )
@@ -108,7 +109,7 @@ class ModelService(pulumi.ComponentResource):
             pull_secret=pull_secret.metadata["name"] if pull_secret else None,
         )
         return Deployment(
-            "deployment",
+            f"{self._name}-deployment",
             metadata=self._metadata(),
             spec=DeploymentSpecArgs(
                 # No replicas: they are the autoscaler's, and a second writer would undo its work.
@@ -134,7 +135,7 @@ class ModelService(pulumi.ComponentResource):
     def _service(self) -> Service:
         settings = self._args.settings
         return Service(
-            "service",
+            f"{self._name}-service",
             metadata=self._metadata(),
             spec=ServiceSpecArgs(
                 type=settings.service_type,
@@ -153,7 +154,7 @@ class ModelService(pulumi.ComponentResource):
 
     def _disruption_budget(self) -> None:
         PodDisruptionBudget(
-            "disruption-budget",
+            f"{self._name}-disruption-budget",
             metadata=self._metadata(),
             spec=PodDisruptionBudgetSpecArgs(
                 max_unavailable=1,
@@ -167,7 +168,7 @@ class ModelService(pulumi.ComponentResource):
     def _network_policy(self) -> None:
         """Let anyone predict, the cluster scrape, and the server call nobody."""
         NetworkPolicy(
-            "network-policy",
+            f"{self._name}-network-policy",
             metadata=self._metadata(),
             spec=NetworkPolicySpecArgs(
                 pod_selector=LabelSelectorArgs(match_labels=self._selector),

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from infra.registry import Credentials, Registry
 
@@ -33,6 +33,10 @@ DRAIN_MARGIN_SECONDS = 3
 
 NODE_PORTS = range(30000, 32768)
 """The API server's default --service-node-port-range."""
+
+
+_OURS = "setting"
+"""Type of the errors whose words are ours; pydantic's start with a capital."""
 
 
 class SettingsError(pulumi.RunError):
@@ -53,7 +57,7 @@ def _quantity(units: dict[str, Decimal]) -> Callable[[str], Decimal]:
 
 
 def _wrong(allowed: str) -> PydanticCustomError:
-    return PydanticCustomError("setting", "{allowed}", {"allowed": allowed})
+    return PydanticCustomError(_OURS, "{allowed}", {"allowed": allowed})
 
 
 cores = _quantity({"": Decimal(1), "m": Decimal("0.001")})
@@ -197,7 +201,7 @@ class Settings:
         try:
             settings = TypeAdapter(cls).validate_python(values)
         except ValidationError as error:
-            problems += [_describe(one["loc"], one["input"], one["msg"]) for one in error.errors()]
+            problems += [_describe(one) for one in error.errors()]
         else:
             if not problems:
                 return settings
@@ -216,5 +220,8 @@ def _unknown(config: pulumi.Config, keys: list[str]) -> list[str]:
     ]
 
 
-def _describe(location: tuple[int | str, ...], value: object, message: str) -> str:
-    return f"{location[0]}: {value!r}: {message[0].lower()}{message[1:]}"
+def _describe(error: ErrorDetails) -> str:
+    message = error["msg"]
+    if error["type"] != _OURS:
+        message = message[0].lower() + message[1:]
+    return f"{error['loc'][0]}: {error['input']!r}: {message}"

@@ -39,13 +39,14 @@ def main() -> int:
 
 def _up(stack: Stack, _: argparse.Namespace) -> None:
     """Model, image, cluster and service: ends with a prediction."""
-    outputs = deploy.up(stack)
-    curl = Request.of(ensure_artifact(stack)).curl
-    _show(json.dumps(outputs.pop("prediction")))
-    for name, value in outputs.items():
+    deployed = deploy.up(stack)
+    url = deployed.outputs["url"]
+    if deployed.prediction is not None:
+        _show(json.dumps(deployed.prediction))
+    for name, value in deployed.outputs.items():
         _show(f"{name + ':':<14}{value}")
-    _show(f"try it:       {curl} {outputs['url']}/predict")
-    _show(f"look at it:   {outputs['url']}/docs")
+    _show(f"try it:       {Request.of(deployed.artifact).curl} {url}/predict")
+    _show(f"look at it:   {url}/docs")
 
 
 def _down(stack: Stack, _: argparse.Namespace) -> None:

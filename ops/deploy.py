@@ -1,5 +1,7 @@
 """A stack's life: `up` from a model to an answered prediction, `down` to nothing."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ops import apply, engine
@@ -11,12 +13,22 @@ from ops.progress import say, step
 from ops.smoke import smoke
 from ops.stack import Stack
 
+ADDRESS_SECONDS = 180
+"""How long a new address may take to lead anywhere: a load balancer's name must spread first."""
 
-def up(stack: Stack) -> dict[str, Any]:
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """What `up` came to."""
+
+    artifact: Path
+    outputs: dict[str, Any]
+    prediction: dict[str, Any] | None
+    """None where the service has no address outside its cluster."""
+
+
+def up(stack: Stack) -> Deployed:
     """Bring a stack up to what the program declares, and ask it for a prediction.
-
-    Returns:
-        The stack's outputs, and under `prediction` the answer.
 
     Raises:
         OperationError: a step failed; the message says what to do next.
@@ -26,9 +38,11 @@ def up(stack: Stack) -> dict[str, Any]:
     artifact = ensure_artifact(stack)
     is_new = stack.is_local and road().up()
     outputs = _deploy(stack, is_new=is_new)
-    with step("ask for a prediction"):
-        prediction = smoke(outputs["url"], artifact)
-    return {**outputs, "prediction": prediction}
+    prediction = None
+    if stack.get("serviceType") != "ClusterIP":
+        with step("ask for a prediction"):
+            prediction = smoke(outputs["url"], artifact, patience_seconds=ADDRESS_SECONDS)
+    return Deployed(artifact=artifact, outputs=outputs, prediction=prediction)
 
 
 def _deploy(stack: Stack, *, is_new: bool) -> dict[str, Any]:

@@ -102,8 +102,9 @@ def run(stack: Stack, build_image: BuildImage = tagged) -> Run:
 
 async def _run(stack: Stack, recorder: Recorder) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
-    # One worker: registrations arrive one at a time, in the same order at every run.
-    loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
+    # One worker: registrations arrive one at a time, in the same order at every run. The mock monitor asks
+    # for the event loop of the thread that calls it, and would make one that nobody closes.
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=1, initializer=_open_loop))
     set_mocks(recorder, project=stack.project, stack=stack.name)
     set_all_config(stack.config, list(stack.secret_keys))
     try:
@@ -111,8 +112,15 @@ async def _run(stack: Stack, recorder: Recorder) -> dict[str, Any]:
         exported = cast(RootResource, get_root_resource()).outputs
         return await pulumi.Output.all(**exported).future() or {}
     finally:
-        # The mock monitor leaves an event loop open in the thread that calls it.
-        await loop.run_in_executor(None, lambda: asyncio.get_event_loop().close())
+        await loop.run_in_executor(None, _close_loop)
+
+
+def _open_loop() -> None:
+    asyncio.set_event_loop(asyncio.new_event_loop())
+
+
+def _close_loop() -> None:
+    asyncio.get_event_loop().close()
 
 
 def _order(resource: Declared) -> tuple[int, str, str]:

@@ -1,6 +1,7 @@
 """One real request: the artifact's own sample, its answer compared with what the model said at export."""
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,8 @@ class Request:
         return client.post(f"{url}/predict", content=self.body, headers={"content-type": self.content_type})
 
 
-def smoke(url: str, artifact: Path) -> dict[str, Any]:
-    """Ask a service for its prediction of the artifact's sample.
+def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> dict[str, Any]:
+    """Ask a service for its prediction of the artifact's sample, for so long as nobody answers.
 
     Returns:
         The first prediction.
@@ -59,11 +60,7 @@ def smoke(url: str, artifact: Path) -> dict[str, Any]:
 
     """
     signature = json.loads((artifact / "signature.json").read_text())
-    try:
-        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
-            response = Request.of(artifact).send(client, url)
-    except httpx.HTTPError as error:
-        raise OperationError(f"{url}/predict did not answer: {error}; see `kubectl get pods -A`") from None
+    response = _answer(url, Request.of(artifact), time.monotonic() + patience_seconds)
     if not response.is_success:
         raise OperationError(f"{url}/predict answered {response.status_code}: {response.text}")
     answer = response.json()
@@ -74,6 +71,19 @@ def smoke(url: str, artifact: Path) -> dict[str, Any]:
     if expected is not None and prediction["label"] != expected:
         raise OperationError(f"{url} says {prediction['label']!r}; at export it was {expected!r}")
     return prediction
+
+
+def _answer(url: str, request: Request, deadline: float) -> httpx.Response:
+    while True:
+        try:
+            with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+                return request.send(client, url)
+        except httpx.HTTPError as error:
+            if time.monotonic() > deadline:
+                raise OperationError(
+                    f"{url}/predict did not answer: {error}; see `kubectl get pods --all-namespaces`"
+                ) from None
+        time.sleep(1)
 
 
 def _expected_label(artifact: Path, signature: dict[str, Any]) -> str | None:

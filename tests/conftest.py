@@ -1,0 +1,46 @@
+"""What tests of several folders start from: a stack of their own, with an artifact to serve."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops.stack import Stack
+
+VERSION = "0123456789ab"
+StackOf = Callable[..., Stack]
+
+
+def write_artifact(folder: Path, name: str, version: str, formats: tuple[str, ...] = ("onnx",)) -> Path:
+    """Write as much of an artifact as deploying it reads."""
+    artifact = folder / name / version
+    artifact.mkdir(parents=True)
+    (artifact / "signature.json").write_text(
+        json.dumps({"name": name, "version": version, "formats": formats})
+    )
+    return artifact
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A model directory with one version of one model, `latest`."""
+    folder = tmp_path / "models"
+    write_artifact(folder, "tiny", VERSION)
+    (folder / "tiny" / "latest").symlink_to(VERSION)
+    return folder
+
+
+@pytest.fixture
+def stack_of(models: Path) -> StackOf:
+    """A stack like `prod` that serves that model; keywords change its configuration, None unsets a key."""
+
+    def stack(name: str = "prod", *, secret: dict[str, str] | None = None, **config: str | None) -> Stack:
+        read = Stack.read(name)
+        given = {"model": "tiny", "modelDirectory": str(models), **config, **(secret or {})}
+        keys = {f"slipway:{key}": value for key, value in given.items()}
+        merged = {key: value for key, value in {**read.config, **keys}.items() if value is not None}
+        secret_keys = frozenset(f"slipway:{key}" for key in secret or {})
+        return Stack(project=read.project, name=name, config=merged, secret_keys=secret_keys)
+
+    return stack

@@ -1,0 +1,42 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops.program import Run
+from tests.infra.conftest import Declare
+
+PROVIDER = "pulumi:providers:kubernetes"
+
+
+def provider(declared: Run) -> dict:
+    (one,) = [one.inputs for one in declared.resources if one.type == PROVIDER]
+    return one
+
+
+def test_the_namespace_refuses_pods_that_are_not_hardened(declare: Declare):
+    labels = declare()["Namespace"]["metadata"]["labels"]
+
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_everything_is_in_the_namespace(declare: Declare):
+    objects = declare(namespace="mine")
+
+    assert {one["metadata"]["namespace"] for kind, one in objects.items() if kind != "Namespace"} == {"mine"}
+
+
+def test_the_cluster_is_kubectls_unless_it_is_set(program: Callable[..., Run]):
+    assert not {"kubeconfig", "context", "clusterIdentifier"} & set(provider(program()))
+
+
+def test_a_kubeconfig_and_a_context_of_ones_own(
+    program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    given = provider(program(kubeconfig="~/config", kubeContext="there"))
+
+    assert (given["kubeconfig"], given["context"]) == (str(tmp_path / "config"), "there")
+    # A rewritten kubeconfig is still the same cluster.
+    assert given["clusterIdentifier"] == "there"

@@ -1,0 +1,109 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi_docker_build
+import pytest
+from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
+
+from ops.program import IMAGE, Run
+from ops.stack import PROJECT
+from tests.conftest import VERSION
+
+Declare = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def image(program: Callable[..., Run]) -> Declare:
+    def declare(*args: Any, **config: Any) -> dict[str, Any]:
+        (one,) = [one.inputs for one in program(*args, **config).resources if one.type == IMAGE]
+        return one
+
+    return declare
+
+
+def test_the_model_is_a_context_of_its_own_under_its_version(image: Declare, models: Path):
+    context = image()["context"]
+
+    assert context["location"] == "app"
+    assert context["named"] == {"model": {"location": f"{models}/tiny/{VERSION}"}}
+    assert (PROJECT / image()["dockerfile"]["location"]).exists()
+
+
+def test_a_relative_model_directory_stays_relative_for_the_engine_compares_paths(
+    image: Declare, models: Path
+):
+    relative = Path("build/tests") / models.name
+    target = PROJECT / relative
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(models)
+    try:
+        named = image(modelDirectory=str(relative))["context"]["named"]
+    finally:
+        target.unlink()
+
+    assert named == {"model": {"location": f"{relative}/tiny/{VERSION}"}}
+
+
+def test_it_is_tagged_by_the_models_version(image: Declare):
+    assert image()["tags"] == [f"docker.io/acme/tiny:{VERSION}"]
+    assert image()["buildArgs"]["VERSION"] == VERSION
+
+
+def test_it_is_pushed_once_with_nothing_in_it_that_changes_by_itself(image: Declare):
+    declared = image()
+
+    assert declared["exports"] == [{"raw": "type=image,push=true,rewrite-timestamp=true"}]
+    assert not declared["push"]
+    assert declared["buildArgs"]["SOURCE_DATE_EPOCH"] == "0"
+
+
+def test_a_preview_builds_nothing(image: Declare):
+    assert image()["buildOnPreview"] is False
+
+
+def test_every_build_argument_is_one_of_the_dockerfiles(image: Declare):
+    declared = image(buildImage="a/b:1", runtimeImage="c/d:2")["buildArgs"]
+    dockerfile = (PROJECT / "app/Dockerfile").read_text().splitlines()
+    names = {line.split()[1].partition("=")[0] for line in dockerfile if line.startswith("ARG ")}
+
+    # https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args
+    assert set(declared) - {"SOURCE_DATE_EPOCH"} == names
+    assert (declared["BUILD_IMAGE"], declared["RUNTIME_IMAGE"]) == ("a/b:1", "c/d:2")
+
+
+def test_the_dockerfiles_own_base_images_are_used_unless_they_are_set(image: Declare):
+    assert not {"BUILD_IMAGE", "RUNTIME_IMAGE"} & set(image()["buildArgs"])
+
+
+def test_it_is_pushed_with_the_stacks_credentials_as_a_secret(image: Declare):
+    registries = image(registryUsername="someone", secret={"registryPassword": "hunter2"})["registries"]
+
+    assert registries[_special_sig_key] == _special_secret_sig
+    assert registries["value"] == [{"address": "docker.io", "username": "someone", "password": "hunter2"}]
+
+
+def test_without_credentials_the_machines_docker_login_pushes(image: Declare):
+    assert "registries" not in image()
+
+
+def test_the_builder_is_the_settings_or_buildxs_current_one(image: Declare):
+    assert image(builder="slipway")["builder"] == {"name": "slipway"}
+    assert "builder" not in image()
+
+
+@pytest.mark.parametrize("retain", [True, False])
+def test_destroy_leaves_the_image_where_older_versions_must_stay(
+    image: Declare, monkeypatch: pytest.MonkeyPatch, retain: bool
+):
+    options = []
+    original = pulumi_docker_build.Image.__init__
+
+    def spy(self: Any, *args: Any, **kwargs: Any) -> None:
+        options.append(kwargs["opts"])
+        original(self, *args, **kwargs)
+
+    monkeypatch.setattr(pulumi_docker_build.Image, "__init__", spy)
+    image(retainImage=str(retain).lower())
+
+    assert [one.retain_on_delete for one in options] == [retain]

@@ -1,0 +1,250 @@
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.routing import APIRoute
+
+from app.api import create_app
+from app.settings import PREFIX
+from app.settings import Settings as AppSettings
+from app.signature import Signature, Tensor
+from infra.service import ModelService
+from ops import program as program_module
+from ops.program import Recorder, Run
+from ops.stack import PROJECT
+from tests.infra.conftest import Declare, by_kind
+
+DOCKERFILE = (PROJECT / "app/Dockerfile").read_text()
+
+
+def pod(objects: dict[str, Any]) -> dict[str, Any]:
+    return objects["Deployment"]["spec"]["template"]["spec"]
+
+
+def server(objects: dict[str, Any]) -> dict[str, Any]:
+    (container,) = pod(objects)["containers"]
+    return container
+
+
+def test_the_defaults_are_those_that_the_mission_names(declare: Declare):
+    objects = declare()
+
+    assert server(objects)["resources"] == {
+        "requests": {"cpu": "250m", "memory": "256Mi"},
+        "limits": {"cpu": "500m", "memory": "512Mi"},
+    }
+    service = objects["Service"]["spec"]
+    assert service["type"] == "LoadBalancer"
+    assert service["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
+    ports = {port["name"]: port["containerPort"] for port in server(objects)["ports"]}
+    assert ports == {"http": 8000, "metrics": 8001}
+
+
+def test_every_object_carries_the_recommended_labels(declare: Declare):
+    for kind, one in declare().items():
+        labels = one["metadata"]["labels"]
+        assert labels["app.kubernetes.io/part-of"] == "slipway", kind
+        assert labels["app.kubernetes.io/managed-by"] == "slipway", kind
+        if kind != "Namespace":
+            assert labels["app.kubernetes.io/name"] == "tiny", kind
+            assert labels["app.kubernetes.io/instance"] == "prod", kind
+            assert labels["app.kubernetes.io/version"], kind
+            assert labels["app.kubernetes.io/component"] == "model-server", kind
+
+
+def test_one_selector_finds_the_pods_and_outlives_a_change_of_version(declare: Declare):
+    objects = declare()
+    selector = {"app.kubernetes.io/name": "tiny", "app.kubernetes.io/instance": "prod"}
+
+    assert objects["Deployment"]["spec"]["selector"] == {"matchLabels": selector}
+    assert objects["Service"]["spec"]["selector"] == selector
+    assert objects["PodDisruptionBudget"]["spec"]["selector"] == {"matchLabels": selector}
+    assert objects["NetworkPolicy"]["spec"]["podSelector"] == {"matchLabels": selector}
+    spread = pod(objects)["topologySpreadConstraints"]
+    assert [one["labelSelector"] for one in spread] == [{"matchLabels": selector}] * 2
+    labels = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert selector.items() <= labels.items()
+
+
+def test_the_pod_meets_the_restricted_standard_and_writes_nothing(declare: Declare):
+    objects = declare()
+
+    security = pod(objects)["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert server(objects)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod(objects)["automountServiceAccountToken"] is False
+    assert objects["ServiceAccount"]["automountServiceAccountToken"] is False
+    assert pod(objects)["serviceAccountName"] == objects["ServiceAccount"]["metadata"]["name"]
+
+
+def test_the_pod_runs_as_the_images_user_and_serves_the_images_model(declare: Declare):
+    objects = declare()
+
+    security = pod(objects)["securityContext"]
+    assert f"USER {security['runAsUser']}:{security['runAsGroup']}" in DOCKERFILE
+    path = objects["ConfigMap"]["data"]["SLIPWAY_MODEL_PATH"]
+    assert re.search(rf"signature.json sample.npz {path}/$", DOCKERFILE, re.MULTILINE)
+    ports = " ".join(str(port["containerPort"]) for port in server(objects)["ports"])
+    assert f"EXPOSE {ports}\n" in DOCKERFILE
+
+
+def test_the_servers_environment_is_one_that_it_reads(declare: Declare, monkeypatch: pytest.MonkeyPatch):
+    objects = declare(
+        batchSize="3", threads="2", logLevel="debug", drainDelaySeconds="4", drainTimeoutSeconds="6"
+    )
+    environment = objects["ConfigMap"]["data"]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    settings = AppSettings.load()
+
+    assert {name.removeprefix(PREFIX).lower() for name in environment} <= set(AppSettings.model_fields)
+    assert (settings.batch_size, settings.threads, settings.log_level) == (3, 2, "debug")
+    assert (settings.drain_delay_seconds, settings.drain_timeout_seconds) == (4, 6)
+    assert str(settings.model_path) == "/model"
+    assert (settings.port, settings.metrics_port) == (8000, 8001)
+
+
+def test_threads_follow_the_cpu_limit_unless_they_are_set(declare: Declare):
+    assert "SLIPWAY_THREADS" not in declare()["ConfigMap"]["data"]
+
+
+def test_other_settings_are_another_configmap_and_new_pods(declare: Declare):
+    one, other = declare(), declare(logLevel="debug")
+
+    assert one["ConfigMap"]["immutable"] is True
+    assert one["ConfigMap"]["metadata"]["name"] != other["ConfigMap"]["metadata"]["name"]
+    for objects in (one, other):
+        name = objects["ConfigMap"]["metadata"]["name"]
+        assert server(objects)["envFrom"] == [{"configMapRef": {"name": name}}]
+
+
+def test_every_probe_asks_for_a_path_that_the_server_has(declare: Declare):
+    x = Tensor(name="x", datatype="FP32", shape=(-1, 2))
+    signature = Signature(
+        name="tiny", version="1", formats=("onnx",), inputs=(x,), outputs=(x,),
+        labels=None, activation=None, image=None,
+    )  # fmt: skip
+    service = SimpleNamespace(
+        signature=signature,
+        settings=SimpleNamespace(batch_size=1),
+        artifact=SimpleNamespace(inputs={"x": np.zeros((1, 2))}),
+    )
+    app = create_app(service)  # type: ignore[arg-type]
+    routes = {route.path for route in app.routes if isinstance(route, APIRoute)}
+    container = server(declare())
+
+    asked = {probe: container[f"{probe}Probe"]["httpGet"] for probe in ("startup", "readiness", "liveness")}
+
+    assert {one["path"] for one in asked.values()} <= routes
+    assert {one["port"] for one in asked.values()} == {"http"}
+    assert asked["liveness"]["path"] == "/health/live"
+    assert asked["readiness"]["path"] == "/health/ready"
+
+
+def test_the_kubelet_waits_for_the_drain(declare: Declare):
+    objects = declare(drainDelaySeconds="10", drainTimeoutSeconds="30", terminationGracePeriodSeconds="50")
+
+    assert pod(objects)["terminationGracePeriodSeconds"] == 50
+
+
+def test_an_update_replaces_a_pod_only_after_another_is_ready(declare: Declare):
+    spec = declare()["Deployment"]["spec"]
+
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert declare()["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
+
+
+def test_the_number_of_pods_is_the_autoscalers_alone(declare: Declare):
+    assert "replicas" not in declare()["Deployment"]["spec"]
+
+
+def test_anyone_may_predict_the_cluster_may_scrape_and_the_server_may_call_nobody(declare: Declare):
+    policy = declare()["NetworkPolicy"]["spec"]
+
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "egress" not in policy
+    assert policy["ingress"] == [
+        {"ports": [{"port": "http"}]},
+        {"ports": [{"port": "metrics"}], "from": [{"namespaceSelector": {}}]},
+    ]
+
+
+def test_a_node_port_is_the_clusters_choice_unless_it_is_set(declare: Declare):
+    assert "nodePort" not in declare(serviceType="NodePort")["Service"]["spec"]["ports"][0]
+    fixed = declare(serviceType="NodePort", nodePort="30081")["Service"]["spec"]["ports"][0]
+    assert fixed["nodePort"] == 30081
+
+
+def test_the_pods_run_the_image_by_the_reference_that_the_build_gave(
+    stack_of: Callable[..., Any],
+):
+    objects = by_kind(
+        program_module.run(stack_of(), build_image=lambda inputs: f"{inputs['tags'][0]}@sha256:1")
+    )
+
+    assert server(objects)["image"].endswith("/tiny:0123456789ab@sha256:1")
+
+
+@pytest.mark.parametrize(
+    ("config", "status", "url"),
+    [
+        ({"serviceType": "ClusterIP"}, {}, "http://tiny.slipway-prod.svc"),
+        ({"serviceType": "NodePort", "nodePort": "30081"}, {}, "http://<node>:30081"),
+        (
+            {"serviceType": "NodePort", "nodePort": "30081", "cluster": "local"},
+            {},
+            "http://127.0.0.1:30081",
+        ),
+        ({}, {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}, "http://203.0.113.7"),
+        (
+            {},
+            {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}},
+            "http://lb.example.com",
+        ),
+        ({}, {"loadBalancer": {}}, "pending"),
+        ({}, {}, "pending"),
+    ],
+)
+def test_the_url_is_where_the_service_is_reached(
+    program: Callable[..., Run],
+    monkeypatch: pytest.MonkeyPatch,
+    config: dict[str, str],
+    status: dict[str, Any],
+    url: str,
+):
+    new_resource = Recorder.new_resource
+
+    def with_status(self: Recorder, args: Any) -> Any:
+        name, state = new_resource(self, args)
+        return name, {**state, "status": status} if args.typ.endswith(":Service") else state
+
+    monkeypatch.setattr(Recorder, "new_resource", with_status)
+
+    assert program(**config).outputs["url"] == url
+
+
+def test_two_services_of_one_program_do_not_collide(
+    program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+):
+    original = ModelService.__init__
+
+    def twice(self: Any, name: str, *args: Any) -> None:
+        original(self, name, *args)
+        if name == "model":
+            ModelService("canary", *args)
+
+    monkeypatch.setattr(ModelService, "__init__", twice)
+
+    named = [(one.type, one.name) for one in program().resources]
+
+    assert ("slipway:infra:ModelService", "canary") in named
+    assert len(set(named)) == len(named)

@@ -1,0 +1,120 @@
+import re
+from dataclasses import MISSING, fields
+from typing import Any
+
+import pytest
+import yaml
+from pydantic.alias_generators import to_camel
+
+from infra.settings import Settings, cores, mebibytes
+from ops.errors import OperationError
+from ops.stack import PROJECT
+from tests.infra.conftest import Declare
+
+PULUMI_YAML: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+
+
+def problems(declare: Declare, **config: Any) -> list[str]:
+    with pytest.raises(OperationError) as raised:
+        declare(**config)
+    head, *lines = str(raised.value).splitlines()
+    assert head.startswith("stack prod: ")
+    return [line.strip() for line in lines]
+
+
+def test_every_setting_is_described_in_pulumi_yaml_and_has_its_default_there_alone():
+    assert {to_camel(field.name) for field in fields(Settings)} == set(PULUMI_YAML)  # type: ignore[arg-type]
+    assert all(one["description"] for one in PULUMI_YAML.values())
+    assert [key for key, one in PULUMI_YAML.items() if "default" not in one] == ["registry"]
+    assert all(field.default is MISSING for field in fields(Settings))  # type: ignore[arg-type]
+
+
+def test_all_problems_are_told_at_once(declare: Declare):
+    found = problems(declare, minReplicas="0", serviceType="Ingress", registry="docker.io", batchSize="x")
+
+    assert [line.partition(":")[0] for line in found] == [
+        "registry",
+        "minReplicas",
+        "serviceType",
+        "batchSize",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"cluster": "moon"}, "cluster: 'moon': input should be 'local' or 'kubeconfig'"),
+        ({"namespace": "Über"}, r"namespace: 'Über': string should match pattern"),
+        ({"namespace": "n" * 64}, "namespace: .* at most 63 characters"),
+        ({"modelVersion": "../other"}, r"modelVersion: '../other': string should match pattern"),
+        (
+            {"runtime": "tensorrt"},
+            "runtime: 'tensorrt': input should be 'onnx', 'torchscript' or 'savedmodel'",
+        ),
+        ({"registry": ""}, r"registry: '': HOST\[:PORT\]\[/PATH\], in small letters"),
+        ({"registry": "docker.io/a/b"}, "registry: 'docker.io/a/b': docker.io/ORGANISATION"),
+        ({"platform": "linux/s390x"}, "platform: 'linux/s390x': input should be"),
+        ({"minReplicas": "2.5"}, "minReplicas: '2.5': input should be a valid integer"),
+        ({"maxReplicas": "1"}, "maxReplicas: '1': at least minReplicas, 2"),
+        ({"targetCpuUtilization": "0"}, "targetCpuUtilization: '0': .* greater than or equal to 1"),
+        ({"cpuRequest": "lots"}, "cpuRequest: 'lots': a positive number, alone or with one of the units m"),
+        ({"cpuLimit": "0"}, "cpuLimit: '0': a positive number"),
+        ({"cpuLimit": "200m"}, "cpuLimit: '200m': at least cpuRequest, 250m"),
+        ({"memoryLimit": "256M"}, "memoryLimit: '256M': at least memoryRequest, 256Mi"),
+        ({"memoryRequest": "1GB"}, "memoryRequest: '1GB': a positive number, .* Ki, Mi, Gi, Ti, k, M, G, T"),
+        ({"nodePort": "30080"}, "nodePort: '30080': 0, unless serviceType is NodePort"),
+        ({"serviceType": "NodePort", "nodePort": "80"}, "nodePort: '80': 0, or from 30000 to 32767"),
+        ({"threads": "-1"}, "threads: '-1': .* greater than or equal to 0"),
+        ({"logLevel": "loud"}, "logLevel: 'loud': input should be"),
+        (
+            {"drainTimeoutSeconds": "60"},
+            "terminationGracePeriodSeconds: '30': at least drainDelaySeconds .* 68: the kubelet would kill",
+        ),
+        ({"pullSecret": "true"}, "pullSecret: 'true': true only with registryUsername and registryPassword"),
+        ({"pullSecret": "perhaps"}, "pullSecret: 'perhaps': input should be a valid boolean"),
+    ],
+)
+def test_a_problem_names_the_key_the_value_and_what_is_allowed(
+    declare: Declare, config: dict[str, str], problem: str
+):
+    (found,) = problems(declare, **config)
+
+    assert re.match(problem, found)
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(declare: Declare):
+    assert problems(declare, minReplica="2") == [
+        "minReplica: unknown; did you mean minReplicas or maxReplicas?"
+    ]
+    assert problems(declare, zzz="1") == ["zzz: unknown; see Pulumi.yaml"]
+
+
+def test_a_password_in_plain_text_is_refused_and_not_repeated(declare: Declare):
+    found = problems(declare, registryUsername="someone", registryPassword="hunter2")
+
+    assert found == [
+        "registryPassword: is in plain text; set it again with `pulumi config set --secret registryPassword`"
+    ]
+
+
+def test_a_password_is_not_repeated_beside_other_problems(declare: Declare):
+    found = problems(declare, logLevel="loud", secret={"registryPassword": "hunter2"})
+
+    assert "hunter2" not in "".join(found)
+
+
+def test_the_namespace_is_the_projects_and_the_stacks_unless_it_is_set(declare: Declare):
+    assert declare()["Namespace"]["metadata"]["name"] == "slipway-prod"
+    assert declare(namespace="mine")["Namespace"]["metadata"]["name"] == "mine"
+
+
+@pytest.mark.parametrize(("text", "amount"), [("250m", 0.25), ("2", 2), ("0.5", 0.5), ("1500m", 1.5)])
+def test_cpu_quantities_are_cores(text: str, amount: float):
+    assert float(cores(text)) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"), [("1Gi", 1024), ("512Mi", 512), ("1024Ki", 1), ("1048576", 1), ("1G", 953.674)]
+)
+def test_memory_quantities_are_mebibytes(text: str, amount: float):
+    assert float(mebibytes(text)) == pytest.approx(amount)
