@@ -24,14 +24,14 @@ VERSION = KUBERNETES.removeprefix("v").rpartition(".")[0]
 def test_every_object_fits_the_schema_with_no_field_that_it_lacks(
     declare: Declare, stack: str, config: dict[str, Any]
 ):
-    objects = (
-        declare(stack, **config) if stack == "prod" else declare(stack, **{"registryUsername": "", **config})
-    )
+    objects = declare(stack, **config)
+    if secret := objects.get("Secret"):
+        # As it goes over the wire, marked as a secret.
+        secret["stringData"] = secret["stringData"]["value"]
 
     assert len(objects) >= 8
     for one in objects.values():
-        if one["kind"] != "Secret":
-            kubernetes_validate.validate(one, VERSION, strict=True)
+        kubernetes_validate.validate(one, VERSION, strict=True)
 
 
 def test_a_field_that_the_schema_lacks_is_seen(declare: Declare):

@@ -1,0 +1,134 @@
+"""Programs that stand in for others on PATH, and a server that answers as told."""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Generator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = """#!{python}
+import json, sys
+stdin = "" if sys.stdin.isatty() or {deaf} else sys.stdin.read()
+with open({log!r}, "a") as log:
+    log.write(json.dumps({{"program": {name!r}, "arguments": sys.argv[1:], "stdin": stdin}}) + "\\n")
+for words, output, status in {answers!r}:
+    if all(word in sys.argv for word in words):
+        print(output)
+        sys.exit(status)
+"""
+
+Answer = tuple[list[str], str, int]
+"""Words that the arguments hold, what is then printed, and the exit status."""
+
+
+class Programs:
+    """Programs of a test's own on PATH, which write down how they were called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._log = folder / "calls.jsonl"
+
+    def add(self, name: str, *answers: Answer, deaf: bool = True) -> None:
+        """Add a program; the first answer whose words are all there is given. A deaf one reads no stdin."""
+        file = self.folder / name
+        file.write_text(
+            PROGRAM.format(
+                python=sys.executable, log=str(self._log), name=name, answers=list(answers), deaf=deaf
+            )
+        )
+        file.chmod(0o755)
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        """Every call so far: `program`, `arguments` and `stdin`."""
+        return [json.loads(line) for line in self._log.read_text().splitlines()] if self._log.exists() else []
+
+    @property
+    def lines(self) -> list[str]:
+        """Every call so far as a command line."""
+        return [" ".join([call["program"], *call["arguments"]]) for call in self.calls]
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return Programs(folder)
+
+
+@pytest.fixture
+def only(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    """Programs of the test's own and no others."""
+    monkeypatch.setenv("PATH", str(programs.folder))
+    return programs
+
+
+class Service:
+    """A service on 127.0.0.1 that answers /predict as told, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.answer: dict[str, Any] = {}
+        self.requests: list[tuple[str, str, bytes]] = []
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                service.requests.append((self.path, self.headers["content-type"], body))
+                answer = json.dumps(service.answer).encode()
+                self.send_response(service.status)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def service() -> Generator[Service]:
+    one = Service()
+    thread = threading.Thread(target=one.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield one
+    one.server.shutdown()
+    one.server.server_close()
+    thread.join()
+
+
+Artifact = Callable[..., Path]
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Artifact:
+    """Writes what a request needs of an artifact: three classes, of which the sample is the second."""
+
+    def write(*, photograph: bytes | None = None, labels: list[str] | None = None) -> Path:
+        import numpy as np
+
+        folder = tmp_path / "artifact"
+        folder.mkdir(exist_ok=True)
+        signature = {
+            "name": "tiny",
+            "version": "0123456789ab",
+            "inputs": [{"name": "x"}],
+            "outputs": [{"name": "y"}],
+            "labels": labels,
+        }
+        (folder / "signature.json").write_text(json.dumps(signature))
+        np.savez(folder / "sample.npz", x=np.array([[1.0, 2.0]]), y=np.array([[0.1, 0.7, 0.2]]))
+        if photograph is not None:
+            (folder / "sample.png").write_bytes(photograph)
+        return folder
+
+    return write

@@ -1,0 +1,52 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops import models as models_module
+from ops.models import ensure_artifact
+from ops.stack import Stack
+from tests.conftest import VERSION
+
+StackOf = Callable[..., Stack]
+
+
+@pytest.fixture
+def exports(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    calls: list[list[str]] = []
+    monkeypatch.setattr(models_module, "run", calls.append)
+    return calls
+
+
+def test_an_artifact_that_is_there_is_not_exported_again(
+    stack_of: StackOf, models: Path, exports: list[list[str]]
+):
+    assert ensure_artifact(stack_of(modelVersion="latest")) == models / "tiny" / "latest"
+    assert exports == []
+
+
+def test_a_model_to_start_from_is_exported_in_the_format_that_is_served(
+    stack_of: StackOf, models: Path, exports: list[list[str]]
+):
+    ensure_artifact(stack_of(model="digits", runtime="torchscript"))
+
+    assert exports == [
+        [
+            sys.executable,
+            "-m",
+            "model",
+            "export",
+            "digits",
+            "--format",
+            "torchscript",
+            "--output",
+            str(models),
+        ]
+    ]
+
+
+def test_a_version_that_is_named_is_never_made_up(stack_of: StackOf, models: Path, exports: list[list[str]]):
+    assert ensure_artifact(stack_of(modelVersion="ba9876543210")) == models / "tiny" / "ba9876543210"
+    assert ensure_artifact(stack_of(modelVersion=VERSION)).exists()
+    assert exports == []

@@ -1,0 +1,92 @@
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops import program
+from ops.errors import OperationError
+from ops.program import run
+from ops.stack import Stack
+
+StackOf = Callable[..., Stack]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Stack]:
+    """A project of one program."""
+    monkeypatch.setattr(program, "PROJECT", tmp_path)
+
+    def write(code: str) -> Stack:
+        (tmp_path / "__main__.py").write_text(f"import pulumi\n{code}")
+        return Stack(project="ship", name="dev", config={"ship:port": "80"}, secret_keys=frozenset())
+
+    return write
+
+
+def test_the_same_stack_gives_the_same_objects_in_the_same_order(stack_of: StackOf):
+    first, second = run(stack_of()), run(stack_of())
+
+    assert first == second
+
+
+def test_two_stacks_in_one_process_do_not_mix(stack_of: StackOf):
+    namespaces = [run(stack_of(name)).outputs["namespace"] for name in ("dev", "prod", "dev")]
+
+    assert namespaces == ["slipway-dev", "slipway-prod", "slipway-dev"]
+
+
+def test_objects_come_in_an_order_in_which_they_can_be_applied(stack_of: StackOf):
+    kinds = [one["kind"] for one in run(stack_of()).objects()]
+
+    assert kinds[:3] == ["Namespace", "ServiceAccount", "ConfigMap"]
+
+
+def test_whole_numbers_are_integers_and_others_are_not(project: Callable[[str], Stack]):
+    code = """
+from pulumi_kubernetes.core.v1 import ConfigMap
+pulumi.export("numbers", [1, 2.5, {"three": 3}])
+"""
+    numbers = run(project(code)).outputs["numbers"]
+
+    assert numbers == [1, 2.5, {"three": 3}]
+    assert isinstance(numbers[0], int)
+
+
+def test_an_object_without_a_name_is_named_by_its_content(project: Callable[[str], Stack]):
+    code = """
+from pulumi_kubernetes.core.v1 import ConfigMap
+for name in ("a", "b"):
+    ConfigMap(name, metadata={"namespace": "x"}, data={"key": "value"})
+ConfigMap("c", metadata={"namespace": "x"}, data={"key": "other"})
+"""
+    names = [one["metadata"]["name"] for one in run(project(code)).objects()]
+
+    assert [name[:2] for name in names] == ["a-", "b-", "c-"]
+    assert names[0][2:] == names[1][2:] != names[2][2:]
+    assert run(project(code)).objects()[0]["metadata"]["name"] == names[0]
+
+
+def test_what_the_program_refuses_is_told_as_it_says_it(project: Callable[[str], Stack]):
+    with pytest.raises(OperationError, match=r"^the port is 80$"):
+        run(project("raise pulumi.RunError(f'the port is {pulumi.Config().require_int(\"port\")}')"))
+
+
+def test_a_fault_of_the_program_is_let_through(project: Callable[[str], Stack]):
+    with pytest.raises(ZeroDivisionError):
+        run(project("1 / 0"))
+
+
+def test_a_function_of_a_provider_is_refused_for_nobody_could_answer_it(project: Callable[[str], Stack]):
+    code = "pulumi.export('x', pulumi.runtime.invoke_async('aws:index:getAmi', {}))"
+
+    with pytest.raises(Exception, match="aws:index:getAmi needs the engine"):
+        run(project(code))
+
+
+def test_nothing_of_a_run_stays_behind(stack_of: StackOf):
+    before = threading.active_count()
+
+    run(stack_of())
+
+    assert threading.active_count() == before

@@ -1,0 +1,88 @@
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from ops.errors import OperationError
+from ops.smoke import Request, smoke
+from tests.ops.conftest import Artifact, Service
+
+
+def answer(label: str | None = "b", version: str = "0123456789ab") -> dict[str, Any]:
+    prediction = [0.1, 0.7, 0.2] if label is None else {"label": label, "score": 0.7, "top": []}
+    return {"model_name": "tiny", "model_version": version, "predictions": [prediction]}
+
+
+def test_the_sample_is_sent_as_a_json_list(service: Service, artifact: Artifact):
+    service.answer = answer(None)
+
+    assert smoke(service.url, artifact()) == [0.1, 0.7, 0.2]
+
+    ((path, kind, body),) = service.requests
+    assert (path, kind, json.loads(body)) == ("/predict", "application/json", [[1.0, 2.0]])
+
+
+def test_a_photograph_is_sent_as_it_is_where_there_is_one(service: Service, artifact: Artifact):
+    service.answer = answer()
+
+    smoke(service.url, artifact(photograph=b"PNG", labels=["a", "b", "c"]))
+
+    assert service.requests == [("/predict", "image/png", b"PNG")]
+
+
+@pytest.mark.parametrize("photograph", [None, b"PNG"])
+def test_the_curl_line_sends_the_same(artifact: Artifact, photograph: bytes | None):
+    folder = artifact(photograph=photograph)
+    request = Request.of(folder)
+
+    assert request.content_type in request.curl
+    sent = f"@{folder}/sample.png" if photograph else request.body.decode()
+    assert sent in request.curl
+
+
+def test_another_label_than_at_export_fails(service: Service, artifact: Artifact):
+    service.answer = answer("c")
+
+    with pytest.raises(OperationError, match="says 'c'; at export it was 'b'"):
+        smoke(service.url, artifact(labels=["a", "b", "c"]))
+
+
+def test_another_version_than_was_deployed_fails(service: Service, artifact: Artifact):
+    service.answer = answer(version="old")
+
+    with pytest.raises(OperationError, match="serves version old, not 0123456789ab"):
+        smoke(service.url, artifact())
+
+
+def test_an_error_is_told_in_the_servers_words(service: Service, artifact: Artifact):
+    service.status, service.answer = 503, {"detail": "the model is loading"}
+
+    with pytest.raises(OperationError, match="answered 503: .*the model is loading"):
+        smoke(service.url, artifact())
+
+
+def test_nobody_there_is_told_with_what_to_look_at(artifact: Artifact):
+    with pytest.raises(OperationError, match=r"127.0.0.1:9/predict did not answer: .*kubectl get pods"):
+        smoke("http://127.0.0.1:9", artifact())
+
+
+def test_a_new_address_is_given_time(artifact: Artifact):
+    late = Service()
+    late.answer = answer(None)
+    # Nobody accepts until then, so the client waits or is refused.
+    late.server.socket.close()
+    port = late.server.server_port
+
+    def appear() -> None:
+        time.sleep(0.5)
+        again = Service()
+        again.server.server_close()
+
+    with pytest.raises(OperationError):
+        began = time.monotonic()
+        smoke(f"http://127.0.0.1:{port}", artifact(), patience_seconds=1.5)
+    assert time.monotonic() - began >= 1.5
+    assert threading.active_count() >= 1
+    del appear

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from ops.errors import OperationError
+from ops.stack import UNREADABLE, Stack
+
+PULUMI_YAML = """
+name: ship
+config:
+  replicas: {type: integer, default: 2}
+  local: {type: boolean, default: false}
+  zones: {type: array, default: [a, b], items: {type: string}}
+  registry: {type: string}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.yaml").write_text(PULUMI_YAML)
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {ship:registry: here, ship:replicas: 3}")
+    (tmp_path / "Pulumi.prod.yaml").write_text(
+        "config: {ship:token: {secure: v1:abc=}, aws:region: eu-west-1}"
+    )
+    return tmp_path
+
+
+def test_the_stacks_values_stand_before_the_projects_defaults(project: Path):
+    stack = Stack.read("dev", project)
+
+    assert stack.get("replicas") == "3"
+    assert stack.get("registry") == "here"
+
+
+def test_values_are_text_as_the_engine_hands_them_over(project: Path):
+    assert Stack.read("dev", project).config == {
+        "ship:replicas": "3",
+        "ship:local": "false",
+        "ship:zones": '["a", "b"]',
+        "ship:registry": "here",
+    }
+
+
+def test_a_key_without_a_default_that_the_stack_lacks_is_not_there(project: Path):
+    with pytest.raises(KeyError):
+        Stack.read("prod", project).get("registry")
+
+
+def test_a_secret_is_known_to_be_one_and_cannot_be_read(project: Path):
+    stack = Stack.read("prod", project)
+
+    assert stack.secret_keys == {"ship:token"}
+    assert stack.get("token") == UNREADABLE
+
+
+def test_keys_of_other_namespaces_are_kept(project: Path):
+    assert Stack.read("prod", project).config["aws:region"] == "eu-west-1"
+
+
+def test_a_stack_that_is_not_there_is_told_with_those_that_are(project: Path):
+    with pytest.raises(
+        OperationError, match=r"no stack 'staging': Pulumi.staging.yaml .*there are dev, prod"
+    ):
+        Stack.read("staging", project)
+
+
+def test_the_dev_stack_is_local_and_the_prod_stack_is_not():
+    assert Stack.read("dev").is_local
+    assert not Stack.read("prod").is_local
