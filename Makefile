@@ -43,8 +43,8 @@ format: $(VENV) ## Put the code into shape
 	ruff check --fix
 	ruff format
 
-# A machine's own index or wheels are for it alone: they stay out of the lock, as does torch's local version.
-requirements: ## Lock pyproject.toml and app/requirements/*.in
+# A machine's own index or wheels are for it alone: they stay out of the locks, as does torch's local version.
+requirements: $(VENV) ## Lock pyproject.toml and app/requirements/*.in
 	for file in pyproject.toml app/requirements/onnx.in app/requirements/torchscript.in app/requirements/savedmodel.in; do \
 	  case $$file in pyproject.toml) lock=requirements.txt;; *) lock=$${file%.in}.txt;; esac; \
 	  UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --python-version 3.11 --no-annotate \
