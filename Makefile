@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help up down render smoke load cluster test e2e lint format requirements
+.PHONY: help up down render smoke load cluster tensorflow test e2e lint format requirements
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ load: $(VENV) ## Load a local stack for a minute
 cluster: $(VENV) ## Start the local cluster alone
 	@$(RUN) -m ops.local up
 
+tensorflow: $(VENV) ## Add TensorFlow, for SavedModels and their tests
+	$(RUN) -m pip install --quiet --requirement requirements-tensorflow.txt
+
 test: $(VENV) lint ## Run every check that needs neither a cluster nor root
 	$(RUN) -m pytest --ignore tests/e2e
 
@@ -44,12 +47,17 @@ format: $(VENV) ## Put the code into shape
 	ruff format
 
 # A machine's own index or wheels are for it alone: they stay out of the locks, as does torch's local version.
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --python-version 3.11 \
+  --no-annotate --no-emit-index-url --no-emit-find-links
+RUNTIMES := onnx torchscript savedmodel
+
 requirements: $(VENV) ## Lock pyproject.toml and app/requirements/*.in
-	for file in pyproject.toml app/requirements/onnx.in app/requirements/torchscript.in app/requirements/savedmodel.in; do \
-	  case $$file in pyproject.toml) lock=requirements.txt;; *) lock=$${file%.in}.txt;; esac; \
-	  UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --python-version 3.11 --no-annotate \
-	    --no-emit-index-url --no-emit-find-links $$file --output-file $$lock && sed -i 's/+cpu$$//' $$lock || exit 1; \
+	$(LOCK) pyproject.toml --output-file requirements.txt
+	$(LOCK) pyproject.toml --extra tensorflow --constraints requirements.txt --output-file requirements-tensorflow.txt
+	for runtime in $(RUNTIMES); do \
+	  $(LOCK) app/requirements/$$runtime.in --output-file app/requirements/$$runtime.txt || exit 1; \
 	done
+	sed -i 's/+cpu$$//' requirements.txt requirements-tensorflow.txt app/requirements/torchscript.txt
 
 $(VENV): requirements.txt
 	$(PYTHON) -m venv $(VENV)
