@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pulumi
-from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks, get_root_resource, set_all_config, set_mocks
+from pulumi.runtime import (
+    MockCallArgs,
+    MockResourceArgs,
+    Mocks,
+    get_root_resource,
+    reset_options,
+    set_all_config,
+    set_mocks,
+)
 from pulumi.runtime.stack import Stack as RootResource
 from pulumi.runtime.stack import run_pulumi_func
 
@@ -105,6 +113,8 @@ async def _run(stack: Stack, recorder: Recorder) -> dict[str, Any]:
     # One worker: registrations arrive one at a time, in the same order at every run. The mock monitor asks
     # for the event loop of the thread that calls it, and would make one that nobody closes.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=1, initializer=_open_loop))
+    # Mocks alone would leave this run with the set of outputs that one before, which failed, was waiting for.
+    reset_options()
     set_mocks(recorder, project=stack.project, stack=stack.name)
     set_all_config(stack.config, list(stack.secret_keys))
     try:

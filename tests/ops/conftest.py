@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 PROGRAM = """#!{python}
@@ -70,7 +71,10 @@ def only(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
 
 
 class Service:
-    """A service on 127.0.0.1 that answers /predict as told, and remembers what it was asked."""
+    """A service on 127.0.0.1 that answers /predict as told, and remembers what it was asked.
+
+    Until it is started its port refuses connections.
+    """
 
     def __init__(self) -> None:
         self.status = 200
@@ -91,19 +95,27 @@ class Service:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+        self._server.server_bind()
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def start(self) -> None:
+        self._server.server_activate()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
 
 @pytest.fixture
 def service() -> Generator[Service]:
     one = Service()
-    thread = threading.Thread(target=one.server.serve_forever, args=(0.01,))
-    thread.start()
+    one.start()
     yield one
-    one.server.shutdown()
-    one.server.server_close()
-    thread.join()
+    one.stop()
 
 
 Artifact = Callable[..., Path]
@@ -114,8 +126,6 @@ def artifact(tmp_path: Path) -> Artifact:
     """Writes what a request needs of an artifact: three classes, of which the sample is the second."""
 
     def write(*, photograph: bytes | None = None, labels: list[str] | None = None) -> Path:
-        import numpy as np
-
         folder = tmp_path / "artifact"
         folder.mkdir(exist_ok=True)
         signature = {

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,8 +6,8 @@ import yaml
 from ops import apply
 from ops.errors import OperationError
 from ops.stack import Stack
+from tests.conftest import StackOf
 
-StackOf = Callable[..., Stack]
 BUILDX = ["buildx"]
 
 

@@ -114,7 +114,7 @@ def test_a_shared_stack_is_the_engines_and_starts_no_cluster(machine: Machine):
 def test_a_shared_stack_without_the_engine_is_refused_before_anything_is_done(
     machine: Machine, act: Callable[[Stack], Any]
 ):
-    with pytest.raises(OperationError, match="`pulumi` is not on PATH: install it.*make render STACK=prod"):
+    with pytest.raises(OperationError, match=r"`pulumi` is not on PATH: install it.*make render STACK=prod"):
         act(PROD)
 
     assert machine.did == []

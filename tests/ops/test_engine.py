@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from ops import engine
 from ops.program import run
 from ops.stack import PROJECT, Stack
+from tests.conftest import StackOf
 from tests.ops.conftest import Programs
 
 CWD = f"pulumi --cwd {PROJECT}"
@@ -51,7 +51,8 @@ def test_forgetting_keeps_the_stacks_configuration(pulumi: Programs):
     assert pulumi.lines == [f"{CWD} stack rm --force --preserve-config --yes --stack dev"]
 
 
-def test_a_stack_is_known_by_its_name_in_whatever_organisation(pulumi: Programs):
+@pytest.mark.usefixtures("pulumi")
+def test_a_stack_is_known_by_its_name_in_whatever_organisation():
     assert engine.knows(Stack.read("dev"))
     assert not engine.knows(Stack.read("prod"))
 
@@ -64,7 +65,7 @@ def test_it_is_installed_where_it_is_on_path(only: Programs):
 
 @pytest.mark.skipif(not shutil.which("pulumi"), reason="needs `pulumi` on PATH, which is not there")
 def test_the_engine_previews_what_the_mocks_recorded(
-    stack_of: Callable[..., Stack], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stack_of: StackOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     stack = stack_of()
     project = tmp_path / "project"

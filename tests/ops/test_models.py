@@ -1,15 +1,11 @@
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ops import models as models_module
 from ops.models import ensure_artifact
-from ops.stack import Stack
-from tests.conftest import VERSION
-
-StackOf = Callable[..., Stack]
+from tests.conftest import VERSION, StackOf
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from ops import program
 from ops.errors import OperationError
 from ops.program import run
 from ops.stack import Stack
-
-StackOf = Callable[..., Stack]
+from tests.conftest import StackOf
 
 
 @pytest.fixture
@@ -82,6 +81,13 @@ def test_a_function_of_a_provider_is_refused_for_nobody_could_answer_it(project:
 
     with pytest.raises(Exception, match="aws:index:getAmi needs the engine"):
         run(project(code))
+
+
+def test_a_run_that_failed_leaves_nothing_to_the_next(project: Callable[[str], Stack]):
+    with pytest.raises(Exception, match="needs the engine"):
+        run(project("pulumi.export('x', pulumi.runtime.invoke_async('aws:index:getAmi', {}))"))
+
+    assert run(project("pulumi.export('x', pulumi.Output.from_input(1))")).outputs == {"x": 1}
 
 
 def test_nothing_of_a_run_stays_behind(stack_of: StackOf):

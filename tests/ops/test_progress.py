@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from ops import progress
@@ -22,8 +24,6 @@ def test_a_failed_step_says_so_and_lets_the_error_through(capsys: pytest.Capture
 
 def test_long_work_gives_a_sign_of_life(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.01)
-    import time
-
     with step("wait"):
         time.sleep(0.1)
 

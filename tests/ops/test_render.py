@@ -1,13 +1,9 @@
-from collections.abc import Callable
-
 import pytest
 import yaml
 
 from ops.program import run
 from ops.render import to_yaml
-from ops.stack import Stack
-
-StackOf = Callable[..., Stack]
+from tests.conftest import StackOf
 
 
 def test_the_yaml_holds_every_object(stack_of: StackOf):
