@@ -1,132 +1,158 @@
-"""The HTTP surface: /predict, the health endpoints, and /docs."""
+"""The HTTP surface: /predict, the Open Inference Protocol, the health endpoints, and /docs."""
 
+import asyncio
 import logging
-import time
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import openapi, photograph, problems
+from app import openapi, protocol_v2
+from app.inference import Exchange
+from app.messages import HEADERS, Answer, Codec
+from app.predict import Predict
 from app.problems import Problem
-from app.service import Service
+from app.protocol_v2 import ProtocolV2
+from app.served_model import ServedModel
+from app.service import PREDICT, Service
 
-PREDICT = "/predict"
-JSON = "application/json"
+SERVER = "slipway"
+VERSIONED = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 log = logging.getLogger(__name__)
 
 
 def create_app(service: Service) -> FastAPI:
     """Return the application that answers for a service."""
-    signature = service.signature
-    api = FastAPI(
-        title=signature.name,
-        version=signature.version,
-        description=openapi.description(signature),
-        redirect_slashes=False,
-    )
-    api.add_middleware(_Observed, service=service)
-    accepted = [JSON, *(photograph.FORMATS if signature.image else ())]
+    api = FastAPI(redirect_slashes=False)
+    api.add_middleware(_Guarded, service=service)
+    api.openapi = lambda: openapi.document(api, service)
+    _health(api, service)
+    _protocol_v2(api, service)
 
-    @api.post(PREDICT, openapi_extra=openapi.predict(service), responses=openapi.RESPONSES)
+    @api.post(PREDICT, responses=openapi.RESPONSES)
     async def predict(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Answer one sample or a batch."""
-        content_type = _content_type(request, accepted)
-        body = await _body(request, service.settings.max_body_bytes)
-        predictions = await service.predict(body, content_type)
-        return _json(
-            {"model_name": signature.name, "model_version": signature.version, "predictions": predictions}
-        )
-
-    @api.get("/health", responses=openapi.HEALTH)
-    @api.get("/health/ready", responses=openapi.HEALTH)
-    async def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
-        """200 while requests should be sent here: the model is loaded, warm and not draining."""
-        if service.state != "ready":
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the model is {service.state}")
-        return _state(service)
-
-    @api.get("/health/live", responses=openapi.LIVE)
-    async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
-        """200 as long as this process answers, also while loading and draining."""
-        return _state(service)
+        return await _infer(service, request, Predict(), service.default)
 
     @api.exception_handler(Problem)
     async def problem(_: Request, error: Problem) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return _problem(error)
+        return _response(Answer.of(error))
 
     @api.exception_handler(HTTPException)
     async def http(  # pyright: ignore[reportUnusedFunction]
         request: Request, error: HTTPException
     ) -> Response:
         status = HTTPStatus(error.status_code)
-        detail = f"{request.method} {request.url.path}: {status.phrase.lower()}; see /docs"
-        return _problem(Problem(status, detail, headers=dict(error.headers or {})))
+        detail = f"{request.method} {request.url.path[:80]}: {status.phrase.lower()}; see /docs"
+        headers = dict(error.headers or {})
+        if status == HTTPStatus.METHOD_NOT_ALLOWED and request.url.path == PREDICT:
+            service.default.metrics.answered(status, 0, "method")
+        return _response(Answer.of(Problem(status, detail, headers=headers)))
 
     return api
 
 
-def _content_type(request: Request, accepted: list[str]) -> str:
-    """Return the media type of a body that can be read; without a header it is JSON.
+def _health(api: FastAPI, service: Service) -> None:
+    @api.get("/health", responses=openapi.HEALTH)
+    @api.get("/health/ready", responses=openapi.HEALTH)
+    async def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
+        """200 while requests should be sent here: the models are loaded, warm and not draining."""
+        return _state(service, is_well=service.state == "ready")
 
-    `Accept-Post` and `Accept-Encoding` in the answer say what would have been taken:
-    https://www.w3.org/TR/ldp/#header-accept-post, https://www.rfc-editor.org/rfc/rfc9110#status.415
+    @api.get("/health/live", responses=openapi.HEALTH)
+    async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
+        """200 as long as this process can answer, also while loading and draining; 503 where it must end."""
+        return _state(service, is_well=service.state != "failed")
+
+
+def _protocol_v2(api: FastAPI, service: Service) -> None:
+    """Declare the Open Inference Protocol.
+
+    https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
     """
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise Problem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"content-encoding {encoding!r}; send the body as it is",
-            headers={"accept-encoding": "identity"},
-        )
-    content_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if content_type not in accepted:
-        raise Problem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"content-type {content_type!r}; this model takes {', '.join(accepted)}",
-            headers={"accept-post": ", ".join(accepted)},
-        )
-    return content_type
+
+    @api.get("/v2", responses=openapi.SERVER_METADATA)
+    async def server() -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Tell what this server is."""
+        return _response(Answer.json(protocol_v2.server_metadata(SERVER, service.signature.version)))
+
+    @api.get("/v2/health/live", responses=openapi.HEALTH)
+    async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
+        """As /health/live."""
+        return _state(service, is_well=service.state != "failed")
+
+    @api.get("/v2/health/ready", responses=openapi.HEALTH)
+    async def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
+        """As /health/ready."""
+        return _state(service, is_well=service.state == "ready")
+
+    for path in VERSIONED:
+        _of_a_model(api, service, path)
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {limit} bytes")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise too_large
-    body = bytearray()
+def _of_a_model(api: FastAPI, service: Service, path: str) -> None:
+    @api.get(path, responses=openapi.MODEL_METADATA)
+    async def metadata(name: str, version: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Tell what a model takes and gives."""
+        signature = service.model(name, version).signature
+        content = protocol_v2.model_metadata(signature, service.versions(name), service.settings.runtime)
+        return _response(Answer.json(content))
+
+    @api.get(f"{path}/ready", responses=openapi.MODEL_READY)
+    async def ready(name: str, version: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """200 while a model answers."""
+        model = service.model(name, version)
+        if model.state != "ready" or service.draining:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the model is {_word(service, model)}")
+        return _response(Answer.json({"name": name, "ready": True}))
+
+    @api.post(f"{path}/infer", responses=openapi.RESPONSES)
+    async def infer(  # pyright: ignore[reportUnusedFunction]
+        request: Request, name: str, version: str | None = None
+    ) -> Response:
+        """Answer an inference request."""
+        return await _infer(service, request, ProtocolV2(), service.model(name, version))
+
+
+async def _infer(service: Service, request: Request, codec: Codec, model: ServedModel) -> Response:
+    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    sent: Sequence[tuple[bytes, bytes]] = request.headers.raw
+    headers = {name: value for name, value in sent if name in HEADERS}
+    exchange = Exchange(service, (codec, model), headers, answered.set_result)
     try:
         async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise too_large
+            exchange.receive(chunk)
+            if exchange.over:
+                break
+        exchange.complete()
+        return _response(await answered)
     except ClientDisconnect:
-        raise Problem(HTTPStatus.BAD_REQUEST, "the connection ended before the body") from None
-    return bytes(body)
+        return Response(status_code=HTTPStatus.BAD_REQUEST)
+    finally:
+        exchange.cancel()
 
 
-def _json(content: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(content), media_type=JSON)
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
 
 
-def _problem(problem: Problem) -> Response:
-    return Response(
-        orjson.dumps(problem.content()), problem.status.value, problem.headers, problems.MEDIA_TYPE
-    )
+def _state(service: Service, *, is_well: bool) -> Response:
+    if not is_well:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the model is {service.state}")
+    return _response(Answer.json({"status": service.state, "model": service.signature.name}))
 
 
-def _state(service: Service) -> Response:
-    return _json({"status": service.state, "model": service.signature.name})
+def _word(service: Service, model: ServedModel) -> str:
+    return "draining" if model.state == "ready" and service.draining else model.state
 
 
-class _Observed:
-    """Measures /predict, answers for a crash, and asks clients to leave while draining."""
+class _Guarded:
+    """Answers for a crash, and asks clients to leave while draining."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
@@ -136,25 +162,13 @@ class _Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["path"] != PREDICT:
-            await self._answer(scope, receive, send)
-            return
-        start = time.perf_counter()
-        metrics = self._service.metrics
-        with metrics.in_flight.track_inprogress():
-            status = await self._answer(scope, receive, send)
-        seconds = time.perf_counter() - start
-        metrics.answered(status, seconds)
-        log.debug("request answered", extra={"code": status, "seconds": round(seconds, 6)})
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> int:
-        status: int | None = None
+        started = False
 
         async def observe(message: Message) -> None:
-            nonlocal status
+            nonlocal started
             if message["type"] == "http.response.start":
-                status = message["status"]
-                if self._service.state == "draining":
+                started = True
+                if self._service.draining:
                     # An idle connection is closed at the end of the drain; a request on its way is lost.
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
@@ -163,8 +177,7 @@ class _Observed:
             await self._app(scope, receive, observe)
         except Exception:
             log.exception("request failed", extra={"method": scope["method"], "path": scope["path"]})
-            if status is not None:
+            if started:
                 raise
             crash = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
-            await _problem(crash)(scope, receive, observe)
-        return status or HTTPStatus.INTERNAL_SERVER_ERROR.value
+            await _response(Answer.of(crash))(scope, receive, observe)

@@ -38,7 +38,11 @@ class Artifact:
         file = path / SAMPLE
         try:
             with file.open("rb") as opened, np.load(opened, allow_pickle=False) as loaded:
-                sample: Arrays = dict(loaded)
+                # Strings are kept as NumPy's own type, for one of objects would be a pickle.
+                sample: Arrays = {
+                    name: array.astype(np.object_) if array.dtype.kind == "U" else array
+                    for name, array in loaded.items()
+                }
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ArtifactError(f"{file}: {error}") from None
         return cls(

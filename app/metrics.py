@@ -1,4 +1,4 @@
-"""What Prometheus scrapes from :8001/metrics. Seconds and counts; only /predict is counted, never a probe.
+"""What Prometheus scrapes from :8001/metrics. Seconds and counts; only inference is counted, never a probe.
 
 `request_count` is the counter's name as OpenMetrics has it, and `request_count_total` its series: client
 libraries append `_total`, so that is what queries, panels and rules say.
@@ -19,77 +19,116 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from app.problems import OVERLOADED, REASONS
 from app.signature import Signature
 
-REASONS = {
-    HTTPStatus.BAD_REQUEST: "invalid",
-    HTTPStatus.METHOD_NOT_ALLOWED: "method",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "media_type",
-    HTTPStatus.SERVICE_UNAVAILABLE: "not_ready",
-}
-"""Why a request never had an answer of the model, by the code that it got."""
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's code for a request whose client did not wait for the answer."""
 
-CODES = (HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR, *REASONS)
-"""Answers of /predict. Their series exist from the start, for a rate misses the step in which one appears."""
+CODES = (
+    HTTPStatus.OK.value,
+    HTTPStatus.INTERNAL_SERVER_ERROR.value,
+    CLIENT_CLOSED_REQUEST,
+    *map(int, REASONS),
+)
+"""Answers to inference. Their series are there from the start: a rate misses the step from nothing."""
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
+LABELS = ("model", "version")
 
 
 class Metrics:
     """The metrics of one server."""
 
-    def __init__(self, signature: Signature, ready: Callable[[], bool]) -> None:
+    def __init__(self) -> None:
         disable_created_metrics()
         registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        model = self._model = {"model": signature.name, "version": signature.version}
-        self._count = Counter("request_count", "Requests answered.", [*model, "code"], registry=registry)
-        self._latency = Histogram(
+        self.count = Counter("request_count", "Requests answered.", [*LABELS, "code"], registry=registry)
+        self.latency = Histogram(
             "request_latency_seconds",
-            "From a request's headers to the end of its answer.",
-            [*model, "code"],
+            "From a request's headers to its answer.",
+            [*LABELS, "code"],
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
-        self._rejected = Counter(
+        self.rejected = Counter(
             "request_rejected",
             "Requests refused without an answer of the model.",
-            [*model, "reason"],
+            [*LABELS, "reason"],
             registry=registry,
         )
-        self.in_flight = Gauge(
-            "request_in_flight", "Requests being answered.", list(model), registry=registry
-        ).labels(**model)
+        self.in_flight = Gauge("request_in_flight", "Requests being answered.", LABELS, registry=registry)
+        self.queue_depth = Gauge(
+            "request_queue_depth", "Samples that wait for the model.", LABELS, registry=registry
+        )
+        self.queue_wait = Histogram(
+            "request_queue_wait_seconds",
+            "How long requests waited for the model.",
+            LABELS,
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
         self.batch_size = Histogram(
             "request_batch_size",
             "Samples that the model was given at once.",
-            list(model),
+            LABELS,
             buckets=BATCH_BUCKETS,
             registry=registry,
-        ).labels(**model)
+        )
         self.load_seconds = Gauge(
-            "model_load_seconds", "What loading and warming the model took.", list(model), registry=registry
-        ).labels(**model)
-        # Asked for at each scrape: readiness is lost in a signal handler, where no lock may be taken.
-        Gauge(
-            "model_ready",
-            "1 when the model is loaded, warm and not draining.",
-            list(model),
-            registry=registry,
-        ).labels(**model).set_function(lambda: float(ready()))
-        Info("model", "The model that is served.", registry=registry).info(model)
-        for code in CODES:
-            self._count.labels(**model, code=code.value)
-            self._latency.labels(**model, code=code.value)
-        for reason in REASONS.values():
-            self._rejected.labels(**model, reason=reason)
+            "model_load_seconds", "What loading and warming the model took.", LABELS, registry=registry
+        )
+        self.ready = Gauge(
+            "model_ready", "1 when the model is loaded, warm and not draining.", LABELS, registry=registry
+        )
+        self.info = Info("model", "A model that is served.", LABELS, registry=registry)
 
-    def answered(self, code: int, seconds: float) -> None:
-        """Count one answer of /predict, and how long it took."""
-        self._count.labels(**self._model, code=code).inc()
-        self._latency.labels(**self._model, code=code).observe(seconds)
-        if reason := REASONS.get(HTTPStatus(code)):
-            self._rejected.labels(**self._model, reason=reason).inc()
+
+class ModelMetrics:
+    """The metrics of one model: the series that carry its name and version, all there from the start."""
+
+    def __init__(self, metrics: Metrics, signature: Signature, ready: Callable[[], bool]) -> None:
+        self._metrics = metrics
+        model = self._model = {"model": signature.name, "version": signature.version}
+        self._answered = {code: self._of_code(code) for code in CODES}
+        self._rejected = {
+            reason: metrics.rejected.labels(**model, reason=reason)
+            for reason in {*REASONS.values(), OVERLOADED}
+        }
+        self.in_flight = metrics.in_flight.labels(**model)
+        self.queued = metrics.queue_depth.labels(**model).set
+        self.waited = metrics.queue_wait.labels(**model).observe
+        self.batched = metrics.batch_size.labels(**model).observe
+        self.load_seconds = metrics.load_seconds.labels(**model)
+        # Asked for at each scrape: readiness is lost in a signal handler, where no lock may be taken.
+        metrics.ready.labels(**model).set_function(lambda: float(ready()))
+        metrics.info.labels(**model).info({})
+
+    def _of_code(self, code: int) -> tuple[Counter, Histogram]:
+        return (
+            self._metrics.count.labels(**self._model, code=code),
+            self._metrics.latency.labels(**self._model, code=code),
+        )
+
+    def answered(self, code: int, seconds: float, reason: str | None = None) -> None:
+        """Count one answer, how long it took, and why it was none of the model's."""
+        count, latency = self._answered.get(code) or self._of_code(code)
+        count.inc()
+        latency.observe(seconds)
+        if reason is not None:
+            self._rejected[reason].inc()
+
+    def forget(self) -> None:
+        """Take back what says how things are, for the model is served no more. What was counted stays."""
+        metrics, values = self._metrics, tuple(self._model.values())
+        for gauge in (
+            metrics.in_flight,
+            metrics.queue_depth,
+            metrics.load_seconds,
+            metrics.ready,
+            metrics.info,
+        ):
+            gauge.remove(*values)

@@ -1,5 +1,6 @@
 """A loaded model, seen to answer as it did at export. Knows nothing of HTTP, JSON or labels."""
 
+import time
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,16 +10,28 @@ from app import runtimes
 from app.artifact import Artifact
 from app.runtimes import Run
 from app.signature import ArtifactError
+from app.tensors import Arrays
 
 RTOL, ATOL = 1e-2, 1e-3
 """|answer - expected| <= ATOL + RTOL * |expected|. Wider than the export's own gate, for the processor may be
 another one, but far from any answer of wrong weights or a wrong input."""
 
 
+GOOD_ENOUGH = 1.05
+"""A larger batch makes each of its requests wait longer: it must be faster a sample by more than this."""
+
+MEASURED_SECONDS = 0.3
+"""How long the measurement of batches may take in all, the first runs aside."""
+
+INLINE_SECONDS = 0.001
+"""A full batch that takes less is computed on the event loop: the way to a thread and back takes as long."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """Answers batches. Safe to call from several threads."""
 
+    artifact: Artifact
     run: Run
 
     @classmethod
@@ -30,28 +43,79 @@ class Model:
 
         """
         try:
-            model = cls(run=runtimes.load(artifact.path, artifact.signature, runtime))
+            model = cls(artifact=artifact, run=runtimes.load(artifact.path, artifact.signature, runtime))
             for size in sorted({1, batch_size}):
-                model._warm(artifact, size)
+                model.check(size)
         except ArtifactError:
             raise
         except Exception as error:
             raise ArtifactError(f"{artifact.path}: {runtime} cannot serve it: {error}") from error
         return model
 
-    def _warm(self, artifact: Artifact, size: int) -> None:
-        answer = self.run({name: np.repeat(array, size, axis=0) for name, array in artifact.inputs.items()})
-        for name, expected in artifact.outputs.items():
+    def check(self, size: int = 1) -> None:
+        """See that the model still answers to its own sample as it did at export.
+
+        Raises:
+            ArtifactError: it does not.
+            Exception: whatever the runtime raises.
+
+        """
+        answer = self.run(self._samples(size))
+        for name, expected in self.artifact.outputs.items():
             array = answer[name]
             if array.shape != (size, *expected.shape[1:]) or array.dtype != expected.dtype:
                 raise ArtifactError(
-                    f"{artifact.path}: a batch of {size} gives {name!r} as {array.dtype} "
+                    f"{self.artifact.path}: a batch of {size} gives {name!r} as {array.dtype} "
                     f"{list(array.shape)}; at export it was {expected.dtype} {[size, *expected.shape[1:]]}"
                 )
-            if not np.allclose(array, expected, rtol=RTOL, atol=ATOL):
+            if expected.dtype.kind == "O":
+                if (array != expected).any():
+                    raise ArtifactError(f"{self.artifact.path}: {name!r} is not the answer at export")
+            elif not np.allclose(array, expected, rtol=RTOL, atol=ATOL):
                 # In 64 bits: unsigned numbers wrap around, and booleans cannot be subtracted.
                 worst = float(np.abs(array.astype(np.float64) - expected.astype(np.float64)).max())
                 raise ArtifactError(
-                    f"{artifact.path}: a batch of {size} of its own sample gives {name!r} off by {worst:g} "
-                    "from the answer at export; export the model again"
+                    f"{self.artifact.path}: a batch of {size} of its own sample gives {name!r} off by "
+                    f"{worst:g} from the answer at export; export the model again"
                 )
+
+    def pace(self, batch_size: int) -> "Pace":
+        """Measure how large a batch is worth it, on this machine and within this process's CPU limit."""
+        deadline = time.perf_counter() + MEASURED_SECONDS
+        seconds: dict[int, float] = {}
+        size = 1
+        while size <= batch_size and (not seconds or time.perf_counter() < deadline):
+            samples = self._samples(size)
+            # The least of three: all that disturbs a measurement makes it longer.
+            seconds[size] = min(_seconds(self.run, samples) for _ in range(3)) / size
+            size = batch_size if size < batch_size < 2 * size else 2 * size
+        best = min(seconds.values())
+        chosen = next(size for size, each in seconds.items() if each <= GOOD_ENOUGH * best)
+        return Pace(
+            batch_size=chosen,
+            seconds_a_sample=seconds[chosen],
+            inline=chosen * seconds[chosen] <= INLINE_SECONDS,
+        )
+
+    def _samples(self, size: int) -> Arrays:
+        return {name: np.repeat(array, size, axis=0) for name, array in self.artifact.inputs.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast a model is, and what follows for its batches."""
+
+    batch_size: int
+    """The smallest batch whose samples take about as little time each as those of any other."""
+
+    seconds_a_sample: float
+    """Within such a batch, on one thread."""
+
+    inline: bool
+    """Whether such a batch is better computed on the event loop than on a thread."""
+
+
+def _seconds(run: Run, samples: Arrays) -> float:
+    start = time.perf_counter()
+    run(samples)
+    return time.perf_counter() - start

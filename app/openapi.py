@@ -1,42 +1,145 @@
-"""What /docs says, generated from the signature."""
+"""What /docs says, generated from the signature: https://spec.openapis.org/oas/v3.1.0."""
 
 from typing import Any, get_args
 
-from app import photograph, problems
-from app.service import Service, State
-from app.signature import Signature, Tensor
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app import problems
+from app.messages import JSON, OCTETS
+from app.payload import INSTANCES
+from app.predict import Predict
+from app.service import PREDICT, Service, State
+from app.signature import Datatype, Signature, Tensor
 from app.tensors import DTYPES
 
 EXAMPLE_VALUES = 1000
 """A sample of more values is not shown: nobody reads it."""
 
 _PROBLEM = {"content": {problems.MEDIA_TYPE: {"schema": problems.SCHEMA}}}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+
+
+def _problem(description: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of a response object
+    return {"description": description, **_PROBLEM, **more}
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {JSON: {"schema": schema}}}
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+_STRING = {"type": "string"}
+_NATURALS = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+_DATATYPE = {"type": "string", "enum": list(get_args(Datatype))}
+_TENSORS = {
+    "type": "array",
+    "items": _object(
+        name=_STRING, datatype=_DATATYPE, shape={"type": "array", "items": {"type": "integer", "minimum": -1}}
+    ),
+}
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body is not JSON or a picture, or does not fit the signature.", **_PROBLEM},
-    413: {"description": "The body, the picture or the batch is too large.", **_PROBLEM},
-    415: {"description": "A content type that this model does not take.", **_PROBLEM},
-    500: {"description": "The server failed.", **_PROBLEM},
-    503: {
-        "description": "The model is being loaded.",
-        "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
-        **_PROBLEM,
-    },
-}
-_STATE = {
-    "type": "object",
-    "required": ["status", "model"],
-    "properties": {
-        "status": {"type": "string", "enum": list(get_args(State))},
-        "model": {"type": "string"},
-    },
-}
-LIVE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "It is so.", "content": {"application/json": {"schema": _STATE}}}
+    400: _problem("The body cannot be read, or does not fit the signature."),
+    408: _problem("The request did not arrive in time."),
+    413: _problem("The body, the picture or the batch is too large."),
+    415: _problem("A content type or encoding that this model does not take."),
+    500: _problem("The server failed."),
+    503: _problem("The model is being loaded, or too many requests wait for it.", headers=_RETRY_AFTER),
+    504: _problem("The request's deadline came before the model's answer."),
 }
 HEALTH: dict[int | str, dict[str, Any]] = {
-    **LIVE,
-    503: {"description": "Loading, or draining; the detail says which.", **_PROBLEM},
+    200: _json("It is so.", _object(status={"type": "string", "enum": list(get_args(State))}, model=_STRING)),
+    503: _problem("It is not; the detail says why."),
 }
+SERVER_METADATA: dict[int | str, dict[str, Any]] = {
+    200: _json(
+        "The server.",
+        _object(name=_STRING, version=_STRING, extensions={"type": "array", "items": _STRING}),
+    )
+}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: _problem("No such model; the detail says which there are.")}
+MODEL_METADATA: dict[int | str, dict[str, Any]] = {
+    200: _json(
+        "The model.",
+        _object(
+            name=_STRING,
+            versions={"type": "array", "items": _STRING},
+            platform=_STRING,
+            inputs=_TENSORS,
+            outputs=_TENSORS,
+        ),
+    ),
+    **_UNKNOWN,
+}
+MODEL_READY: dict[int | str, dict[str, Any]] = {
+    200: _json("The model answers.", _object(name=_STRING, ready={"type": "boolean"})),
+    503: _problem("It does not; the detail says why."),
+    **_UNKNOWN,
+}
+
+_PARAMETERS = {"type": "object"}
+_DATA = {"type": "array", "description": "The values, flat or nested; absent where they are binary."}
+_INFER_TENSORS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["name", "shape", "datatype"],
+        "properties": {
+            "name": _STRING,
+            "shape": _NATURALS,
+            "datatype": _DATATYPE,
+            "parameters": _PARAMETERS,
+            "data": _DATA,
+        },
+    },
+}
+_INFER_OUTPUTS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["name"],
+        "properties": {"name": _STRING, "parameters": _PARAMETERS},
+    },
+}
+_INFER_REQUEST = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": _STRING,
+        "parameters": _PARAMETERS,
+        "inputs": _INFER_TENSORS,
+        "outputs": _INFER_OUTPUTS,
+    },
+}
+_INFER_ANSWER = _object(model_name=_STRING, model_version=_STRING, outputs=_INFER_TENSORS)
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+def document(api: FastAPI, service: Service) -> dict[str, Any]:
+    """Return the OpenAPI document, of the models that are served at this moment."""
+    signature = service.signature
+    whole = get_openapi(
+        title=signature.name,
+        version=signature.version,
+        description=description(signature),
+        routes=api.routes,
+    )
+    for path, operations in whole["paths"].items():
+        for operation in operations.values():
+            # FastAPI's own error for a parameter, which a path of strings never has.
+            operation["responses"].pop("422", None)
+            if path.endswith("/infer"):
+                operation |= {"requestBody": _infer_body()}
+                operation["responses"] |= {"200": _infer_answer(), "404": _UNKNOWN[404]}
+    predict = whole["paths"][PREDICT]["post"]
+    predict["requestBody"] = {"required": True, "content": _predict_body(service)}
+    predict["responses"]["200"] = _predict_answer(signature)
+    whole.get("components", {}).pop("schemas", None)
+    return whole
 
 
 def description(signature: Signature) -> str:
@@ -49,48 +152,61 @@ def description(signature: Signature) -> str:
     return f"Serves `{signature.name}`, version `{signature.version}`.\n\n" + "\n".join(lines)
 
 
-def predict(service: Service) -> dict[str, Any]:
-    """Return the request body and the answer of /predict as an OpenAPI operation."""
+def _infer_body() -> dict[str, Any]:
+    binary = "JSON of the length that Inference-Header-Content-Length gives, then the binary tensors."
+    content = {
+        JSON: {"schema": _INFER_REQUEST},
+        OCTETS: {"schema": {**_BINARY["schema"], "description": binary}},
+    }
+    return {"required": True, "content": content}
+
+
+def _infer_answer() -> dict[str, Any]:
+    return {
+        "description": "The outputs; with binary ones, octets as in the request.",
+        "content": {JSON: {"schema": _INFER_ANSWER}, OCTETS: _BINARY},
+    }
+
+
+def _predict_body(service: Service) -> dict[str, Any]:
     signature = service.signature
     samples = {tensor.name: _samples(tensor, service.settings.batch_size) for tensor in signature.inputs}
+    closed = {"additionalProperties": False}
     schema: dict[str, Any] = (
-        next(iter(samples.values()))
-        if len(samples) == 1
+        next(iter(samples.values())) if len(samples) == 1 else {**_object(**samples), **closed}
+    )
+    instances = {**_object(**{INSTANCES: _instances(service)}), **closed}
+    body: dict[str, Any] = {JSON: {"schema": {"anyOf": [schema, instances]}, **_example(service)}}
+    others = [kind for kind in Predict().media_types(signature) if kind != JSON]
+    return body | dict.fromkeys(others, _BINARY)
+
+
+def _instances(service: Service) -> dict[str, Any]:
+    inputs = service.signature.inputs
+    one = (
+        {"anyOf": _forms(inputs[0])}
+        if len(inputs) == 1
         else {
-            "type": "object",
-            "required": list(samples),
-            "properties": samples,
+            **_object(**{tensor.name: {"anyOf": _forms(tensor)} for tensor in inputs}),
             "additionalProperties": False,
         }
     )
-    body: dict[str, Any] = {"application/json": {"schema": schema, **_example(service)}}
-    if signature.image:
-        body |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in photograph.FORMATS}
-    answer = {
-        "type": "object",
-        "required": ["model_name", "model_version", "predictions"],
-        "properties": {
-            "model_name": {"type": "string", "const": signature.name},
-            "model_version": {"type": "string", "const": signature.version},
-            "predictions": {"type": "array", "items": _prediction(signature)},
-        },
-    }
-    return {
-        "requestBody": {"required": True, "content": body},
-        "responses": {
-            "200": {
-                "description": "A prediction a sample.",
-                "content": {"application/json": {"schema": answer}},
-            }
-        },
-    }
+    return {"type": "array", "items": one, "minItems": 1, "maxItems": service.settings.batch_size}
+
+
+def _predict_answer(signature: Signature) -> dict[str, Any]:
+    return _json(
+        "A prediction a sample.",
+        _object(
+            model_name={"type": "string", "const": signature.name},
+            model_version={"type": "string", "const": signature.version},
+            predictions={"type": "array", "items": _prediction(signature)},
+        ),
+    )
 
 
 def _samples(tensor: Tensor, batch_size: int) -> dict[str, Any]:
-    nested = _nested(tensor, tensor.sample_shape)
-    forms = [nested]
-    if tensor.sample_size is not None and len(tensor.sample_shape) != 1:
-        forms.append(_nested(tensor, (tensor.sample_size,)))
+    forms = _forms(tensor)
     batches = [{"type": "array", "items": form, "minItems": 1, "maxItems": batch_size} for form in forms]
     return {
         "title": tensor.name,
@@ -99,9 +215,17 @@ def _samples(tensor: Tensor, batch_size: int) -> dict[str, Any]:
     }
 
 
+def _forms(tensor: Tensor) -> list[dict[str, Any]]:
+    """Return the forms of one sample: nested, and flat where that is another."""
+    forms = [_nested(tensor, tensor.sample_shape)]
+    if tensor.sample_size is not None and len(tensor.sample_shape) != 1:
+        forms.append(_nested(tensor, (tensor.sample_size,)))
+    return forms
+
+
 def _nested(tensor: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
     kind = DTYPES[tensor.datatype].kind
-    schema: dict[str, Any] = {"type": {"b": "boolean", "f": "number"}.get(kind, "integer")}
+    schema: dict[str, Any] = {"type": {"b": "boolean", "f": "number", "O": "string"}.get(kind, "integer")}
     for length in reversed(shape):
         bounds = {} if length == -1 else {"minItems": length, "maxItems": length}
         schema = {"type": "array", "items": schema, **bounds}
@@ -118,7 +242,7 @@ def _prediction(signature: Signature) -> dict[str, Any]:
 
 def _example(service: Service) -> dict[str, Any]:
     """Return the artifact's own sample, where it is short enough to read."""
-    sample = service.artifact.inputs
+    sample = service.default.artifact.inputs
     if sum(array.size for array in sample.values()) > EXAMPLE_VALUES:
         return {}
     lists = {name: array[0].tolist() for name, array in sample.items()}

@@ -1,31 +1,46 @@
 """JSON to tensors: one sample or a batch, checked against the signature."""
 
+import threading
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, NoReturn, cast
 
 import numpy as np
 import orjson
+import simdjson
 from numpy.typing import NDArray
 
 from app.problems import Problem
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
 
-JSON_TYPES: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {int, float}}
+JSON_TYPES: dict[str, set[type]] = {
+    "b": {bool},
+    "i": {int},
+    "u": {int},
+    "f": {int, float},
+    "O": {str},
+}
 """Parsed values that a tensor takes, by NumPy's letter for its kind. A boolean is no number here."""
 
-WORDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "numbers"}
+WORDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "numbers", "O": "strings"}
 SHOWN = 40
 """Characters of a wrong value that are repeated to the client."""
 
 
-def decode(body: bytes, signature: Signature, batch_size: int) -> Arrays:
+INSTANCES = "instances"
+"""The key of a batch in TensorFlow Serving's REST API and KServe's first protocol."""
+
+_own = threading.local()
+
+
+def decode(body: bytes, signature: Signature) -> Arrays:
     """Return the inputs that a JSON body holds, each of shape [batch, ...].
 
-    A model with one input takes a list; one with several inputs takes an object of lists by input name. A
-    list is read by its shape alone, never by its values. For samples of shape S with N values it is, the
-    first that fits:
+    A model with one input takes a list; one with several inputs takes an object of lists by input name.
+    `{"instances": [...]}` is a batch: of samples, or of objects by input name
+    (https://www.tensorflow.org/tfx/serving/api_rest#predict_api). A list is read by its shape alone, never by
+    its values. For samples of shape S with N values it is, the first that fits:
 
     1. one nested sample: shape S;
     2. one flat sample: shape [N];
@@ -39,30 +54,123 @@ def decode(body: bytes, signature: Signature, batch_size: int) -> Arrays:
     two (`[5,6]` is refused). Where an axis other than the batch has any length there is no flat form.
 
     Raises:
-        Problem: 400 where it is not JSON or does not fit, naming the tensor and what it takes; 413 where
-            it is more than `batch_size` samples.
+        Problem: 400 where it is not JSON or does not fit, naming the tensor and what it takes.
 
     """
+    only = signature.inputs[0] if len(signature.inputs) == 1 else None
+    if only is not None and (array := _flat_numbers(body, only)) is not None:
+        return {only.name: array}
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         # NaN, Infinity, 1e999 and too deep a nesting end here as well.
         raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from None
-    if len(signature.inputs) == 1:
-        only = signature.inputs[0]
+    if (instances := _instances_of(parsed)) is not None:
+        arrays = _instances(instances, signature)
+    elif only is not None:
         arrays = {only.name: _tensor(parsed, only)}
     else:
         arrays = _object(parsed, signature)
     sizes = {name: len(array) for name, array in arrays.items()}
     if len(set(sizes.values())) > 1:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the inputs differ in their number of samples: {sizes}")
-    if (size := max(sizes.values())) > batch_size:
-        raise Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"{size} samples in one request; at most {batch_size} are accepted",
-            tensor=signature.inputs[0],
-        )
     return arrays
+
+
+def octets(body: bytes, tensor: Tensor) -> NDArray[Any]:
+    """Return the samples that a body holds as little-endian values, row-major, without padding.
+
+    The layout is that of the Open Inference Protocol's binary tensors:
+    https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+
+    Raises:
+        Problem: 400, it is no whole number of samples, or a value is not finite.
+
+    """
+    dtype = DTYPES[tensor.datatype].newbyteorder("<")
+    size = tensor.sample_size
+    if size is None:
+        _refuse(tensor, "has no fixed length, which octets need")
+    if not body or len(body) % (size * dtype.itemsize):
+        _refuse(tensor, f"has {len(body)} octets, no whole number of samples of {size * dtype.itemsize}")
+    array = np.frombuffer(body, dtype).reshape(-1, *tensor.sample_shape)
+    if dtype.kind == "f" and not np.isfinite(array).all():
+        at = np.unravel_index(int(np.argmin(np.isfinite(array))), array.shape)
+        _refuse(tensor, f"holds a number that is not finite at {''.join(f'[{step}]' for step in at)}")
+    return array
+
+
+def _flat_numbers(body: bytes, tensor: Tensor) -> NDArray[Any] | None:
+    """Read flat samples of floating-point numbers straight into a buffer, with no Python object a number.
+
+    Returns:
+        None where the body is anything else, right or wrong: then it is looked at with care.
+
+    """
+    dtype = DTYPES[tensor.datatype]
+    size = tensor.sample_size
+    if dtype.kind != "f" or size is None:
+        return None
+    try:
+        parser = _own.parser
+    except AttributeError:
+        # A parser is not to be shared between threads.
+        parser = _own.parser = simdjson.Parser()
+    try:
+        parsed = parser.parse(body)
+        if not isinstance(parsed, simdjson.Array):
+            return None
+        brackets = body.count(b"[")
+        batch = None if brackets == 1 else len(parsed)
+        # All opening brackets are the list's own and its rows', so that no row holds a list.
+        if batch is not None and (
+            brackets != batch + 1 or not all(isinstance(row, simdjson.Array) for row in parsed)
+        ):
+            return None
+        if any(len(row) != size for row in ([parsed] if batch is None else cast(list[Any], parsed))):
+            return None
+        values = np.frombuffer(parsed.as_buffer(of_type="d"), np.float64)
+    except (ValueError, TypeError, RuntimeError):
+        return None
+    with np.errstate(over="ignore"):
+        array = values.astype(dtype)
+    return array.reshape(batch or 1, *tensor.sample_shape) if np.isfinite(array).all() else None
+
+
+def _instances_of(parsed: object) -> object | None:
+    return parsed[INSTANCES] if isinstance(parsed, dict) and parsed.keys() == {INSTANCES} else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+def _instances(parsed: object, signature: Signature) -> Arrays:
+    if not isinstance(parsed, list) or not parsed:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{INSTANCES!r} must be a list of samples, one or more")
+    instances = cast(list[Any], parsed)
+    if len(signature.inputs) == 1:
+        only = signature.inputs[0]
+        if only.sample_shape == ():
+            return {only.name: _tensor([[value] for value in instances], only)}
+        return {only.name: _batch(instances, only)}
+    # Each instance in the form that an object has without "instances".
+    each = [_object(instance, signature) for instance in instances]
+    for arrays in each:
+        for tensor in signature.inputs:
+            if len(arrays[tensor.name]) != 1:
+                _refuse(tensor, f"of an instance holds {len(arrays[tensor.name])} samples")
+    try:
+        return {
+            tensor.name: np.concatenate([arrays[tensor.name] for arrays in each])
+            for tensor in signature.inputs
+        }
+    except ValueError:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the {INSTANCES!r} differ in their shapes") from None
+
+
+def _batch(instances: list[Any], tensor: Tensor) -> NDArray[Any]:
+    array = _tensor(instances, tensor)
+    if len(array) != len(instances):
+        # One sample whose first axis is not the batch's, or a flat one: not what "instances" says.
+        _refuse(tensor, f"has {len(instances)} instances that are no samples")
+    return array
 
 
 def _object(parsed: object, signature: Signature) -> Arrays:
@@ -81,14 +189,29 @@ def _object(parsed: object, signature: Signature) -> Arrays:
     return {tensor.name: _tensor(lists[tensor.name], tensor) for tensor in signature.inputs}
 
 
+def values(parsed: object, tensor: Tensor) -> NDArray[Any]:
+    """Return the values of a parsed list, flat or nested, in the shape of its nesting.
+
+    Raises:
+        Problem: 400, it is no list of this tensor's values.
+
+    """
+    flat, given = _flat(parsed, tensor)
+    return _array(flat, given, tensor).reshape(given)
+
+
 def _tensor(parsed: object, tensor: Tensor) -> NDArray[Any]:
+    flat, given = _flat(parsed, tensor)
+    array = _array(flat, given, tensor)
+    return array.reshape(_batch_shape(given, tensor))
+
+
+def _array(values: list[Any], given: tuple[int, ...], tensor: Tensor) -> NDArray[Any]:
     dtype = DTYPES[tensor.datatype]
-    values, given = _flat(parsed, tensor)
     accepted = JSON_TYPES[dtype.kind]
     if not set(map(type, values)) <= accepted:
         index = next(index for index, value in enumerate(values) if type(value) not in accepted)
         _refuse(tensor, f"holds {_shown(values[index])}{_at(index, given)}")
-    shape = _batch_shape(given, tensor)
     try:
         with np.errstate(over="ignore"):
             array = np.array(values, dtype)
@@ -97,7 +220,7 @@ def _tensor(parsed: object, tensor: Tensor) -> NDArray[Any]:
     if dtype.kind == "f" and not np.isfinite(array).all():
         index = int(np.argmin(np.isfinite(array)))
         _refuse(tensor, f"holds a number beyond {tensor.datatype}{_at(index, given)}")
-    return array.reshape(shape)
+    return array
 
 
 def _flat(parsed: object, tensor: Tensor) -> tuple[list[Any], tuple[int, ...]]:

@@ -1,5 +1,6 @@
 """Output tensors to predictions: labels with scores where the model has labels, else nested lists."""
 
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
@@ -17,34 +18,70 @@ Prediction = dict[str, Any] | list[Any] | float
 """One sample's answer, ready for JSON."""
 
 
-def describe(outputs: Arrays, signature: Signature) -> list[Prediction]:
-    """Return a prediction for each sample of a batch.
+class Answers:
+    """What the model answered to a batch, in whichever form its requests ask for; made once for all."""
 
-    With labels: `{"label", "score", "top": [{"label", "score"}, …]}`, the best first. Without: the output as
-    nested lists, in an object by output name where there are several.
+    def __init__(self, outputs: Arrays, signature: Signature) -> None:
+        self._outputs = outputs
+        self._signature = signature
 
-    Raises:
-        Problem: 400 where an answer is not a finite number, which JSON cannot carry.
+    def arrays(self, first: int, size: int) -> Arrays:
+        """Return the output tensors of some of the samples, as the model gave them."""
+        return {name: array[first : first + size] for name, array in self._outputs.items()}
 
-    """
-    for name, array in outputs.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
-            raise Problem(
-                HTTPStatus.BAD_REQUEST,
-                f"the model's {name!r} for sample {int(np.argmin(finite))} is not finite: "
-                "the sample's values are beyond what it can compute with",
-            )
-    if signature.labels is not None:
-        return _classified(outputs[signature.outputs[0].name], signature.labels, signature.activation)
-    columns = {name: array.tolist() for name, array in outputs.items()}
-    if len(columns) == 1:
-        return next(iter(columns.values()))
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    def predictions(self, first: int, size: int) -> list[Prediction]:
+        """Return a prediction for each of some of the samples.
+
+        With labels: `{"label", "score", "top": [{"label", "score"}, …]}`, the best first. Without: the output
+        as nested lists, in an object by output name where there are several.
+
+        Raises:
+            Problem: 400 where an answer is not a finite number, which JSON cannot carry.
+
+        """
+        self.check_finite(first, size)
+        return self._predictions[first : first + size]
+
+    def check_finite(self, first: int, size: int) -> None:
+        """See that JSON can carry the answers to some of the samples.
+
+        Raises:
+            Problem: 400, naming the output and the sample.
+
+        """
+        for name, finite in self._not_all_finite.items():
+            if not finite[first : first + size].all():
+                raise Problem(
+                    HTTPStatus.BAD_REQUEST,
+                    f"the model's {name!r} for sample {int(np.argmin(finite[first : first + size]))} is not "
+                    "finite: the sample's values are beyond what it can compute with",
+                )
+
+    @cached_property
+    def _not_all_finite(self) -> dict[str, NDArray[np.bool_]]:
+        """By output that holds infinities or NaN: which samples are free of them."""
+        return {
+            name: np.asarray(np.isfinite(array).reshape(len(array), -1).all(axis=1))
+            for name, array in self._outputs.items()
+            if array.dtype.kind == "f" and not np.isfinite(array).all()
+        }
+
+    @cached_property
+    def _predictions(self) -> list[Prediction]:
+        signature = self._signature
+        if signature.labels is not None:
+            output = self._outputs[signature.outputs[0].name]
+            return _classified(output, signature.labels, signature.activation)
+        columns = {name: array.tolist() for name, array in self._outputs.items()}
+        if len(columns) == 1:
+            return next(iter(columns.values()))
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _classified(output: NDArray[Any], labels: tuple[str, ...], activation: str | None) -> list[Prediction]:
-    scores = _softmax(output) if activation == "softmax" else output
+    # Another request's infinities must not become a warning of this one.
+    with np.errstate(all="ignore"):
+        scores = _softmax(output) if activation == "softmax" else output
     best = np.argsort(-scores, axis=-1, kind="stable")[:, :TOP]
     answers: list[Prediction] = []
     for row, indices in zip(scores.tolist(), best.tolist(), strict=True):

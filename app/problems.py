@@ -15,6 +15,10 @@ SCHEMA: dict[str, Any] = {
         "title": {"type": "string", "description": "The status code in words."},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What is wrong, and where."},
+        "error": {
+            "type": "string",
+            "description": "The detail once more, where a client of the Open Inference Protocol reads it.",
+        },
         "tensor": {"type": "string", "description": "The input that is wrong."},
         "expected": {
             "type": "object",
@@ -28,6 +32,21 @@ SCHEMA: dict[str, Any] = {
     },
 }
 
+REASONS = {
+    HTTPStatus.BAD_REQUEST: "invalid",
+    HTTPStatus.NOT_FOUND: "unknown_model",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method",
+    HTTPStatus.REQUEST_TIMEOUT: "slow",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "media_type",
+    HTTPStatus.SERVICE_UNAVAILABLE: "not_ready",
+    HTTPStatus.GATEWAY_TIMEOUT: "expired",
+}
+"""Why a request never had an answer of the model, in a word for metrics, by the code that it got."""
+
+OVERLOADED = "overloaded"
+"""The other reason for 503: there is a model, but too many requests wait for it."""
+
 
 class Problem(Exception):  # noqa: N818 - the RFC's name
     """A request that cannot be answered as asked. `headers` go with the answer."""
@@ -39,12 +58,14 @@ class Problem(Exception):  # noqa: N818 - the RFC's name
         *,
         tensor: Tensor | None = None,
         headers: dict[str, str] | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.tensor = tensor
         self.headers = headers or {}
+        self.reason = reason or REASONS.get(status)
 
     def content(self) -> dict[str, Any]:
         """Return the members of the problem details object."""
@@ -53,6 +74,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's name
             "title": self.status.phrase,
             "status": self.status.value,
             "detail": self.detail,
+            "error": self.detail,
         }
         if self.tensor is not None:
             content["tensor"] = self.tensor.name

@@ -1,17 +1,21 @@
-"""uvicorn with a life: it answers probes while the model loads, and drains when it is told to end."""
+"""uvicorn with a life: it answers probes while models load, and drains when it is told to end."""
 
 import asyncio
 import logging
 import math
+from collections.abc import Coroutine
 from types import FrameType
+from typing import Any, cast
 
 import uvicorn
 from prometheus_client import start_http_server
 
 from app.api import create_app
+from app.connection import protocol, sweep
 from app.service import Service
 from app.settings import Settings
 from app.signature import ArtifactError
+from app.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +26,11 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
-        self._drain: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
+        self.failed = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        if self._service.state == "draining":
+        if self._service.draining:
             self.should_exit = self.force_exit = True
             return
         # Readiness goes first, in the handler itself: nothing may come between.
@@ -34,7 +38,7 @@ class _Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._start_to_drain)
 
     def _start_to_drain(self) -> None:
-        self._drain = asyncio.create_task(self._end_after_the_delay())
+        self._service.keep(asyncio.create_task(self._end_after_the_delay()))
 
     async def _end_after_the_delay(self) -> None:
         settings = self._service.settings
@@ -42,12 +46,16 @@ class _Server(uvicorn.Server):
         await asyncio.sleep(settings.drain_delay_seconds)
         self.should_exit = True
 
+    def fail(self) -> None:
+        """End, for what is served cannot be served any more."""
+        self.failed = self.should_exit = True
+
 
 async def serve(settings: Settings) -> int:
     """Serve until a signal ends it.
 
     Returns:
-        The exit status: 0 after a drain, 1 where the model cannot be served.
+        The exit status: 0 after a drain, 1 where a model cannot be served, or not any more.
 
     Raises:
         ArtifactError: there is no artifact, or it contradicts itself.
@@ -60,7 +68,7 @@ async def serve(settings: Settings) -> int:
             create_app(service),
             host=settings.host,
             port=settings.port,
-            http="httptools",
+            http=cast(Any, protocol(service)),
             ws="none",
             lifespan="off",
             access_log=False,
@@ -70,24 +78,34 @@ async def serve(settings: Settings) -> int:
         ),
         service,
     )
+    service.on_failure = server.fail
     metrics, _ = start_http_server(settings.metrics_port, settings.host, service.metrics.registry)
-    loading = asyncio.create_task(_load(service, server))
+    watchdog = Watchdog(service, asyncio.get_running_loop().call_soon_threadsafe)
+    watchdog.start()
+    _keep(service, _load(service, server))
+    _keep(service, sweep(server.server_state.connections))
     try:
         await server.serve()
     finally:
+        watchdog.close()
         service.close()
         metrics.shutdown()
         metrics.server_close()
-    failed = loading.done() and not loading.result()
     log.info("ended")
-    return 1 if failed else 0
+    return 1 if server.failed else 0
 
 
-async def _load(service: Service, server: uvicorn.Server) -> bool:
+def _keep(service: Service, work: Coroutine[Any, Any, None]) -> None:
+    service.keep(asyncio.create_task(work))
+
+
+async def _load(service: Service, server: _Server) -> None:
     try:
         await service.load()
     except ArtifactError as error:
         log.error("model not loaded: %s", error, exc_info=error.__cause__)  # noqa: TRY400 - its cause, if any
-        server.should_exit = True
-        return False
-    return True
+        server.fail()
+        return
+    while service.settings.reload_seconds:
+        await asyncio.sleep(service.settings.reload_seconds)
+        await service.reload()

@@ -1,80 +1,194 @@
-"""The model's life in this process, from loading to draining, and the threads that it answers on."""
+"""What is served, from loading to draining: the models, their state, and the threads they compute on."""
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from http import HTTPStatus
-from typing import Literal, TypeVar
+from typing import Literal
 
-from app import payload, photograph, predictions
 from app.artifact import Artifact
+from app.messages import Codec
 from app.metrics import Metrics
-from app.model import Model
-from app.predictions import Prediction
+from app.predict import Predict
 from app.problems import Problem
-from app.runtimes import InputRefused
+from app.protocol_v2 import ProtocolV2
+from app.repository import Key, Repository
+from app.served_model import ServedModel
 from app.settings import Settings
-from app.tensors import Arrays
+from app.signature import ArtifactError, Signature
 
-T = TypeVar("T")
-State = Literal["loading", "ready", "draining"]
+State = Literal["loading", "ready", "draining", "failed"]
+
+PREDICT = "/predict"
 
 log = logging.getLogger(__name__)
 
 
 class Service:
-    """Predictions with a state, free of any transport. Owns the threads; `close` gives them back."""
+    """Models with a state, free of any transport. Owns the threads; `close` gives them back."""
 
     def __init__(self, settings: Settings) -> None:
-        """Read the artifact's signature and sample; the model is loaded later, while probes are answered.
+        """Read the artifacts' signatures and samples; models are loaded later, while probes are answered.
 
         Raises:
-            ArtifactError: there is no artifact, or it contradicts itself.
+            ArtifactError: there is no artifact, or one contradicts itself.
 
         """
         self.settings = settings
-        self.artifact = Artifact.read(settings.model_path)
-        self.signature = self.artifact.signature
-        self.metrics = Metrics(self.signature, lambda: self.state == "ready")
-        self._model: Model | None = None
-        self._draining = False
+        self.metrics = Metrics()
+        self.on_failure: Callable[[], None] = lambda: None
+        """Called on the event loop when a runtime cannot go on. Requests fail from then on."""
+
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
+        # Pictures and long lists are read beside the models, never behind them.
+        self.readers = ThreadPoolExecutor(settings.threads, thread_name_prefix="read")
+        self._draining = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._repository = Repository.look(settings.model_path)
+        self._models = {
+            key: self._served(Artifact.read(path)) for key, path in self._repository.artifacts.items()
+        }
+        self._refused: set[Key] = set()
+        self.routes = self._routes()
+
+    def _served(self, artifact: Artifact) -> ServedModel:
+        return ServedModel(artifact, self.settings, self.metrics, self._threads, lambda: not self._draining)
 
     @property
     def state(self) -> State:
-        """Where in its life the model is."""
+        """Where in its life the service is."""
+        states = {model.state for model in self._models.values()}
+        if "failed" in states:
+            return "failed"
         if self._draining:
             return "draining"
-        return "ready" if self._model else "loading"
+        return "loading" if "loading" in states else "ready"
 
-    async def load(self) -> None:
-        """Load and warm the model.
+    @property
+    def draining(self) -> bool:
+        """Whether clients should go elsewhere."""
+        return self._draining
+
+    @property
+    def models(self) -> list[ServedModel]:
+        """All that is served."""
+        return list(self._models.values())
+
+    @property
+    def default(self) -> ServedModel:
+        """The model of /predict: the only one, or the first by name."""
+        name, version = min(self._repository.defaults.items())
+        return self._models[name, version]
+
+    @property
+    def signature(self) -> Signature:
+        """The signature of the model of /predict."""
+        return self.default.signature
+
+    def model(self, name: str, version: str | None = None) -> ServedModel:
+        """Return a model by its name, in its default version or another.
 
         Raises:
-            ArtifactError: it cannot be served.
+            Problem: 404, with what there is.
 
         """
-        start = time.perf_counter()
-        settings = self.settings
-        model = await self._in_thread(
-            partial(Model.load, self.artifact, settings.runtime, settings.batch_size)
-        )
-        seconds = time.perf_counter() - start
-        self.metrics.load_seconds.set(seconds)
-        self._model = model
-        log.info(
-            "model loaded",
-            extra={
-                "model": self.signature.name,
-                "version": self.signature.version,
-                "runtime": settings.runtime,
-                "threads": settings.threads,
-                "seconds": round(seconds, 3),
-            },
-        )
+        chosen = version or self._repository.defaults.get(name)
+        model = self._models.get((name, chosen)) if chosen else None
+        if model is None:
+            there = ", ".join("/".join(key) for key in sorted(self._models))
+            asked = f"{name[:80]}/{version[:80]}" if version else name[:80]
+            raise Problem(HTTPStatus.NOT_FOUND, f"no model {asked!r}; there are {there}")
+        return model
+
+    def versions(self, name: str) -> list[str]:
+        """Return the versions of a model that are served."""
+        return sorted(version for known, version in self._models if known == name)
+
+    async def load(self) -> None:
+        """Load and warm the models.
+
+        Raises:
+            ArtifactError: one cannot be served.
+
+        """
+        for model in self.models:
+            await model.load()
+        # What is there now stays: the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
+
+    async def reload(self) -> None:
+        """Look at the artifact folder again: serve what is new, and no more what is gone.
+
+        A new model takes over when it is warm, and the old one answers what it has accepted. What cannot be
+        served is logged once, and changes nothing.
+        """
+        try:
+            repository = await asyncio.to_thread(Repository.look, self.settings.model_path)
+        except ArtifactError as error:
+            log.error("artifact folder not read; serving on: %s", error)  # noqa: TRY400 - the message says it all
+            return
+        models: dict[Key, ServedModel] = {}
+        for key, path in repository.artifacts.items():
+            if key in self._models:
+                models[key] = self._models[key]
+            elif key not in self._refused:
+                try:
+                    artifact = await asyncio.to_thread(Artifact.read, path)
+                    models[key] = self._served(artifact)
+                    await models[key].load()
+                except ArtifactError as error:
+                    models.pop(key, None)
+                    self._refused.add(key)
+                    log.error("model not loaded; serving on: %s", error)  # noqa: TRY400 - as above
+        defaults = {
+            name: version for name, version in repository.defaults.items() if (name, version) in models
+        }
+        if not defaults or (models.keys() == self._models.keys() and defaults == self._repository.defaults):
+            return
+        gone = [model for key, model in self._models.items() if key not in models]
+        self._models = models
+        self._repository = Repository(artifacts=repository.artifacts, defaults=defaults)
+        self.routes = self._routes()
+        for model in gone:
+            log.info("model served no more", extra={"version": model.signature.version})
+            self.keep(asyncio.create_task(model.drain()))
+
+    def keep(self, task: "asyncio.Task[None]") -> None:
+        """Hold a task until it is done, for the event loop does not."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _routes(self) -> dict[bytes, tuple[Codec, ServedModel]]:
+        """Return the paths of inference, as they are on the wire, with who answers there."""
+        routes: dict[bytes, tuple[Codec, ServedModel]] = {PREDICT.encode(): (Predict(), self.default)}
+        for (name, version), model in self._models.items():
+            routes[f"/v2/models/{name}/versions/{version}/infer".encode()] = ProtocolV2(), model
+        for name in self._repository.defaults:
+            routes[f"/v2/models/{name}/infer".encode()] = ProtocolV2(), self.model(name)
+        return routes
+
+    async def examine(self, model: ServedModel) -> None:
+        """Find out whether a runtime that failed a request can go on; where not, the service has failed."""
+        error = await asyncio.get_running_loop().run_in_executor(self.readers, model.broken)
+        if error is not None:
+            self.fail(model, f"it does not answer to its own sample any more: {error}")
+
+    def fail(self, model: ServedModel, why: str) -> None:
+        """Turn readiness and liveness off: the process must be replaced."""
+        if model.state != "failed":
+            model.fail()
+            log.critical("the model has failed: %s", why, extra={"model": model.signature.name})
+            self.on_failure()
+
+    @property
+    def stuck(self) -> ServedModel | None:
+        """The model that has not come back from a run for longer than it may take. From any thread."""
+        limit = time.monotonic() - self.settings.model_timeout_seconds
+        return next((model for model in self.models if (model.stuck_since or limit) < limit), None)
 
     def drain(self) -> None:
         """Turn readiness off; requests are answered on. Takes no lock, so a signal handler may call it."""
@@ -82,40 +196,5 @@ class Service:
 
     def close(self) -> None:
         """Give the threads back."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def predict(self, body: bytes, content_type: str) -> list[Prediction]:
-        """Answer one request's body.
-
-        Raises:
-            Problem: the body does not fit, or the model is not loaded.
-
-        """
-        if self._model is None:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE, "the model is being loaded", headers={"retry-after": "1"}
-            )
-        return await self._in_thread(partial(self._predict, self._model, body, content_type))
-
-    def _predict(self, model: Model, body: bytes, content_type: str) -> list[Prediction]:
-        inputs = self._decoded(body, content_type)
-        self.metrics.batch_size.observe(len(next(iter(inputs.values()))))
-        try:
-            outputs = model.run(inputs)
-        except InputRefused as refused:
-            log.info("input refused by the model", extra={"reason": str(refused)})
-            raise Problem(
-                HTTPStatus.BAD_REQUEST,
-                "the model cannot take these values, though datatype and shape are right; "
-                "an index may lie beyond its table",
-            ) from None
-        return predictions.describe(outputs, self.signature)
-
-    def _decoded(self, body: bytes, content_type: str) -> Arrays:
-        image = self.signature.image
-        if content_type in photograph.FORMATS and image is not None:
-            return {image.input: photograph.decode(body, content_type, image, self.signature.inputs[0])}
-        return payload.decode(body, self.signature, self.settings.batch_size)
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        for threads in (self._threads, self.readers):
+            threads.shutdown(wait=False, cancel_futures=True)

@@ -23,11 +23,24 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    model_path: Annotated[Path, Field(description="the artifact folder")] = Path("/model")
+    model_path: Annotated[Path, Field(description="an artifact folder, or one of NAME/VERSION")] = Path(
+        "/model"
+    )
     runtime: Annotated[
         Literal["onnx", "torchscript", "savedmodel"], Field(description="the format to run")
     ] = "onnx"
     batch_size: Annotated[int, Field(ge=1, description="most samples that the model is given at once")] = 32
+    batch_seconds: Annotated[float, Field(gt=0, description="how long a batch should take at most")] = 0.1
+    queue_size: Annotated[int, Field(ge=1, description="samples that may wait; beyond, 503")] = 256
+    request_timeout_seconds: Annotated[
+        float, Field(gt=0, description="when a request without a deadline of its own is given up, 504")
+    ] = 10
+    model_timeout_seconds: Annotated[
+        float, Field(gt=0, description="when the model counts as stuck, and the process ends")
+    ] = 60
+    reload_seconds: Annotated[
+        Seconds, Field(description="how often the artifact folder is looked at for changes; 0 never")
+    ] = 0
     threads: Annotated[
         int,
         Field(
@@ -41,6 +54,16 @@ class Settings(BaseSettings):
     port: Annotated[Port, Field(description="of predictions and health")] = 8000
     metrics_port: Annotated[Port, Field(description="of Prometheus metrics")] = 8001
     max_body_bytes: Annotated[int, Field(ge=1, description="largest request body")] = 8 * 2**20
+    max_connections: Annotated[int, Field(ge=1, description="beyond, 503")] = 1024
+    head_timeout_seconds: Annotated[
+        float, Field(gt=0, description="how long the head of a request may take to arrive, else 408")
+    ] = 10
+    body_timeout_seconds: Annotated[
+        float, Field(gt=0, description="how long its body may take, or its answer to be read")
+    ] = 30
+    keep_alive_seconds: Annotated[
+        float, Field(gt=0, description="how long a connection may be idle; more than a load balancer's 60")
+    ] = 75
     drain_delay_seconds: Annotated[
         Seconds, Field(description="after SIGTERM, how long requests are accepted while not ready")
     ] = 0

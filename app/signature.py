@@ -9,9 +9,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 FILE = "signature.json"
 
 Datatype = Literal[
-    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"
+    "BOOL",
+    "UINT8",
+    "UINT16",
+    "UINT32",
+    "UINT64",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
+    "FP16",
+    "FP32",
+    "FP64",
+    "BYTES",
 ]
-"""Tensor data types of the Open Inference Protocol that a JSON list of numbers can carry."""
+"""Tensor data types of the Open Inference Protocol that the runtimes have."""
 
 
 class ArtifactError(Exception):

@@ -16,8 +16,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
         for bits in (8, 16, 32, 64)
     },
     **{f"FP{bits}": np.dtype(f"float{bits}") for bits in (16, 32, 64)},
+    "BYTES": np.dtype(np.object_),
 }
-"""NumPy's types by the Open Inference Protocol's names.
+"""NumPy's types by the Open Inference Protocol's names. BYTES are arrays of `str`.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md#tensor-data-types
 """

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from numpy.typing import NDArray
 
 from app.runtimes import InputRefused, Run
 from app.signature import Signature
@@ -20,7 +21,7 @@ def load(folder: Path, signature: Signature) -> Run:
     def run(arrays: Arrays) -> Arrays:
         try:
             with torch.inference_mode():
-                answer = module(*(torch.from_numpy(arrays[name]) for name in inputs))
+                answer = module(*(torch.from_numpy(_writable(arrays[name])) for name in inputs))
         except RuntimeError as error:
             # TorchScript raises one type for every fault.
             if "index out of range" in str(error):
@@ -33,3 +34,8 @@ def load(folder: Path, signature: Signature) -> Run:
         return {name: part.numpy() for name, part in zip(outputs, parts, strict=True)}
 
     return run
+
+
+def _writable(array: NDArray[Any]) -> NDArray[Any]:
+    # A view of a request's body is not, and a tensor cannot say so.
+    return array if array.flags.writeable else array.copy()

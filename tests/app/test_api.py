@@ -1,8 +1,10 @@
 """The HTTP surface."""
 
 import asyncio
+import gzip
 import json
 import logging
+import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from threading import Event
@@ -123,13 +125,15 @@ def test_another_content_type_is_refused_with_those_that_are_taken(
     response = client_of(tiny).predict(SAMPLE, content_type)
 
     problem(response, 415)
-    assert response.headers["accept-post"] == "application/json"
+    assert response.headers["accept-post"] == "application/json, application/octet-stream"
 
 
 def test_a_model_of_photographs_tells_that_it_takes_them(colours: Path, client_of: Callable):
     response = client_of(colours).predict(b"x", "image/gif")
 
-    assert response.headers["accept-post"] == "application/json, image/jpeg, image/png"
+    assert response.headers["accept-post"] == (
+        "application/json, application/octet-stream, image/jpeg, image/png"
+    )
 
 
 def test_json_is_taken_with_parameters_and_without_a_content_type(tiny: Path, client_of: Callable):
@@ -139,11 +143,89 @@ def test_json_is_taken_with_parameters_and_without_a_content_type(tiny: Path, cl
     assert client.request("POST", "/predict", content=SAMPLE).status_code == 200
 
 
-def test_a_compressed_body_is_refused(tiny: Path, client_of: Callable):
-    response = client_of(tiny).predict(SAMPLE, **{"content-encoding": "gzip"})
+@pytest.mark.parametrize(("coding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_compressed_body_is_read(tiny: Path, client_of: Callable, coding: str, compress: Callable):
+    response = client_of(tiny).predict(compress(SAMPLE), **{"content-encoding": coding})
+
+    assert response.status_code == 200
+    assert response.json() == client_of(tiny).predict(SAMPLE).json()
+
+
+def test_an_unknown_coding_is_refused_with_those_that_are_taken(tiny: Path, client_of: Callable):
+    response = client_of(tiny).predict(SAMPLE, **{"content-encoding": "br"})
 
     problem(response, 415)
-    assert response.headers["accept-encoding"] == "identity"
+    assert response.headers["accept-encoding"] == "gzip, deflate, identity"
+
+
+def test_a_body_that_is_not_compressed_as_it_says_is_refused(tiny: Path, client_of: Callable):
+    client = client_of(tiny)
+
+    assert "not gzip" in problem(client.predict(SAMPLE, **{"content-encoding": "gzip"}), 400)["detail"]
+    cut = gzip.compress(SAMPLE)[:-9]
+    assert "ends early" in problem(client.predict(cut, **{"content-encoding": "gzip"}), 400)["detail"]
+
+
+def test_a_small_body_that_unpacks_to_a_huge_one_is_too_large(tiny: Path, client_of: Callable):
+    bomb = gzip.compress(b" " * 1_000_000)
+    assert len(bomb) < 2000
+
+    response = client_of(tiny, max_body_bytes=2000).predict(bomb, **{"content-encoding": "gzip"})
+
+    assert "larger than 2000 bytes" in problem(response, 413)["detail"]
+
+
+def test_octets_are_answered_as_the_same_values_in_json(tiny: Path, client_of: Callable):
+    client = client_of(tiny)
+    values = np.arange(12, dtype="<f4").reshape(2, 6)
+
+    response = client.predict(values.tobytes(), "application/octet-stream")
+
+    assert response.status_code == 200
+    assert response.json() == client.predict(json.dumps(values.tolist()).encode()).json()
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"", "0 octets"),
+        (b"1234567", "7 octets, no whole number of samples of 24"),
+        (np.array([0, 0, 0, 0, np.nan, 0], "<f4").tobytes(), "not finite at [0][1][1]"),
+    ],
+)
+def test_octets_that_are_no_samples_are_refused(tiny: Path, client_of: Callable, body: bytes, why: str):
+    response = client_of(tiny).predict(body, "application/octet-stream")
+
+    content = problem(response, 400)
+    assert why in content["detail"]
+    assert content["tensor"] == "x"
+
+
+def test_more_samples_than_a_request_may_hold_are_too_large(tiny: Path, client_of: Callable):
+    client = client_of(tiny, batch_size=2)
+
+    assert client.predict(b"[[0,0,0,0,0,0],[0,0,0,0,0,0]]").status_code == 200
+    content = problem(client.predict(b"[[0,0,0,0,0,0],[0,0,0,0,0,0],[0,0,0,0,0,0]]"), 413)
+    assert "3 samples in one request; at most 2" in content["detail"]
+
+
+def test_instances_are_a_batch(tiny: Path, lookup: Path, client_of: Callable):
+    client = client_of(tiny)
+
+    assert client.predict(b'{"instances": [[1,1,1,1,1,1],[[0,0,0],[0,0,0]]]}').status_code == 400
+    answer = client.predict(b'{"instances": [[1,1,1,1,1,1],[-1,-1,-1,-1,-1,-1]]}').json()
+    assert [prediction["label"] for prediction in answer["predictions"]] == ["twice", "none"]
+    answer = (
+        client_of(lookup)
+        .predict(b'{"instances": [{"rows": [0, 3], "value": [1]}, {"rows": [1, 1], "value": [2]}]}')
+        .json()
+    )
+    assert [prediction["doubled"] for prediction in answer["predictions"]] == [[2], [4]]
+
+
+@pytest.mark.parametrize("body", [b'{"instances": []}', b'{"instances": 5}', b'{"instances": [1,2,3,4,5,6]}'])
+def test_instances_that_are_no_samples_are_refused(tiny: Path, client_of: Callable, body: bytes):
+    problem(client_of(tiny).predict(body), 400)
 
 
 def test_an_unknown_path_and_a_wrong_method_are_problems(tiny: Path, client_of: Callable):
@@ -164,7 +246,7 @@ def test_a_crash_is_told_to_the_log_and_not_to_the_client(
     def explode(_: object) -> object:
         raise RuntimeError("secret")
 
-    service._model = model.Model(run=explode)  # type: ignore[arg-type]
+    service.default.batcher._run = explode  # type: ignore[assignment]
     client.app = create_app(service)
 
     response = client.predict(SAMPLE)

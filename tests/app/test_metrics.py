@@ -39,7 +39,9 @@ def test_requests_are_counted_by_model_version_and_code(service: Service, client
     assert 0 < (value(service, "request_latency_seconds_sum", code="200") or 0) < 5
 
 
-@pytest.mark.parametrize("code", ["200", "400", "405", "413", "415", "500", "503"])
+@pytest.mark.parametrize(
+    "code", ["200", "400", "404", "405", "408", "413", "415", "499", "500", "503", "504"]
+)
 def test_series_exist_before_the_first_request(service: Service, code: str):
     assert value(service, "request_count_total", code=code) == 0
     assert value(service, "request_latency_seconds_bucket", code=code, le="+Inf") == 0
@@ -50,7 +52,7 @@ def test_probes_and_documentation_are_not_counted(service: Service, client):
         client.get(path)
 
     assert value(service, "request_count_total", code="200") == 0
-    assert value(service, "request_count_total", code="404") is None
+    assert value(service, "request_count_total", code="404") == 0
 
 
 def test_refused_requests_are_counted_by_reason(service: Service, client):
@@ -72,17 +74,26 @@ def test_the_size_of_each_batch_is_observed(service: Service, client):
 
 def test_requests_in_flight_are_told(service: Service, client, monkeypatch: pytest.MonkeyPatch):
     seen: list[float | None] = []
-    predict = service.predict
+    batcher = service.default.batcher
+    run = batcher._run
 
-    async def watched(body: bytes, content_type: str):
+    def watched(inputs: object):
         seen.append(value(service, "request_in_flight"))
-        return await predict(body, content_type)
+        return run(inputs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(service, "predict", watched)
+    monkeypatch.setattr(batcher, "_run", watched)
     client.predict(SAMPLE)
 
     assert seen == [1]
     assert value(service, "request_in_flight") == 0
+
+
+def test_the_wait_for_the_model_is_observed(service: Service, client):
+    client.predict(SAMPLE)
+
+    assert value(service, "request_queue_wait_seconds_count") == 1
+    assert 0 < (value(service, "request_queue_wait_seconds_sum") or 0) < 5
+    assert value(service, "request_queue_depth") == 0
 
 
 def test_the_model_and_its_readiness_are_told(service: Service):

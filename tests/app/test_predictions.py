@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from app.predictions import describe
+from app.predictions import Answers, Prediction
+from app.problems import Problem
 from app.signature import Signature
 
 
@@ -22,6 +23,10 @@ def signature(outputs: int = 1, classes: int | None = None, activation: str | No
             "image": None,
         }
     )
+
+
+def describe(outputs: dict, given: Signature) -> list[Prediction]:
+    return Answers(outputs, given).predictions(0, len(next(iter(outputs.values()))))
 
 
 def test_scores_without_an_activation_are_told_as_they_are():
@@ -57,3 +62,22 @@ def test_several_outputs_without_labels_are_an_object_a_sample():
     outputs = {"y0": np.array([[1], [2]]), "y1": np.array([[3], [4]])}
 
     assert describe(outputs, signature(2)) == [{"y0": [1], "y1": [3]}, {"y0": [2], "y1": [4]}]
+
+
+def test_each_request_of_a_batch_gets_its_own_answers():
+    answers = Answers({"y0": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])}, signature())
+
+    assert answers.predictions(1, 2) == [[3, 4], [5, 6]]
+    assert answers.arrays(0, 1)["y0"].tolist() == [[1, 2]]
+
+
+def test_an_answer_that_json_cannot_carry_is_its_own_requests_problem_alone():
+    answers = Answers(
+        {"y0": np.array([[1, 2], [3, np.inf], [np.nan, 6]])}, signature(classes=2, activation="softmax")
+    )
+
+    assert answers.predictions(0, 1)[0]["label"] == "l1"  # type: ignore[call-overload,index]
+    with pytest.raises(Problem, match="'y0' for sample 0 is not finite"):
+        answers.predictions(1, 1)
+    with pytest.raises(Problem, match="for sample 1"):
+        answers.predictions(0, 2)

@@ -1,0 +1,57 @@
+"""POST /predict: a JSON list, raw tensors or a picture in, predictions out."""
+
+from functools import partial
+from http import HTTPStatus
+
+from app import payload, photograph
+from app.messages import JSON, OCTETS, Answer, Call, Head
+from app.predictions import Answers
+from app.problems import Problem
+from app.signature import Signature
+from app.tensors import Arrays
+
+
+class Predict:
+    """The codec of /predict."""
+
+    def media_types(self, signature: Signature) -> tuple[str, ...]:
+        """Return JSON, octets where the model has one input, and pictures where it takes them."""
+        octets = (OCTETS,) if len(signature.inputs) == 1 else ()
+        return (JSON, *octets, *(photograph.FORMATS if signature.image else ()))
+
+    def decode(self, body: bytes, head: Head, signature: Signature, batch_size: int) -> Call:
+        """Read a body by its media type.
+
+        Raises:
+            Problem: it does not fit.
+
+        """
+        inputs = _inputs(body, head.content_type, signature)
+        size = len(next(iter(inputs.values())))
+        if size > batch_size:
+            raise Problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"{size} samples in one request; at most {batch_size} are accepted",
+                tensor=signature.inputs[0],
+            )
+        return Call(inputs, partial(_encode, signature, size))
+
+
+def _inputs(body: bytes, content_type: str, signature: Signature) -> Arrays:
+    if content_type == JSON:
+        return payload.decode(body, signature)
+    only = signature.inputs[0]
+    if content_type == OCTETS:
+        return {only.name: payload.octets(body, only)}
+    assert signature.image is not None  # noqa: S101 - the media type was accepted
+    return {only.name: photograph.decode(body, content_type, signature.image, only)}
+
+
+def _encode(signature: Signature, size: int, answers: Answers, first: int) -> Answer:
+    return Answer.json(
+        {
+            "model_name": signature.name,
+            "model_version": signature.version,
+            "predictions": answers.predictions(first, size),
+        }
+    )
