@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from app.api import create_app
 from app.service import Service
 from app.settings import Settings
+from tests.app.process import Process
 
 Arrays = dict[str, NDArray[Any]]
 ONNX_TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64}
@@ -190,3 +191,17 @@ def picture(colour: tuple[int, int, int], kind: str = "PNG", size: tuple[int, in
 def picture_fixture() -> Callable[..., bytes]:
     """Give `picture` to a test."""
     return picture
+
+
+@pytest.fixture
+def start(tiny: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    started: list[Process] = []
+
+    def one(artifact: Path = tiny, **options: object) -> Process:
+        started.append(Process(artifact, tmp_path / f"{len(started)}.log", **options))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield one
+    for process in started:
+        process.process.kill()
+        process.process.wait()
