@@ -3,6 +3,7 @@
 import argparse
 import io
 import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -56,8 +57,8 @@ def parser() -> argparse.ArgumentParser:
         help="how a photograph becomes an input: JSON, as in signature.json",
     )
     add("--format", action="append", default=[], help="onnx, torchscript or savedmodel; repeatable")
-    add("--rtol", type=float, default=Tolerance.rtol, help="relative part of the tolerance (%(default)s)")
-    add("--atol", type=float, default=Tolerance.atol, help="absolute part of the tolerance (%(default)s)")
+    add("--rtol", type=_bound, default=Tolerance.rtol, help="relative part of the tolerance (%(default)s)")
+    add("--atol", type=_bound, default=Tolerance.atol, help="absolute part of the tolerance (%(default)s)")
     add("--output", type=Path, default=OUTPUT, help="where artifacts go (%(default)s)")
     listing = commands.add_parser("list", help="show the artifacts there are")
     listing.set_defaults(command=_list, parser=listing)
@@ -192,7 +193,20 @@ def _read(file: Path) -> str:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    return tuple(int(axis) for axis in text.split(","))
+    axes = text.split(",")
+    if not all(axis.isdecimal() and int(axis) for axis in axes):
+        raise argparse.ArgumentTypeError(f"{text!r}: give sizes above 0 with commas between, as 3,224,224")
+    return tuple(int(axis) for axis in axes)
+
+
+def _bound(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a number of 0 or more, as 1e-4")
+    return number
 
 
 if __name__ == "__main__":

@@ -58,10 +58,11 @@ def load(module: nn.Module, file: Path) -> None:
             loaded = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ExportError(f"--checkpoint {file}: {error.strerror}") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError):
+        # PyTorch's own words advise to read the file all the same.
         raise ExportError(
-            f"--checkpoint {file}: not a file of weights alone; nothing else is read, for it could run "
-            f"code. Save it with torch.save(module.state_dict(), ...) ({str(error).splitlines()[0]})"
+            f"--checkpoint {file}: not a file of weights alone, or a damaged one; nothing else is read, for "
+            "it could run code. Save it with torch.save(module.state_dict(), ...)"
         ) from None
     own = module.state_dict()
     weights = _unwrapped(loaded, own, file)

@@ -22,6 +22,7 @@ PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "tensorflow-cpu", "ten
 """Those that decide the bytes of an export or its answers."""
 
 REPORT = "parity.json"
+SAMPLE = "sample.npz"
 
 Parity = dict[str, tuple[Difference, ...]]
 """By format."""
@@ -75,7 +76,7 @@ def export(
     path = output / signature.name / signature.version
     if path.exists():
         say(f"version {signature.version} is there already; checking it")
-        parity = _kept(path, signature, tolerance)
+        parity = _kept(path, signature, sample, tolerance)
     else:
         with artifact.new(path) as draft:
             for each in chosen:
@@ -83,7 +84,7 @@ def export(
                 (draft / each.name).mkdir()
                 each.write(draft / each.name)
             parity = _gate(draft, source, chosen, tolerance)
-            np.savez(draft / "sample.npz", allow_pickle=False, **sample, **expected)
+            np.savez(draft / SAMPLE, allow_pickle=False, **sample, **expected)
             if description.photograph:
                 (draft / "sample.png").write_bytes(description.photograph)
             (draft / REPORT).write_text(_report(draft, parity, tolerance))
@@ -122,7 +123,7 @@ def _gate(folder: Path, source: Source, formats: Sequence[Format], tolerance: To
     }
 
 
-def _kept(path: Path, signature: Signature, tolerance: Tolerance) -> Parity:
+def _kept(path: Path, signature: Signature, sample: Arrays, tolerance: Tolerance) -> Parity:
     """Return what the gate said of an artifact's files, once it is sure that they are still those."""
     try:
         report = json.loads((path / REPORT).read_text())
@@ -135,6 +136,9 @@ def _kept(path: Path, signature: Signature, tolerance: Tolerance) -> Parity:
         raise ExportError(f"{path} is damaged: delete it and export again")
     if judged != tolerance:
         raise ExportError(f"{path} was held against another tolerance, {judged}: delete it and export again")
+    with np.load(path / SAMPLE) as held:
+        if not all(np.array_equal(held[name], array) for name, array in sample.items()):
+            raise ExportError(f"{path} has another sample: delete it and export again")
     return parity
 
 

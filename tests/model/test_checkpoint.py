@@ -70,8 +70,9 @@ class Harmful:
 def test_a_pickle_is_refused_unread_and_the_message_says_what_to_save(tmp_path):
     with (tmp_path / "model.pkl").open("wb") as file:
         pickle.dump(Harmful(tmp_path / "mark"), file)
-    with pytest.raises(ExportError, match=r"torch\.save\(module\.state_dict\(\), \.\.\.\)"):
+    with pytest.raises(ExportError, match=r"torch\.save\(module\.state_dict\(\), \.\.\.\)") as refusal:
         loaded(tmp_path / "model.pkl")
+    assert "weights_only" not in str(refusal.value)
     assert not (tmp_path / "mark").exists()
 
 
@@ -88,6 +89,14 @@ def test_a_whole_module_is_refused(tmp_path):
 def test_a_file_of_something_else_is_refused(tmp_path, content, message):
     torch.save(content, tmp_path / "weights.pt")
     with pytest.raises(ExportError, match=message):
+        loaded(tmp_path / "weights.pt")
+
+
+def test_half_a_file_is_refused(tmp_path, trained):
+    torch.save(trained, tmp_path / "weights.pt")
+    whole = (tmp_path / "weights.pt").read_bytes()
+    (tmp_path / "weights.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ExportError, match="or a damaged one"):
         loaded(tmp_path / "weights.pt")
 
 

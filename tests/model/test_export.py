@@ -168,6 +168,13 @@ def test_an_artifact_let_through_by_a_wider_tolerance_is_not_taken_for_a_tested_
         quietly(loose, [], tmp_path)
 
 
+def test_another_sample_does_not_pass_for_the_one_that_is_kept(doubler, tmp_path):
+    quietly(doubler, [], tmp_path)
+    real = replace(doubler, samples={"x": np.array([[5, 6]], np.float32)})
+    with pytest.raises(ExportError, match="has another sample: delete it"):
+        quietly(real, [], tmp_path)
+
+
 def test_formats_in_another_order_are_the_same_version_and_fewer_are_another(doubler, tmp_path):
     both = quietly(doubler, ["second", "first"], tmp_path).signature
     assert both.formats == ("first", "second")

@@ -136,7 +136,11 @@ def test_a_wider_tolerance_lets_a_difference_through(own):
         (["export", "--factory", "a:b"], "--name"),
         (["export", "--factory", "a:b", "--name", "mine"], "--input-shape 3,224,224 or --example"),
         (["export", "--factory", "a:b", "--name", "mine", "--input-shape", "3"], "--checkpoint FILE"),
-        (["export", "--factory", "a:b", "--name", "mine", "--input-shape", "3x3"], "--input-shape"),
+        (["export", "--input-shape", "3x3"], "--input-shape: '3x3': give sizes above 0"),
+        (["export", "--input-shape", "3,0"], "--input-shape: '3,0': give sizes above 0"),
+        (["export", "--atol", "-1"], "--atol: '-1': give a number of 0 or more"),
+        (["export", "--rtol", "nan"], "--rtol: 'nan': give a number of 0 or more"),
+        (["export", "--rtol", "much"], "--rtol: 'much': give a number of 0 or more"),
     ],
 )
 def test_options_that_do_not_go_together_end_with_status_2(arguments, message, capsys):
