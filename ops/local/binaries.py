@@ -17,6 +17,7 @@ PACKAGES = {
     "debootstrap": "debootstrap",
     "iptables": "iptables",
     "conntrack": "conntrack",
+    "ip": "iproute2",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/bin/busybox": "busybox-static",
 }
@@ -63,9 +64,10 @@ def build() -> Path:
         OperationError: there is no Go, or a build failed.
 
     """
-    if not shutil.which("go"):
-        raise OperationError("the local cluster is built from Go modules: install Go 1.25 or later")
     modules = sorted(path.parent for path in MODULES.glob("*/go.mod"))
+    if not shutil.which("go"):
+        newest = max((_asks_for(module) for module in modules), key=_numbers)
+        raise OperationError(f"the local cluster is built from Go modules: install Go {newest} or later")
     toolchain = output_of(["go", "env", "GOVERSION"])
     folder = CACHE / "bin" / _digest(modules, toolchain)
     for module in modules:
@@ -78,6 +80,16 @@ def build() -> Path:
             output_of(["go", "-C", module, "install", "-trimpath", flags, "tool"], env=env)
         built.touch()
     return folder
+
+
+def _asks_for(module: Path) -> str:
+    """Return the least version of Go that a module builds with."""
+    lines = (module / "go.mod").read_text().splitlines()
+    return next(line.removeprefix("go ") for line in lines if line.startswith("go "))
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def _digest(modules: list[Path], toolchain: str) -> str:
