@@ -30,7 +30,7 @@ def create_app(service: Service) -> FastAPI:
     """Return the application that answers for a service."""
     api = FastAPI(redirect_slashes=False)
     api.add_middleware(_Guarded, service=service)
-    api.openapi = lambda: openapi.document(api, service)
+    api.openapi = openapi.Document(api, service)
     _health(api, service)
     _protocol_v2(api, service)
 

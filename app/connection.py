@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -51,6 +52,21 @@ class DirectCycle:
         self.disconnected = False
 
 
+class _Flow(FlowControl):
+    """Reads no further while there is enough to answer, or while answers are not read.
+
+    uvicorn's own reads on after each answer: requests sent ahead would fill the memory.
+    """
+
+    def __init__(self, transport: asyncio.Transport, may_read: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._may_read = may_read
+
+    def resume_reading(self) -> None:
+        if self._may_read():
+            super().resume_reading()
+
+
 class Connection(HttpToolsProtocol):
     """One client's connection."""
 
@@ -77,6 +93,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport, self._may_read)
         self._enter("head")
         if len(self.connections) > self._service.settings.max_connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", {"retry-after": "1"})
@@ -145,12 +162,14 @@ class Connection(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if self._unread_since is None:
-            self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif self._phase == "answer":
             self._enter("idle")
+        self.flow.resume_reading()
+
+    def _may_read(self) -> bool:
+        return not self.pipeline and self._unread_since is None
 
     def pause_writing(self) -> None:
         # A client that does not read its answers is not asked for more requests.

@@ -119,8 +119,24 @@ _INFER_ANSWER = _object(model_name=_STRING, model_version=_STRING, outputs=_INFE
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
-def document(api: FastAPI, service: Service) -> dict[str, Any]:
-    """Return the OpenAPI document, of the models that are served at this moment."""
+class Document:
+    """The OpenAPI document of the models that are served at this moment."""
+
+    def __init__(self, api: FastAPI, service: Service) -> None:
+        self._api = api
+        self._service = service
+        self._of = service.signature
+        self._document: dict[str, Any] | None = None
+
+    def __call__(self) -> dict[str, Any]:
+        """Return it, made anew only where another model answers."""
+        signature = self._service.signature
+        if self._document is None or signature is not self._of:
+            self._of, self._document = signature, _document(self._api, self._service)
+        return self._document
+
+
+def _document(api: FastAPI, service: Service) -> dict[str, Any]:
     signature = service.signature
     whole = get_openapi(
         title=signature.name,

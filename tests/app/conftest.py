@@ -193,15 +193,26 @@ def picture_fixture() -> Callable[..., bytes]:
     return picture
 
 
-@pytest.fixture
-def start(tiny: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+def _starter(tiny: Path, folder: Path) -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
-    def one(artifact: Path = tiny, **options: object) -> Process:
-        started.append(Process(artifact, tmp_path / f"{len(started)}.log", **options))  # type: ignore[arg-type]
+    def one(artifact: Path = tiny, **options: Any) -> Process:
+        started.append(Process(artifact, folder / f"{len(started)}.log", **options))
         return started[-1]
 
     yield one
     for process in started:
         process.process.kill()
         process.process.wait()
+
+
+@pytest.fixture
+def start(tiny: Path, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Start a server: `start(artifact, setting=value)`, `before` being code to run first."""
+    yield from _starter(tiny, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def start_module(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Process]]:
+    """Start a server that several tests share."""
+    yield from _starter(tiny, tmp_path_factory.mktemp("servers"))
