@@ -1,0 +1,1 @@
+"""Our server side by side with its peers, in one run: `python -m bench`, or `make bench`."""

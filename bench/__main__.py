@@ -1,0 +1,98 @@
+"""`python -m bench`: measure our server and its peers, and write the figures, a table and a plot."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from bench import machine, models, report, tools
+from bench.errors import BenchError
+from bench.paths import BUILD, RESULTS
+from bench.progress import say
+from bench.results import Results
+from bench.rounds import Bench
+from bench.scenarios import BATCHING, FULL, LIMIT, LIMIT_BATCHES, NAMES, QUICK, SCENARIOS, SMALL
+from bench.servers import SERVERS, python
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 1 where anything failed or was answered with an error."""
+    options = _parser().parse_args(arguments)
+    # So that servers are ended as they are after Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _run(options)
+    except BenchError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    plan, folder = (QUICK, BUILD / "quick") if options.quick else (FULL, RESULTS)
+    folder = options.output or folder
+    servers = [SERVERS[name] for name in options.servers]
+    wrk, vegeta, plotter = tools.wrk(), tools.vegeta(), tools.environment(report.PLOT)
+    pythons = {server.name: python(server, tools.environment) for server in servers}
+    needed = {scenario.model for scenario in SCENARIOS if scenario.name in options.only}
+    needed |= set(LIMIT_BATCHES) if LIMIT in options.only else set()
+    needed |= {SMALL} if BATCHING in options.only else set()
+    results = Results(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=machine.describe(),
+        plan={"quick": options.quick, **asdict(plan)},
+        versions={server.name: tools.versions(pythons[server.name], server.packages) for server in servers},
+    )
+    bench = Bench(
+        plan=plan,
+        only=options.only,
+        servers=servers,
+        pythons=pythons,
+        models={name: models.load(name) for name in LIMIT_BATCHES if name in needed},
+        wrk=wrk,
+        vegeta=vegeta,
+        results=results,
+    )
+    start, stolen = time.monotonic(), machine.stolen()
+    try:
+        bench.run()
+    finally:
+        results.seconds = time.monotonic() - start
+        results.stolen_share = (machine.stolen() - stolen) / (results.seconds * machine.cores())
+        written = report.write(results, folder, plotter)
+    say(f"{len(results.failures)} failures, {results.seconds / 60:.1f} minutes")
+    sys.stdout.write(written.read_text())
+    return 1 if results.failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one round of short runs, to see that all works")
+    add("--only", nargs="+", choices=NAMES, default=NAMES, metavar="SCENARIO", help=", ".join(NAMES))
+    add(
+        "--servers",
+        nargs="+",
+        choices=SERVERS,
+        default=list(SERVERS),
+        metavar="SERVER",
+        help=", ".join(SERVERS),
+    )
+    add("--output", type=Path, help="where to write (bench/results, or build/bench/quick)")
+    return parser
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

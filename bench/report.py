@@ -1,0 +1,173 @@
+"""What is written of a run: every figure as JSON, a summary as Markdown tables, and a plot."""
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.paths import HERE
+from bench.results import Results
+from bench.scenarios import BATCHING_CONNECTIONS, BATCHING_SETTINGS, SCENARIOS, SHARES
+from bench.servers import SERVERS
+from bench.summary import Goal, Load, Spread, Summary, summarise
+
+PLOT = HERE / "plot"
+JSON, MARKDOWN, SVG = "results.json", "results.md", "results.svg"
+
+
+def write(results: Results, folder: Path, plotter: Path) -> Path:
+    """Write the three files, and return the Markdown's path.
+
+    Args:
+        results: a run.
+        folder: where to.
+        plotter: the Python of an environment that holds what plot/requirements.txt names.
+
+    Raises:
+        BenchError: the plot could not be drawn.
+
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = summarise(results)
+    titles = {name: server.title for name, server in SERVERS.items()}
+    content = {"summary": asdict(summary), "titles": titles, **asdict(results)}
+    (folder / JSON).write_text(json.dumps(content, indent=1) + "\n")
+    (folder / MARKDOWN).write_text("\n".join(markdown(results, summary)) + "\n")
+    command = [plotter, PLOT / "plot.py", folder / JSON, folder / SVG]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"the plot failed:\n{done.stderr.strip()}")
+    return folder / MARKDOWN
+
+
+def markdown(results: Results, summary: Summary) -> Iterator[str]:
+    """Yield the summary's lines. In a cell: the median (the least to the most of the rounds)."""
+    machine, plan = results.machine, results.plan
+    yield "# Benchmark"
+    yield ""
+    yield (
+        f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gib']} GiB, Linux "
+        f"{machine['kernel']}, Python {machine['python']}; servers and clients share the cores. "
+        f"{plan['rounds']} rounds, {plan['seconds']} s a run after {plan['warm_up']} s of warm-up: the "
+        f"median, and in brackets the least and the most. Started {results.started}, took "
+        f"{results.seconds / 60:.0f} minutes. Load average before: {machine['load_average_before']}; taken "
+        f"by the hypervisor: {results.stolen_share:.1%}."
+    )
+    if results.failures:
+        yield from ("", "**Not to be quoted: some of it failed.**", "")
+        yield from (f"- {failure.splitlines()[0]}" for failure in results.failures)
+    if summary.goals:
+        yield from _section("Reach", _goals(summary.goals))
+    for scenario in SCENARIOS:
+        if loads := summary.closed.get(scenario.name):
+            title = f"{scenario.title}: {scenario.connections} connection{'s'[: scenario.connections > 1]}"
+            bodies = summary.bodies[scenario.name]
+            yield from _section(title, _loads(loads, bodies, _limit(summary, scenario.name, scenario.model)))
+    for name, servers in summary.open.items():
+        yield from _section(f"{name} at fixed rates, as shares of each one's own", _open(servers))
+    for model, starts in summary.starts.items():
+        rows = (
+            (
+                SERVERS[server].title,
+                _cell(start.cold_start_seconds, 2),
+                _cell(start.idle_mib, 0),
+                _cell(start.peak_mib, 0),
+                str(start.processes),
+            )
+            for server, start in starts.items()
+        )
+        head = ("server", "cold start, s", "MiB at rest", "MiB at most", "processes")
+        yield from _section(f"Start and memory: {model}", _table(head, rows))
+    if summary.batching:
+        yield from _section("Slipway with batching and without: requests a second", _batching(summary))
+    yield from _section("Versions", _versions(results))
+
+
+def _goals(goals: Iterable[Goal]) -> Iterator[str]:
+    rows = (
+        (
+            goal.name,
+            f"{_cell(goal.measured, 2)}{goal.unit}",
+            f"{'≥' if goal.at_least else '≤'} {goal.bound:g}{goal.unit}",
+            "yes" if goal.met else "no",
+        )
+        for goal in goals
+    )
+    return _table(("what", "measured", "wanted", "met"), rows)
+
+
+def _loads(loads: dict[str, Load], bodies: dict[str, str], limit: tuple[str, ...] | None) -> Iterator[str]:
+    rows = [(SERVERS[server].title, bodies[server], *_cells(load)) for server, load in loads.items()]
+    head = ("server", "body", "requests a second", "p50, ms", "p99, ms")
+    return _table(head, [*rows, *([limit] if limit else [])])
+
+
+def _limit(summary: Summary, scenario: str, model: str) -> tuple[str, ...] | None:
+    if scenario == "small-one" or model not in summary.limits:
+        return None
+    title = f"ONNX Runtime alone, batches of {summary.limit_batches[model]} (the limit)"
+    return title, "", _cell(summary.limits[model], 0), "", ""
+
+
+def _open(servers: dict[str, dict[str, Load]]) -> Iterator[str]:
+    columns = ("answered a second", "p50, ms", "p99, ms")
+    rows = (
+        (
+            SERVERS[server].title,
+            *(cell for share in SHARES for cell in _cells(loads.get(str(share)))),
+        )
+        for server, loads in servers.items()
+    )
+    return _table(("server", *(f"{share:.0%}: {column}" for share in SHARES for column in columns)), rows)
+
+
+def _batching(summary: Summary) -> Iterator[str]:
+    rows = (
+        (
+            connections,
+            *(
+                cell
+                for settings in BATCHING_SETTINGS
+                for cell in _cells(summary.batching.get(settings, {}).get(connections))
+            ),
+        )
+        for connections in map(str, BATCHING_CONNECTIONS)
+    )
+    columns = (column for settings in BATCHING_SETTINGS for column in (settings, "p50, ms", "p99, ms"))
+    return _table(("connections", *columns), rows)
+
+
+def _versions(results: Results) -> Iterator[str]:
+    rows = (
+        (SERVERS[server].title, ", ".join(f"{name} {version}" for name, version in packages.items()))
+        for server, packages in results.versions.items()
+    )
+    return _table(("server", "packages"), rows)
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    yield from ("", f"## {title}", "")
+    yield from lines
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    titles = tuple(head)
+    yield f"| {' | '.join(titles)} |"
+    yield f"|{'---|' * len(titles)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _cells(load: Load | None) -> tuple[str, str, str]:
+    if load is None:
+        return "", "", ""
+    return _cell(load.per_second, 0), _cell(load.p50_ms, 2), _cell(load.p99_ms, 2)
+
+
+def _cell(spread: Spread, digits: int) -> str:
+    middle = f"{spread.median:,.{digits}f}"
+    if spread.least == spread.most:
+        return middle
+    return f"{middle} ({spread.least:,.{digits}f} to {spread.most:,.{digits}f})"

@@ -1,0 +1,23 @@
+"""The small model: 784 numbers → 256 → 256 → 10, its weights from a seed.
+
+`python -m bench.small_model FILE` saves a checkpoint, for `python -m model export --factory`.
+"""
+
+import sys
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+SIZE = 784
+SEED = 0
+
+
+def build() -> nn.Module:
+    """Return the network: [batch, 784] float32 to [batch, 10] float32. The same weights every time."""
+    cast(Any, torch).manual_seed(SEED)
+    return nn.Sequential(nn.Linear(SIZE, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+if __name__ == "__main__":
+    torch.save(build().state_dict(), sys.argv[1])
