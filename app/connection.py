@@ -23,6 +23,7 @@ from app.service import Service
 
 MAX_HEAD_BYTES = 64 * 1024
 SWEEP_SECONDS = 0.5
+LAST_REQUEST_SECONDS = 0.5
 
 _WANTED = frozenset(HEADERS)
 
@@ -167,6 +168,17 @@ class Connection(HttpToolsProtocol):
         elif self._phase == "answer":
             self._enter("idle")
         self.flow.resume_reading()
+
+    def shutdown(self) -> None:
+        if self._phase == "head":
+            # A request may be on its way: its answer will close the connection.
+            self.loop.call_later(LAST_REQUEST_SECONDS, self._leave)
+        else:
+            super().shutdown()
+
+    def _leave(self) -> None:
+        if self._phase in {"head", "idle"} and not self.transport.is_closing():
+            self.transport.close()
 
     def _may_read(self) -> bool:
         return not self.pipeline and self._unread_since is None

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import math
+import select
+import socket
 from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, cast
@@ -16,6 +18,8 @@ from app.service import Service
 from app.settings import Settings
 from app.signature import ArtifactError
 from app.watchdog import Watchdog
+
+LAST_ENTRY_SECONDS = 1
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +49,18 @@ class _Server(uvicorn.Server):
         log.info("draining", extra={"delay_seconds": settings.drain_delay_seconds})
         await asyncio.sleep(settings.drain_delay_seconds)
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Who has connected already is let in before the door is shut: what the kernel has taken for us would
+        # be reset. Who comes now is not taken.
+        doors = sockets or []
+        for door in doors:
+            door.listen(0)
+        deadline = self._loop.time() + LAST_ENTRY_SECONDS
+        await asyncio.sleep(0)
+        while select.select(doors, [], [], 0)[0] and self._loop.time() < deadline:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0)
+        await super().shutdown(sockets)
 
     def fail(self) -> None:
         """End, for what is served cannot be served any more."""
@@ -85,7 +101,7 @@ async def serve(settings: Settings) -> int:
     _keep(service, _load(service, server))
     _keep(service, sweep(server.server_state.connections))
     try:
-        await server.serve()
+        await server.serve([server.config.bind_socket()])
     finally:
         watchdog.close()
         service.close()
