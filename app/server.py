@@ -58,7 +58,7 @@ class _Server(uvicorn.Server):
             door.listen(0)
         deadline = self._loop.time() + LAST_ENTRY_SECONDS
         await asyncio.sleep(0)
-        while select.select(doors, [], [], 0)[0] and self._loop.time() < deadline:  # noqa: ASYNC110 - no event tells
+        while select.select(doors, [], [], 0)[0] and self._loop.time() < deadline:  # noqa: ASYNC110 - as it is
             await asyncio.sleep(0)
         await super().shutdown(sockets)
 

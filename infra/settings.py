@@ -121,6 +121,9 @@ class Settings:
     service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"]
     node_port: int
     batch_size: Annotated[int, Field(ge=1)]
+    queue_size: Annotated[int, Field(ge=1)]
+    request_timeout_seconds: Annotated[int, Field(ge=1)]
+    max_body_bytes: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=0)]
     log_level: Literal["debug", "info", "warning", "error"]
     drain_delay_seconds: Seconds
@@ -167,6 +170,13 @@ class Settings:
             raise _wrong("0, unless serviceType is NodePort")
         if value and value not in NODE_PORTS:
             raise _wrong(f"0, or from {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
+        return value
+
+    @field_validator("drain_timeout_seconds")
+    @classmethod
+    def _not_below_the_request_timeout(cls, value: int, info: ValidationInfo) -> int:
+        if value < (longest := info.data.get("request_timeout_seconds", 0)):
+            raise _wrong(f"at least requestTimeoutSeconds, {longest}: requests in flight would be cut off")
         return value
 
     @field_validator("termination_grace_period_seconds")

@@ -98,7 +98,7 @@ def test_the_pod_runs_as_the_images_user_and_serves_the_images_model(declare: De
 
 def test_the_servers_environment_is_one_that_it_reads(declare: Declare, monkeypatch: pytest.MonkeyPatch):
     objects = declare(
-        batchSize="3", threads="2", logLevel="debug", drainDelaySeconds="4", drainTimeoutSeconds="6"
+        batchSize="3", threads="2", logLevel="debug", drainDelaySeconds="4", drainTimeoutSeconds="11"
     )
     environment = objects["ConfigMap"]["data"]
     for name, value in environment.items():
@@ -108,7 +108,7 @@ def test_the_servers_environment_is_one_that_it_reads(declare: Declare, monkeypa
 
     assert {name.removeprefix(PREFIX).lower() for name in environment} <= set(AppSettings.model_fields)
     assert (settings.batch_size, settings.threads, settings.log_level) == (3, 2, "debug")
-    assert (settings.drain_delay_seconds, settings.drain_timeout_seconds) == (4, 6)
+    assert (settings.drain_delay_seconds, settings.drain_timeout_seconds) == (4, 11)
     assert str(settings.model_path) == "/model"
     assert (settings.port, settings.metrics_port) == (8000, 8001)
 

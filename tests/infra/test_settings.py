@@ -66,6 +66,11 @@ def test_all_problems_are_told_at_once(declare: Declare):
         ({"serviceType": "NodePort", "nodePort": "80"}, "nodePort: '80': 0, or from 30000 to 32767"),
         ({"threads": "-1"}, "threads: '-1': .* greater than or equal to 0"),
         ({"logLevel": "loud"}, "logLevel: 'loud': input should be"),
+        ({"queueSize": "0"}, "queueSize: '0': .* greater than or equal to 1"),
+        (
+            {"requestTimeoutSeconds": "21"},
+            "drainTimeoutSeconds: '20': at least requestTimeoutSeconds, 21: requests in flight would be cut",
+        ),
         (
             {"drainTimeoutSeconds": "60"},
             "terminationGracePeriodSeconds: '30': at least drainDelaySeconds .* 68: the kubelet would kill",
