@@ -70,6 +70,7 @@ def build() -> Path:
         raise OperationError(f"the local cluster is built from Go modules: install Go {newest} or later")
     toolchain = output_of(["go", "env", "GOVERSION"])
     folder = CACHE / "bin" / _digest(modules, toolchain)
+    folder.mkdir(parents=True, exist_ok=True)
     for module in modules:
         built = folder / f".{module.name}"
         if built.exists():

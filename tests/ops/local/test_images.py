@@ -1,0 +1,67 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ops.local import images
+
+
+class Store:
+    """Stands for the registry and for buildx."""
+
+    def __init__(self) -> None:
+        self.holds = False
+        self.builds: list[str] = []
+
+    def answers(self, path: str) -> bool:
+        assert path == "/v2/tool/manifests/1"
+        return self.holds
+
+    def build(self, command: list[str], *, stdin: str) -> str:
+        assert "build" in command
+        self.builds.append(stdin)
+        self.holds = True
+        return ""
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    one = Store()
+    monkeypatch.setattr(images, "CACHE", tmp_path)
+    monkeypatch.setattr(images, "_answers", one.answers)
+    monkeypatch.setattr(images, "output_of", one.build)
+    return one
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> images._Recipe:
+    return images._Recipe(image=f"{images.REGISTRY}/tool:1", dockerfile="FROM scratch\n", context=tmp_path)
+
+
+def test_an_image_that_the_registry_holds_is_not_built_again(
+    store: Store, recipe: images._Recipe, tmp_path: Path
+):
+    images._ensure(recipe, tmp_path)
+    images._ensure(recipe, tmp_path)
+
+    assert store.builds == [recipe.dockerfile]
+
+
+def test_an_image_that_the_registry_has_lost_is_built_again(
+    store: Store, recipe: images._Recipe, tmp_path: Path
+):
+    images._ensure(recipe, tmp_path)
+    store.holds = False
+    images._ensure(recipe, tmp_path)
+
+    assert len(store.builds) == 2
+
+
+@pytest.mark.parametrize("change", [{"dockerfile": "FROM scratch\nUSER 1\n"}, {"depends_on": "new tools"}])
+def test_a_changed_recipe_is_built_again(
+    store: Store, recipe: images._Recipe, tmp_path: Path, change: dict[str, str]
+):
+    images._ensure(recipe, tmp_path)
+    images._ensure(replace(recipe, **change), tmp_path)
+
+    assert len(store.builds) == 2

@@ -1,0 +1,97 @@
+"""How Docker and kind are called; neither is asked."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ops.errors import OperationError
+from ops.local import kind
+from ops.local.kubectl import Kubectl
+from ops.local.paths import BUILDER, REGISTRY
+from ops.stack import PROJECT
+from tests.ops.conftest import Programs
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "kube" / "config"
+    monkeypatch.setattr(kind, "KUBECONFIG", file)
+    monkeypatch.setattr(kind, "kubectl", lambda: Kubectl(None, file))
+    return file
+
+
+@pytest.fixture
+def machine(only: Programs) -> Programs:
+    only.add("kind", (["nodes"], "slipway-control-plane", 0), (["clusters"], "other", 0), deaf=False)
+    only.add("docker", (["ls"], "default", 0), deaf=False)
+    only.add("kubectl", deaf=False)
+    return only
+
+
+def at(lines: list[str], start: str) -> int:
+    (index,) = [index for index, line in enumerate(lines) if line.startswith(start)]
+    return index
+
+
+@pytest.mark.usefixtures("kubeconfig")
+def test_the_registry_comes_before_the_cluster_that_pulls_from_it(machine: Programs):
+    assert kind.up() is True
+
+    lines = machine.lines
+    assert at(lines, "docker run") < at(lines, "kind create cluster") < at(lines, "docker network connect")
+    assert f"--publish={REGISTRY}:5000" in lines[at(lines, "docker run")]
+    assert f"--image={kind.NODE_IMAGE}" in lines[at(lines, "kind create cluster")]
+
+
+@pytest.mark.usefixtures("kubeconfig")
+def test_the_dev_stacks_port_is_on_this_machine_alone(machine: Programs):
+    kind.up()
+
+    (call,) = [one for one in machine.calls if one["arguments"][:2] == ["create", "cluster"]]
+    (node,) = yaml.safe_load(call["stdin"])["nodes"]
+    mapped = {one["hostPort"]: one for one in node["extraPortMappings"]}
+    stack = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
+    port = stack["slipway:nodePort"]
+    assert mapped[port] == {"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"}
+
+
+@pytest.mark.usefixtures("kubeconfig")
+def test_the_images_that_the_dev_stack_builds_on_are_pushed(machine: Programs):
+    kind.up()
+
+    stack = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
+    pushed = {line.split()[-1] for line in machine.lines if line.startswith("docker push")}
+    assert stack["slipway:buildImage"] in pushed
+
+
+def test_a_healthy_cluster_is_left_as_it_is(machine: Programs, kubeconfig: Path):
+    kubeconfig.parent.mkdir()
+    kubeconfig.touch()
+
+    assert kind.up() is False
+    assert machine.lines == [f"kubectl --kubeconfig {kubeconfig} get --raw=/readyz --request-timeout=2s"]
+
+
+@pytest.mark.usefixtures("kubeconfig")
+def test_a_failed_start_leaves_nothing_half_started(machine: Programs):
+    machine.add("kind", (["create"], "", 1), (["clusters"], f"other\n{kind.NAME}", 0), deaf=False)
+
+    with pytest.raises(OperationError, match="kind create cluster"):
+        kind.up()
+
+    lines = machine.lines[at(machine.lines, "kind create cluster") :]
+    at(lines, f"kind delete cluster --name={kind.NAME}")
+    at(lines, f"docker rm --force --volumes {kind.REGISTRY_CONTAINER}")
+
+
+@pytest.mark.usefixtures("machine")
+def test_down_removes_the_builder_and_the_kubeconfig(machine: Programs, kubeconfig: Path):
+    machine.add("docker", (["ls"], f"default\n{BUILDER}", 0))
+    kubeconfig.parent.mkdir()
+    kubeconfig.touch()
+
+    kind.down()
+
+    assert f"docker buildx rm {BUILDER}" in machine.lines
+    assert not kubeconfig.exists()

@@ -1,0 +1,97 @@
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ops import __main__ as ops
+from ops.deploy import Deployed
+from ops.errors import OperationError
+from ops.smoke import Request
+from tests.conftest import VERSION, StackOf
+from tests.ops.conftest import Artifact
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch):
+    """Runs a command line; returns its exit status."""
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["ops", *arguments])
+        return ops.main()
+
+    return run
+
+
+def test_up_answers_the_prediction_then_the_outputs_and_what_to_try(
+    command, artifact: Artifact, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    folder = artifact()
+    outputs = {"url": "http://127.0.0.1:30080", "modelVersion": VERSION}
+    deployed = Deployed(artifact=folder, outputs=outputs, prediction={"label": "b"})
+    monkeypatch.setattr(ops.deploy, "up", lambda _: deployed)
+
+    assert command("up") == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        '{"label": "b"}',
+        "url:          http://127.0.0.1:30080",
+        f"modelVersion: {VERSION}",
+        f"try it:       {Request.of(folder).curl} http://127.0.0.1:30080/predict",
+        "look at it:   http://127.0.0.1:30080/docs",
+    ]
+
+
+def test_render_writes_yaml_to_stdout_and_nothing_else(
+    command, stack_of: StackOf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    stack = stack_of(modelVersion=VERSION)
+    monkeypatch.setattr(ops.Stack, "read", lambda _: stack)
+
+    assert command("render", "--stack", "prod") == 0
+
+    objects = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert {one["kind"] for one in objects} >= {"Namespace", "Deployment", "Service"}
+
+
+def test_an_error_is_told_on_stderr_and_ends_with_status_1(command, capsys: pytest.CaptureFixture[str]):
+    assert command("render", "--stack", "nowhere") == 1
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: no stack 'nowhere'")
+
+
+def test_an_interrupt_ends_with_its_status_and_no_stack_trace(command, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ops.deploy, "down", interrupted)
+
+    assert command("down") == 130
+
+
+def test_a_fault_of_ours_is_let_through(command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ops.deploy, "down", lambda _: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        command("down")
+
+
+def test_smoke_asks_the_running_stack(
+    command, artifact: Artifact, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    asked: list[tuple[str, Path]] = []
+
+    def smoke(url: str, folder: Path) -> dict[str, str]:
+        asked.append((url, folder))
+        raise OperationError("nobody answers")
+
+    monkeypatch.setattr(ops.deploy, "outputs", lambda _: {"url": "http://127.0.0.1:1"})
+    monkeypatch.setattr(ops, "ensure_artifact", lambda _: artifact())
+    monkeypatch.setattr(ops, "smoke", smoke)
+
+    assert command("smoke") == 1
+
+    assert asked == [("http://127.0.0.1:1", artifact())]
+    assert capsys.readouterr().err == "error: nobody answers\n"
