@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import openapi, protocol_v2
+from app import __version__, openapi, protocol_v2
 from app.inference import Exchange
 from app.messages import HEADERS, Answer, Codec
 from app.predict import Predict
@@ -62,12 +62,12 @@ def _health(api: FastAPI, service: Service) -> None:
     @api.get("/health/ready", responses=openapi.HEALTH)
     async def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
         """200 while requests should be sent here: the models are loaded, warm and not draining."""
-        return _state(service, is_well=service.state == "ready")
+        return _state(service, is_well=service.state == "ready", **_summary(service))
 
     @api.get("/health/live", responses=openapi.HEALTH)
     async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
         """200 as long as this process can answer, also while loading and draining; 503 where it must end."""
-        return _state(service, is_well=service.state != "failed")
+        return _state(service, is_well=service.state != "failed", **_summary(service))
 
 
 def _protocol_v2(api: FastAPI, service: Service) -> None:
@@ -77,19 +77,21 @@ def _protocol_v2(api: FastAPI, service: Service) -> None:
     """
 
     @api.get("/v2", responses=openapi.SERVER_METADATA)
+    @api.get("/v2/", include_in_schema=False)  # So it is in the specification's own OpenAPI document.
     async def server() -> Response:  # pyright: ignore[reportUnusedFunction]
         """Tell what this server is."""
-        return _response(Answer.json(protocol_v2.server_metadata(SERVER, service.signature.version)))
+        return _response(Answer.json(protocol_v2.server_metadata(SERVER, __version__)))
 
-    @api.get("/v2/health/live", responses=openapi.HEALTH)
+    @api.get("/v2/health/live", responses=openapi.LIVE)
     async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
         """As /health/live."""
-        return _state(service, is_well=service.state != "failed")
+        return _state(service, is_well=service.state != "failed", live=True)
 
-    @api.get("/v2/health/ready", responses=openapi.HEALTH)
+    @api.get("/v2/health/ready", responses=openapi.READY)
     async def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
         """As /health/ready."""
-        return _state(service, is_well=service.state == "ready")
+        # The specification says "live" here too; "ready" is what KServe's server says and its client reads.
+        return _state(service, is_well=service.state == "ready", live=True, ready=True)
 
     for path in VERSIONED:
         _of_a_model(api, service, path)
@@ -141,10 +143,14 @@ def _response(answer: Answer) -> Response:
     return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
 
 
-def _state(service: Service, *, is_well: bool) -> Response:
+def _state(service: Service, *, is_well: bool, **content: str | bool) -> Response:
     if not is_well:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the model is {service.state}")
-    return _response(Answer.json({"status": service.state, "model": service.signature.name}))
+    return _response(Answer.json(content))
+
+
+def _summary(service: Service) -> dict[str, str]:
+    return {"status": service.state, "model": service.signature.name}
 
 
 def _word(service: Service, model: ServedModel) -> str:

@@ -33,7 +33,9 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
 
 
 _STRING = {"type": "string"}
-_NATURALS = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+_BOOLEAN = {"type": "boolean"}
+_TRUE = {"type": "boolean", "const": True}
+_NATURAL = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _DATATYPE = {"type": "string", "enum": list(get_args(Datatype))}
 _TENSORS = {
     "type": "array",
@@ -51,9 +53,15 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     503: _problem("The model is being loaded, or too many requests wait for it.", headers=_RETRY_AFTER),
     504: _problem("The request's deadline came before the model's answer."),
 }
+_NOT_SO: dict[int | str, dict[str, Any]] = {503: _problem("It is not; the detail says why.")}
 HEALTH: dict[int | str, dict[str, Any]] = {
     200: _json("It is so.", _object(status={"type": "string", "enum": list(get_args(State))}, model=_STRING)),
-    503: _problem("It is not; the detail says why."),
+    **_NOT_SO,
+}
+LIVE: dict[int | str, dict[str, Any]] = {200: _json("It is so.", _object(live=_TRUE)), **_NOT_SO}
+READY: dict[int | str, dict[str, Any]] = {
+    200: _json("It is so.", _object(live=_TRUE, ready=_TRUE)),
+    **_NOT_SO,
 }
 SERVER_METADATA: dict[int | str, dict[str, Any]] = {
     200: _json(
@@ -76,46 +84,60 @@ MODEL_METADATA: dict[int | str, dict[str, Any]] = {
     **_UNKNOWN,
 }
 MODEL_READY: dict[int | str, dict[str, Any]] = {
-    200: _json("The model answers.", _object(name=_STRING, ready={"type": "boolean"})),
-    503: _problem("It does not; the detail says why."),
+    200: _json("The model answers.", _object(name=_STRING, ready=_TRUE)),
+    **_NOT_SO,
     **_UNKNOWN,
 }
 
-_PARAMETERS = {"type": "object"}
-_DATA = {"type": "array", "description": "The values, flat or nested; absent where they are binary."}
-_INFER_TENSORS = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["name", "shape", "datatype"],
-        "properties": {
-            "name": _STRING,
-            "shape": _NATURALS,
-            "datatype": _DATATYPE,
-            "parameters": _PARAMETERS,
-            "data": _DATA,
-        },
-    },
-}
-_INFER_OUTPUTS = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["name"],
-        "properties": {"name": _STRING, "parameters": _PARAMETERS},
-    },
-}
-_INFER_REQUEST = {
-    "type": "object",
-    "required": ["inputs"],
-    "properties": {
-        "id": _STRING,
-        "parameters": _PARAMETERS,
-        "inputs": _INFER_TENSORS,
-        "outputs": _INFER_OUTPUTS,
-    },
-}
-_INFER_ANSWER = _object(model_name=_STRING, model_version=_STRING, outputs=_INFER_TENSORS)
+_DATA = {"type": "array", "description": "The values, flat or nested as the shape says."}
+
+
+def _optional(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"anyOf": [schema, {"type": "null"}]} for name, schema in properties.items()}
+
+
+def _parameters(**known: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": _optional(**known)}
+
+
+def _tensor(parameters: dict[str, Any]) -> dict[str, Any]:
+    tensor = _object(name=_STRING, shape={"type": "array", "items": _NATURAL}, datatype=_DATATYPE)
+    return {**tensor, "properties": {**tensor["properties"], **parameters}}
+
+
+_BINARY_SIZE = _parameters(
+    binary_data_size={**_NATURAL, "description": "Bytes of the values after the JSON, in place of data."}
+)
+_INFER_INPUT = _tensor(_optional(parameters=_BINARY_SIZE, data=_DATA))
+_INFER_OUTPUT = _object(name=_STRING)
+_INFER_OUTPUT["properties"] |= _optional(
+    parameters=_parameters(
+        binary_data={**_BOOLEAN, "description": "Whether this output goes after the JSON, as bytes."}
+    )
+)
+_INFER_REQUEST = _object(inputs={"type": "array", "items": _INFER_INPUT})
+_INFER_REQUEST["properties"] |= _optional(
+    id=_STRING,
+    parameters=_parameters(
+        binary_data_output={**_BOOLEAN, "description": "As binary_data, for all outputs that do not say."},
+        timeout={**_NATURAL, "description": "Microseconds after which no answer is wanted; 0 for no limit."},
+    ),
+    outputs={"type": "array", "items": _INFER_OUTPUT, "description": "All, where none is named."},
+)
+_INFER_ANSWER = _object(
+    model_name=_STRING,
+    model_version=_STRING,
+    outputs={"type": "array", "items": _tensor({"parameters": _BINARY_SIZE, "data": _DATA})},
+)
+_INFER_ANSWER["properties"] |= {"id": {**_STRING, "description": "The request's, where it has one."}}
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": description, "schema": _NATURAL}
+
+
+_DEADLINE = _header("X-Envoy-Expected-Rq-Timeout-Ms", "Milliseconds after which no answer is wanted: 504.")
+_JSON_LENGTH = _header("Inference-Header-Content-Length", "How much of the body is JSON; all, by default.")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -149,9 +171,11 @@ def _document(api: FastAPI, service: Service) -> dict[str, Any]:
             # FastAPI's own error for a parameter, which a path of strings never has.
             operation["responses"].pop("422", None)
             if path.endswith("/infer"):
-                operation |= {"requestBody": _infer_body()}
+                operation["requestBody"] = _infer_body()
+                operation["parameters"] += [_JSON_LENGTH, _DEADLINE]
                 operation["responses"] |= {"200": _infer_answer(), "404": _UNKNOWN[404]}
     predict = whole["paths"][PREDICT]["post"]
+    predict["parameters"] = [_DEADLINE]
     predict["requestBody"] = {"required": True, "content": _predict_body(service)}
     predict["responses"]["200"] = _predict_answer(signature)
     whole.get("components", {}).pop("schemas", None)

@@ -32,7 +32,10 @@ PLATFORMS = {
 }
 """By runtime; the specification names the platforms `<project>_<format>`."""
 
-Natural = Annotated[int, msgspec.Meta(ge=0)]
+SHOWN_AXES = 8
+"""Axes of a wrong shape that are repeated to the client."""
+
+Natural = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class _Parameters(msgspec.Struct):
@@ -40,28 +43,32 @@ class _Parameters(msgspec.Struct):
 
     binary_data_size: Natural | None = None
     binary_data: bool | None = None
-    binary_data_output: bool = False
-    timeout: Natural = 0
+    binary_data_output: bool | None = None
+    timeout: Natural | None = None
     """Microseconds, 0 for none; from Triton's schedule policy extension."""
 
 
+_NONE = _Parameters()
+
+
+# What is optional may be null: clients that write their requests with Pydantic send it so.
 class _Input(msgspec.Struct):
     name: str
     shape: list[Natural]
     datatype: str
-    parameters: _Parameters = msgspec.field(default_factory=_Parameters)
+    parameters: _Parameters | None = None
     data: Any = None
 
 
 class _Output(msgspec.Struct):
     name: str
-    parameters: _Parameters = msgspec.field(default_factory=_Parameters)
+    parameters: _Parameters | None = None
 
 
 class _Request(msgspec.Struct):
     inputs: list[_Input]
     id: str | None = None
-    parameters: _Parameters = msgspec.field(default_factory=_Parameters)
+    parameters: _Parameters | None = None
     outputs: list[_Output] | None = None
 
 
@@ -70,6 +77,8 @@ _DECODER = msgspec.json.Decoder(_Request)
 
 class ProtocolV2:
     """The codec of /v2/models/…/infer."""
+
+    route = "/v2/models/{name}/infer"
 
     def media_types(self, signature: Signature) -> tuple[str, ...]:  # noqa: ARG002 - the same for each model
         """Return JSON, and octets, as which JSON followed by tensors may be sent."""
@@ -87,16 +96,17 @@ class ProtocolV2:
             raise _wrong(f"{JSON_LENGTH} is {length}, and the body has {len(body)} bytes")
         try:
             request = _DECODER.decode(body if length is None else memoryview(body)[:length])
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _wrong(f"the body is no inference request: {error}") from None
         binary = memoryview(body)[len(body) if length is None else length :]
         inputs = _inputs(request, binary, signature)
         size = _size(inputs, signature, batch_size)
         wanted = _wanted(request, signature)
+        timeout = (request.parameters or _NONE).timeout
         return Call(
             inputs,
             partial(_encode, signature, size, request.id, wanted),
-            request.parameters.timeout / MICROSECONDS or None,
+            timeout / MICROSECONDS if timeout else None,
         )
 
 
@@ -128,7 +138,7 @@ def _inputs(request: _Request, binary: memoryview, signature: Signature) -> Arra
         if tensor is None or given.name in arrays:
             twice = "is there twice" if tensor else "is none of the model's"
             raise _wrong(f"input {given.name[: payload.SHOWN]!r} {twice}; its inputs are {', '.join(known)}")
-        size = given.parameters.binary_data_size
+        size = (given.parameters or _NONE).binary_data_size
         if size is None:
             arrays[given.name] = _from_json(given, tensor)
         else:
@@ -147,9 +157,13 @@ def _inputs(request: _Request, binary: memoryview, signature: Signature) -> Arra
 
 def _from_json(given: _Input, tensor: Tensor) -> NDArray[Any]:
     _check(given, tensor)
+    if given.data is None:
+        _refuse(tensor, "has neither data nor binary_data_size")
     array = payload.values(given.data, tensor)
     if array.size != math.prod(given.shape):
-        _refuse(tensor, f"has {array.size} values for the shape {given.shape}")
+        _refuse(tensor, f"has {array.size} values for {_told(given.shape)}")
+    if array.ndim > 1 and array.shape != tuple(given.shape):
+        _refuse(tensor, f"has {_told(list(array.shape))} by the nesting of its data, and says {given.shape}")
     return array.reshape(given.shape)
 
 
@@ -173,8 +187,8 @@ def _from_binary(given: _Input, data: memoryview, tensor: Tensor) -> NDArray[Any
 def _check(given: _Input, tensor: Tensor) -> None:
     if given.datatype != tensor.datatype:
         _refuse(tensor, f"has the datatype {given.datatype[: payload.SHOWN]!r}")
-    if not given.shape or not given.shape[0] or not tensor.fits(tuple(given.shape[1:])):
-        _refuse(tensor, f"has the shape {given.shape}")
+    if not given.shape or 0 in given.shape or not tensor.fits(tuple(given.shape[1:])):
+        _refuse(tensor, f"has {_told(given.shape)}")
 
 
 def _size(inputs: Arrays, signature: Signature, batch_size: int) -> int:
@@ -194,7 +208,7 @@ def _size(inputs: Arrays, signature: Signature, batch_size: int) -> int:
 def _wanted(request: _Request, signature: Signature) -> tuple[tuple[Tensor, bool], ...]:
     """Return the outputs to answer with, each with whether it goes as binary data."""
     known = {tensor.name: tensor for tensor in signature.outputs}
-    everything = request.parameters.binary_data_output
+    everything = bool((request.parameters or _NONE).binary_data_output)
     if not request.outputs:
         return tuple((tensor, everything) for tensor in signature.outputs)
     names = [output.name for output in request.outputs]
@@ -203,7 +217,7 @@ def _wanted(request: _Request, signature: Signature) -> tuple[tuple[Tensor, bool
             twice = "is asked for twice" if name in known else "is none of the model's"
             raise _wrong(f"output {name[: payload.SHOWN]!r} {twice}; its outputs are {', '.join(known)}")
     return tuple(
-        (known[output.name], everything if (own := output.parameters.binary_data) is None else own)
+        (known[output.name], everything if (own := (output.parameters or _NONE).binary_data) is None else own)
         for output in request.outputs
     )
 
@@ -246,6 +260,11 @@ def _encode(
     if not tail:
         return Answer(HTTPStatus.OK.value, json)
     return Answer(HTTPStatus.OK.value, b"".join([json, *tail]), OCTETS, {JSON_LENGTH: str(len(json))})
+
+
+def _told(shape: list[int]) -> str:
+    more = f", the first of {len(shape)}" if len(shape) > SHOWN_AXES else ""
+    return f"the shape {shape[:SHOWN_AXES]}{more}"
 
 
 def _refuse(tensor: Tensor, what: str) -> NoReturn:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from PIL import Image
 from starlette.types import ASGIApp
@@ -22,8 +23,15 @@ from app.service import Service
 from app.settings import Settings
 from tests.app.process import Process
 
+VERSION = "0123456789ab"
 Arrays = dict[str, NDArray[Any]]
-ONNX_TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64}
+DATATYPES = {
+    "bool": "BOOL",
+    **{f"{sign}int{bits}": f"{sign}int{bits}".upper() for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": f"FP{bits}" for bits in (16, 32, 64)},
+    "object": "BYTES",
+}
+"""The protocol's names by NumPy's."""
 
 
 def write_artifact(
@@ -32,42 +40,55 @@ def write_artifact(
     constants: Arrays,
     inputs: Arrays,
     outputs: dict[str, list[int]],
+    *,
+    any_length: bool = False,
     **signature: Any,
 ) -> Path:
-    """Write an artifact whose sample is the inputs, and its answer what the ONNX reference computes."""
-    types = {"float32": "FP32", "int64": "INT64"}
-    described = [
-        {"name": name, "datatype": types[str(array.dtype)], "shape": [-1, *array.shape[1:]]}
-        for name, array in inputs.items()
-    ]
-    answers = [{"name": name, "datatype": "FP32", "shape": shape} for name, shape in outputs.items()]
+    """Write an artifact whose sample is the inputs, and its answer what the ONNX reference computes.
 
-    def values(tensors: list[dict[str, Any]]) -> list[onnx.ValueInfoProto]:
+    An input's shape is the sample's, or any of as many axes; an output's is given, with -1 for any length.
+    """
+    taken = {
+        name: [-1] * array.ndim if any_length else [-1, *array.shape[1:]] for name, array in inputs.items()
+    }
+
+    def values(arrays: Arrays, shapes: dict[str, list[int]]) -> list[onnx.ValueInfoProto]:
         return [
             helper.make_tensor_value_info(
-                tensor["name"], ONNX_TYPES[tensor["datatype"]], ["batch", *tensor["shape"][1:]]
+                name,
+                helper.np_dtype_to_tensor_dtype(array.dtype),
+                [f"{name}_{axis}" if length == -1 else length for axis, length in enumerate(shapes[name])],
             )
-            for tensor in tensors
+            for name, array in arrays.items()
         ]
 
-    graph = helper.make_graph(
-        nodes,
-        "graph",
-        values(described),
-        values(answers),
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    def model_of(answers: Arrays) -> onnx.ModelProto:
+        graph = helper.make_graph(
+            nodes,
+            "graph",
+            values(inputs, taken),
+            values(answers, outputs),
+            [numpy_helper.from_array(array, name) for name, array in constants.items()],
+        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+    def described(arrays: Arrays, shapes: dict[str, list[int]]) -> list[dict[str, Any]]:
+        return [
+            {"name": name, "datatype": DATATYPES[str(array.dtype)], "shape": shapes[name]}
+            for name, array in arrays.items()
+        ]
+
+    evaluator = ReferenceEvaluator(model_of(dict.fromkeys(outputs, np.zeros(1, np.float32))))
+    expected = dict(zip(outputs, evaluator.run(None, inputs), strict=True))
     (path / "onnx").mkdir(parents=True)
-    onnx.save(model, path / "onnx" / "model.onnx")
-    expected = dict(zip(outputs, ReferenceEvaluator(model).run(None, inputs), strict=True))
-    np.savez(path / "sample.npz", **inputs, **expected)
+    onnx.save(model_of(expected), path / "onnx" / "model.onnx")
+    np.savez(path / "sample.npz", **{name: _stored(array) for name, array in {**inputs, **expected}.items()})
     content = {
         "name": path.name,
-        "version": "0123456789ab",
+        "version": VERSION,
         "formats": ["onnx"],
-        "inputs": described,
-        "outputs": answers,
+        "inputs": described(inputs, taken),
+        "outputs": described(expected, outputs),
         "labels": None,
         "activation": None,
         "image": None,
@@ -75,6 +96,11 @@ def write_artifact(
     }
     (path / "signature.json").write_text(json.dumps(content))
     return path
+
+
+def _stored(array: NDArray[Any]) -> NDArray[Any]:
+    # An array of objects would be a pickle.
+    return array.astype(np.str_) if array.dtype == np.object_ else array
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +158,54 @@ def lookup(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"rows": np.array([[1, 2]]), "value": np.array([[0.5]], np.float32)},
         {"found": [-1, 2, 2], "doubled": [-1, 1]},
     )
+
+
+@pytest.fixture(scope="session")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of all datatypes: `FP16_out` is `FP16`, two values a sample, and so on."""
+    values = {name: np.array([[0, 1]]).astype(np.dtype(name)) for name in DATATYPES if name != "object"}
+    inputs = {DATATYPES[name]: array for name, array in values.items()}
+    inputs["BYTES"] = np.array([["", "ä"]], np.object_)
+    return write_artifact(
+        tmp_path_factory.mktemp("artifacts") / "echo",
+        [helper.make_node("Identity", [name], [f"{name}_out"]) for name in inputs],
+        {},
+        inputs,
+        {f"{name}_out": [-1, 2] for name in inputs},
+    )
+
+
+@pytest.fixture(scope="session")
+def ragged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of samples of any length and width: twice their values."""
+    return write_artifact(
+        tmp_path_factory.mktemp("artifacts") / "ragged",
+        [helper.make_node("Add", ["x", "x"], ["twice"])],
+        {},
+        {"x": np.ones((1, 2, 3), np.float32)},
+        {"twice": [-1, -1, -1]},
+        any_length=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def repository(
+    tiny: Path, lookup: Path, echo: Path, ragged: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder of several models, by name and version."""
+    folder = tmp_path_factory.mktemp("repository")
+    for artifact in (tiny, lookup, echo, ragged):
+        shutil.copytree(artifact, folder / artifact.name / VERSION)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def client(repository: Path) -> Iterator["Client"]:
+    """A client of several models, for tests that leave them as they are."""
+    service = Service(Settings(model_path=repository, batch_size=4, threads=1))
+    asyncio.run(service.load())
+    yield Client(create_app(service))
+    service.close()
 
 
 @pytest.fixture

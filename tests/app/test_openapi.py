@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
@@ -10,8 +11,11 @@ from jsonschema import Draft202012Validator
 from app.api import create_app
 from app.service import Service
 from app.settings import Settings
+from tests.app.conftest import VERSION, Client
+from tests.app.open_inference import LENGTH, TINY
 
 SAMPLE = b"[0,0,0,0,0,0]"
+INFER = "/v2/models/{name}/infer"
 
 
 def operation(client, path: str = "/predict", method: str = "post") -> dict:
@@ -153,3 +157,87 @@ def test_health_answers_as_documented(
     for answer in (good, bad):
         content = documented[str(answer.status_code)]["content"]
         Draft202012Validator(content[answer.headers["content-type"]]["schema"]).validate(answer.json())
+
+
+SPECIFIED = {
+    "/v2": ["name", "version", "extensions"],
+    "/v2/health/live": ["live"],
+    "/v2/health/ready": ["live"],
+    **{
+        model + suffix: members
+        for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+        for suffix, members in (
+            ("", ["name", "platform", "inputs", "outputs"]),
+            ("/ready", ["name", "ready"]),
+            ("/infer", ["model_name", "outputs"]),
+        )
+    },
+}
+"""What an answer must have, by
+https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md"""
+
+
+def ask(client: Client, path: str, name: str = "tiny", body: object = None) -> httpx.Response:
+    """Send a request to a documented path, with a body where it is one of inference."""
+    url = path.format(name=name, version=VERSION)
+    if not path.endswith("/infer"):
+        return client.get(url)
+    return client.request("POST", url, content=orjson.dumps(body or {"inputs": [TINY]}))
+
+
+def responses(client: Client, path: str) -> dict:
+    return operation(client, path, "post" if path.endswith("/infer") else "get")["responses"]
+
+
+@pytest.mark.parametrize("path", SPECIFIED)
+def test_the_open_inference_protocol_answers_as_specified_and_documented(path: str, client: Client):
+    schema = responses(client, path)["200"]["content"]["application/json"]["schema"]
+
+    answer = ask(client, path)
+
+    assert answer.status_code == 200
+    Draft202012Validator(schema).validate(answer.json())
+    assert set(SPECIFIED[path]) <= set(schema["required"])
+
+
+@pytest.mark.parametrize("path", [path for path in SPECIFIED if "{name}" in path])
+def test_the_open_inference_protocol_refuses_as_specified_and_documented(path: str, client: Client):
+    answers = [ask(client, path, name="none")]
+    if path.endswith("/infer"):
+        answers.append(ask(client, path, body={"inputs": [{**TINY, "shape": [1, 5]}]}))
+
+    for answer, status in zip(answers, ("404", "400"), strict=False):
+        assert str(answer.status_code) == status
+        content = responses(client, path)[status]["content"][answer.headers["content-type"]]
+        Draft202012Validator(content["schema"]).validate(answer.json())
+        assert answer.json()["error"] == answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_valid"),
+    [
+        ({"id": "1"}, True),
+        ({"id": None, "parameters": None, "outputs": None}, True),
+        ({"parameters": {"binary_data_output": True, "timeout": 0}}, True),
+        ({"parameters": {"binary_data_output": 1}}, False),
+        ({"parameters": {"timeout": -1}}, False),
+        ({"outputs": [{"name": "logits", "parameters": {"binary_data": True}}]}, True),
+        ({"outputs": ["logits"]}, False),
+        ({"inputs": [{**TINY, "shape": [-1, 2, 3]}]}, False),
+        ({"inputs": [{**TINY, "datatype": "FLOAT"}]}, False),
+        ({"inputs": {}}, False),
+        ({"id": 1}, False),
+    ],
+)
+def test_the_schema_of_inference_takes_what_the_server_takes(change: dict, is_valid: bool, client: Client):
+    body = {"inputs": [TINY], **change}
+    schema = operation(client, INFER)["requestBody"]["content"]["application/json"]["schema"]
+
+    answer = ask(client, INFER, body=body)
+
+    assert Draft202012Validator(schema).is_valid(body) is is_valid
+    assert (answer.status_code == 200) is is_valid
+    if is_valid:
+        content = answer.content[: int(answer.headers.get(LENGTH, len(answer.content)))]
+        answered = responses(client, INFER)["200"]["content"]["application/json"]["schema"]
+        Draft202012Validator(answered).validate(orjson.loads(content))
