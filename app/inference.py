@@ -35,6 +35,7 @@ class Exchange:
         "_chunks",
         "_codec",
         "_deadline",
+        "_end_span",
         "_head",
         "_length",
         "_model",
@@ -71,6 +72,11 @@ class Exchange:
         self._work: Work | None = None
         self._over = False
         self._model.metrics.in_flight.inc()
+        self._end_span = (
+            service.tracing.start(self._codec.route, self._model.signature, headers)
+            if service.tracing
+            else None
+        )
         try:
             self._admit()
         except Problem as problem:
@@ -222,4 +228,6 @@ class Exchange:
         metrics.in_flight.dec()
         seconds = time.perf_counter() - self._start
         metrics.answered(code, seconds, reason)
+        if self._end_span is not None:
+            self._end_span(code)
         log.debug("request answered", extra={"code": code, "seconds": round(seconds, 6)})

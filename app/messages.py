@@ -25,11 +25,14 @@ HEADERS = (
     b"content-encoding",
     b"accept-encoding",
     b"inference-header-content-length",
+    b"traceparent",
+    b"tracestate",
     b"x-envoy-expected-rq-timeout-ms",
 )
 """All that inference reads of a request's head.
 
-The last is how long the client waits, in milliseconds, by the name that Envoy gives it when it forwards:
+Of traces: https://www.w3.org/TR/trace-context/. The last is how long the client waits, in milliseconds, by
+the name that Envoy gives it when it forwards:
 https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
 """
 
@@ -157,6 +160,9 @@ class Call:
 
 class Codec(Protocol):
     """How one protocol carries tensors."""
+
+    route: str
+    """Its path, with names in braces for what differs."""
 
     def media_types(self, signature: Signature) -> tuple[str, ...]:
         """Return what a body may be."""

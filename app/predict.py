@@ -14,6 +14,8 @@ from app.tensors import Arrays
 class Predict:
     """The codec of /predict."""
 
+    route = "/predict"
+
     def media_types(self, signature: Signature) -> tuple[str, ...]:
         """Return JSON, octets where the model has one input, and pictures where it takes them."""
         octets = (OCTETS,) if len(signature.inputs) == 1 else ()

@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     model_timeout_seconds: Annotated[
         float, Field(gt=0, description="when the model counts as stuck, and the process ends")
     ] = 60
+    otlp_endpoint: Annotated[
+        str | None,
+        Field(description="of a collector; none, no traces", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ] = None
     reload_seconds: Annotated[
         Seconds, Field(description="how often the artifact folder is looked at for changes; 0 never")
     ] = 0

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -20,11 +21,19 @@ SAMPLE = b"[0,0,0,0,0,0]"
 class Process:
     """A server on free ports of 127.0.0.1."""
 
-    def __init__(self, artifact: Path, log: Path, before: str = "", **settings: object) -> None:
+    def __init__(
+        self,
+        artifact: Path,
+        log: Path,
+        before: str = "",
+        environment: Mapping[str, str] | None = None,
+        **settings: object,
+    ) -> None:
         self.port, self.metrics_port = free_ports()
         self.log = log
         self.url = f"http://127.0.0.1:{self.port}"
-        environment = {
+        whole = {
+            **(environment or {}),
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "SLIPWAY_MODEL_PATH": artifact,
@@ -39,7 +48,7 @@ class Process:
         with log.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *(["-c", run] if before else ["-m", "app"])],
-                env={name: str(value) for name, value in environment.items()},
+                env={name: str(value) for name, value in whole.items()},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
