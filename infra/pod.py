@@ -67,7 +67,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "DRAIN_DELAY_SECONDS": settings.drain_delay_seconds,
         "DRAIN_TIMEOUT_SECONDS": settings.drain_timeout_seconds,
     }
-    return {f"SLIPWAY_{name}": str(value) for name, value in given.items() if value is not None}
+    ours = {f"SLIPWAY_{name}": str(value) for name, value in given.items() if value is not None}
+    traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": str(settings.otlp_endpoint)} if settings.otlp_endpoint else {}
+    return ours | traces
 
 
 def pod_spec(args: PodArgs) -> PodSpecArgs:

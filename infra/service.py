@@ -21,6 +21,7 @@ from pulumi_kubernetes.core.v1.outputs import ServiceSpec, ServiceStatus
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.networking.v1 import (
     NetworkPolicy,
+    NetworkPolicyEgressRuleArgs,
     NetworkPolicyIngressRuleArgs,
     NetworkPolicyPeerArgs,
     NetworkPolicyPortArgs,
@@ -35,6 +36,7 @@ from infra.pod import START_SECONDS, PodArgs, environment, pod_spec
 from infra.settings import Settings
 
 SERVICE_PORT = 80
+DNS_PORT = 53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +168,8 @@ class ModelService(pulumi.ComponentResource):
         )
 
     def _network_policy(self) -> None:
-        """Let anyone predict, the cluster scrape, and the server call nobody."""
+        """Let anyone predict, the cluster scrape, and the server call nobody but its collector of traces."""
+        collector = self._args.settings.otlp_endpoint
         NetworkPolicy(
             f"{self._name}-network-policy",
             metadata=self._metadata(),
@@ -180,6 +183,16 @@ class ModelService(pulumi.ComponentResource):
                         from_=[NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs())],
                     ),
                 ],
+                egress=[
+                    NetworkPolicyEgressRuleArgs(
+                        ports=[
+                            NetworkPolicyPortArgs(port=collector.port),
+                            *(NetworkPolicyPortArgs(port=DNS_PORT, protocol=each) for each in ("UDP", "TCP")),
+                        ]
+                    )
+                ]
+                if collector
+                else None,
             ),
             opts=self._child,
         )

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 from pydantic import (
+    AnyHttpUrl,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -125,6 +126,7 @@ class Settings:
     request_timeout_seconds: Annotated[int, Field(ge=1)]
     max_body_bytes: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=0)]
+    otlp_endpoint: Annotated[AnyHttpUrl | None, BeforeValidator(_unset)]
     log_level: Literal["debug", "info", "warning", "error"]
     drain_delay_seconds: Seconds
     drain_timeout_seconds: Seconds

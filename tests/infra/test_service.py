@@ -96,6 +96,20 @@ def test_the_pod_runs_as_the_images_user_and_serves_the_images_model(declare: De
     assert f"EXPOSE {ports}\n" in DOCKERFILE
 
 
+def test_traces_leave_the_pod_only_for_the_collector_that_is_named(declare: Declare):
+    closed = declare()
+    assert "egress" not in closed["NetworkPolicy"]["spec"]
+    assert closed["NetworkPolicy"]["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in closed["ConfigMap"]["data"]
+
+    objects = declare(otlpEndpoint="http://collector.observability:4318")
+
+    (rule,) = objects["NetworkPolicy"]["spec"]["egress"]
+    assert [port["port"] for port in rule["ports"]] == [4318, 53, 53]
+    endpoint = objects["ConfigMap"]["data"]["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    assert endpoint.rstrip("/") == "http://collector.observability:4318"
+
+
 def test_the_servers_environment_is_one_that_it_reads(declare: Declare, monkeypatch: pytest.MonkeyPatch):
     objects = declare(
         batchSize="3", threads="2", logLevel="debug", drainDelaySeconds="4", drainTimeoutSeconds="11"

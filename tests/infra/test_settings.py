@@ -64,6 +64,7 @@ def test_all_problems_are_told_at_once(declare: Declare):
         ({"memoryRequest": "1GB"}, "memoryRequest: '1GB': a positive number, .* Ki, Mi, Gi, Ti, k, M, G, T"),
         ({"nodePort": "30080"}, "nodePort: '30080': 0, unless serviceType is NodePort"),
         ({"serviceType": "NodePort", "nodePort": "80"}, "nodePort: '80': 0, or from 30000 to 32767"),
+        ({"otlpEndpoint": "collector:4318"}, "otlpEndpoint: 'collector:4318': .* 'http' or 'https'"),
         ({"threads": "-1"}, "threads: '-1': .* greater than or equal to 0"),
         ({"logLevel": "loud"}, "logLevel: 'loud': input should be"),
         ({"queueSize": "0"}, "queueSize: '0': .* greater than or equal to 1"),
