@@ -2,6 +2,7 @@ STACK ?= dev
 PYTHON ?= python3.11
 VENV := .venv
 RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help up down render smoke load cluster tensorflow test e2e lint format requirements
@@ -9,40 +10,40 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-up: $(VENV) ## Model, image, cluster and service of a stack: make up STACK=dev
+up: $(INSTALLED) ## Model, image, cluster and service of a stack: make up STACK=dev
 	@$(RUN) -m ops up --stack $(STACK)
 
-down: $(VENV) ## Remove a stack, and the local cluster if it ran there
+down: $(INSTALLED) ## Remove a stack, and the local cluster if it ran there
 	@$(RUN) -m ops down --stack $(STACK)
 
-render: $(VENV) ## Print a stack's Kubernetes objects as YAML
+render: $(INSTALLED) ## Print a stack's Kubernetes objects as YAML
 	@$(RUN) -m ops render --stack $(STACK)
 
-smoke: $(VENV) ## Ask a running stack for one prediction
+smoke: $(INSTALLED) ## Ask a running stack for one prediction
 	@$(RUN) -m ops smoke --stack $(STACK)
 
-load: $(VENV) ## Load a local stack for a minute
+load: $(INSTALLED) ## Load a local stack for a minute
 	@$(RUN) -m ops load --stack $(STACK)
 
-cluster: $(VENV) ## Start the local cluster alone
+cluster: $(INSTALLED) ## Start the local cluster alone
 	@$(RUN) -m ops.local up
 
-tensorflow: $(VENV) ## Add TensorFlow, for SavedModels and their tests
-	$(RUN) -m pip install --quiet --requirement requirements-tensorflow.txt
+tensorflow: $(INSTALLED) ## Add TensorFlow, for SavedModels and their tests
+	$(RUN) -m pip install --requirement requirements-tensorflow.txt
 
-test: $(VENV) lint ## Run every check that needs neither a cluster nor root
+test: $(INSTALLED) lint ## Run every check that needs neither a cluster nor root
 	$(RUN) -m pytest --ignore tests/e2e
 
-e2e: $(VENV) ## Run the end-to-end test on the local cluster
+e2e: $(INSTALLED) ## Run the end-to-end test on the local cluster
 	$(RUN) -m pytest tests/e2e --capture=no --timeout 3000
 
-lint: $(VENV) ## Check style, types and the arrows between the folders
+lint: $(INSTALLED) ## Check style, types and the arrows between the folders
 	ruff check
 	ruff format --check
 	pyright
 	lint-imports
 
-format: $(VENV) ## Put the code into shape
+format: $(INSTALLED) ## Put the code into shape
 	ruff check --fix
 	ruff format
 
@@ -51,7 +52,7 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --py
   --no-annotate --no-emit-index-url --no-emit-find-links
 RUNTIMES := onnx torchscript savedmodel
 
-requirements: $(VENV) ## Lock pyproject.toml and app/requirements/*.in
+requirements: $(INSTALLED) ## Lock pyproject.toml and app/requirements/*.in
 	$(LOCK) pyproject.toml --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra tensorflow --constraints requirements.txt --output-file requirements-tensorflow.txt
 	for runtime in $(RUNTIMES); do \
@@ -59,7 +60,9 @@ requirements: $(VENV) ## Lock pyproject.toml and app/requirements/*.in
 	done
 	sed -i 's/+cpu$$//' requirements.txt requirements-tensorflow.txt app/requirements/torchscript.txt
 
-$(VENV): requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --requirement requirements.txt
-	@touch $(VENV)
+# Told on stderr, for a target's own answer goes to stdout.
+$(INSTALLED): requirements.txt
+	@echo "→ install the Python packages into $(VENV) (minutes, the first time)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --requirement requirements.txt >&2
+	@touch $@

@@ -24,7 +24,7 @@ class Deployed:
     artifact: Path
     outputs: dict[str, Any]
     prediction: dict[str, Any] | None
-    """None where the service has no address outside its cluster."""
+    """None where the service has no address outside its cluster, or none that is known here."""
 
 
 def up(stack: Stack) -> Deployed:
@@ -39,7 +39,7 @@ def up(stack: Stack) -> Deployed:
     is_new = stack.is_local and road().up()
     outputs = _deploy(stack, is_new=is_new)
     prediction = None
-    if stack.get("serviceType") != "ClusterIP":
+    if _has_address(stack):
         with step("ask for a prediction"):
             prediction = smoke(outputs["url"], artifact, patience_seconds=ADDRESS_SECONDS)
     return Deployed(artifact=artifact, outputs=outputs, prediction=prediction)
@@ -71,6 +71,12 @@ def down(stack: Stack) -> None:
             engine.forget(stack)
     if stack.is_local:
         road().down()
+
+
+def _has_address(stack: Stack) -> bool:
+    # Which node a port is reached at is known of the local cluster alone.
+    kind = stack.get("serviceType")
+    return kind == "LoadBalancer" or (kind == "NodePort" and stack.is_local)
 
 
 def _check_road(stack: Stack) -> None:

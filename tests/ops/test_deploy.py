@@ -120,16 +120,25 @@ def test_a_shared_stack_without_the_engine_is_refused_before_anything_is_done(
     assert machine.did == []
 
 
-def test_a_service_without_an_outer_address_is_not_asked(machine: Machine):
-    inner = Stack(
-        project=DEV.project,
-        name="dev",
-        config={**DEV.config, "slipway:serviceType": "ClusterIP"},
-        secret_keys=frozenset(),
-    )
+@pytest.mark.parametrize(
+    ("cluster", "kind", "is_asked"),
+    [
+        ("local", "NodePort", True),
+        ("local", "ClusterIP", False),
+        ("kubeconfig", "LoadBalancer", True),
+        ("kubeconfig", "NodePort", False),
+        ("kubeconfig", "ClusterIP", False),
+    ],
+)
+def test_a_service_is_asked_where_its_address_is_known(
+    machine: Machine, cluster: str, kind: str, is_asked: bool
+):
+    machine.has_pulumi = True
+    config = {**DEV.config, "slipway:cluster": cluster, "slipway:serviceType": kind}
+    stack = Stack(project=DEV.project, name="dev", config=config, secret_keys=frozenset())
 
-    assert deploy.up(inner).prediction is None
-    assert "smoke" not in machine.did
+    assert deploy.up(stack).prediction == (PREDICTION if is_asked else None)
+    assert ("smoke" in machine.did) is is_asked
 
 
 def test_down_without_the_engine_stops_the_cluster(machine: Machine):
