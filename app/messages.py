@@ -1,5 +1,6 @@
 """What goes in and comes out, whatever carries it: a request's head, its decoded body, an answer."""
 
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,9 @@ https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/rout
 
 WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 """How zlib reads and writes the content codings of https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1."""
+
+_NOT_ACCEPTABLE = re.compile(r";\s*q=0(\.0*)?\s*$")
+"""A weight of 0: https://www.rfc-editor.org/rfc/rfc9110#section-12.4.2."""
 
 COMPRESSED_FROM = 1024
 """Bytes of an answer below which compression saves nothing."""
@@ -88,7 +92,8 @@ class Head:
         accepted = self.headers.get(b"accept-encoding")
         if not accepted:
             return None
-        names = {name.partition(";")[0].strip() for name in accepted.decode("latin-1").lower().split(",")}
+        offered = accepted.decode("latin-1").lower().split(",")
+        names = {one.partition(";")[0].strip() for one in offered if not _NOT_ACCEPTABLE.search(one)}
         return next((name for name in WINDOW_BITS if name in names), None)
 
     def _natural(self, name: bytes) -> int | None:
