@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import __version__, openapi, protocol_v2
+from app import __version__, openapi, protocol_v2, schemas
 from app.inference import Exchange
 from app.messages import HEADERS, Answer, Codec
 from app.predict import Predict
@@ -34,7 +34,7 @@ def create_app(service: Service) -> FastAPI:
     _health(api, service)
     _protocol_v2(api, service)
 
-    @api.post(PREDICT, responses=openapi.RESPONSES)
+    @api.post(PREDICT, responses=schemas.RESPONSES)
     async def predict(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Answer one sample or a batch."""
         return await _infer(service, request, Predict(), service.default)
@@ -58,13 +58,13 @@ def create_app(service: Service) -> FastAPI:
 
 
 def _health(api: FastAPI, service: Service) -> None:
-    @api.get("/health", responses=openapi.HEALTH)
-    @api.get("/health/ready", responses=openapi.HEALTH)
+    @api.get("/health", responses=schemas.HEALTH)
+    @api.get("/health/ready", responses=schemas.HEALTH)
     async def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
         """200 while requests should be sent here: the models are loaded, warm and not draining."""
         return _state(service, is_well=service.state == "ready", **_summary(service))
 
-    @api.get("/health/live", responses=openapi.HEALTH)
+    @api.get("/health/live", responses=schemas.HEALTH)
     async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
         """200 as long as this process can answer, also while loading and draining; 503 where it must end."""
         return _state(service, is_well=service.state != "failed", **_summary(service))
@@ -76,18 +76,18 @@ def _protocol_v2(api: FastAPI, service: Service) -> None:
     https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
     """
 
-    @api.get("/v2", responses=openapi.SERVER_METADATA)
+    @api.get("/v2", responses=schemas.SERVER_METADATA)
     @api.get("/v2/", include_in_schema=False)  # So it is in the specification's own OpenAPI document.
     async def server() -> Response:  # pyright: ignore[reportUnusedFunction]
         """Tell what this server is."""
         return _response(Answer.json(protocol_v2.server_metadata(SERVER, __version__)))
 
-    @api.get("/v2/health/live", responses=openapi.LIVE)
+    @api.get("/v2/health/live", responses=schemas.LIVE)
     async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
         """As /health/live."""
         return _state(service, is_well=service.state != "failed", live=True)
 
-    @api.get("/v2/health/ready", responses=openapi.READY)
+    @api.get("/v2/health/ready", responses=schemas.READY)
     async def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
         """As /health/ready."""
         # The specification says "live" here too; "ready" is what KServe's server says and its client reads.
@@ -98,14 +98,14 @@ def _protocol_v2(api: FastAPI, service: Service) -> None:
 
 
 def _of_a_model(api: FastAPI, service: Service, path: str) -> None:
-    @api.get(path, responses=openapi.MODEL_METADATA)
+    @api.get(path, responses=schemas.MODEL_METADATA)
     async def metadata(name: str, version: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Tell what a model takes and gives."""
         signature = service.model(name, version).signature
         content = protocol_v2.model_metadata(signature, service.versions(name), service.settings.runtime)
         return _response(Answer.json(content))
 
-    @api.get(f"{path}/ready", responses=openapi.MODEL_READY)
+    @api.get(f"{path}/ready", responses=schemas.MODEL_READY)
     async def ready(name: str, version: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
         """200 while a model answers."""
         model = service.model(name, version)
@@ -113,7 +113,7 @@ def _of_a_model(api: FastAPI, service: Service, path: str) -> None:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the model is {_word(service, model)}")
         return _response(Answer.json({"name": name, "ready": True}))
 
-    @api.post(f"{path}/infer", responses=openapi.RESPONSES)
+    @api.post(f"{path}/infer", responses=schemas.RESPONSES)
     async def infer(  # pyright: ignore[reportUnusedFunction]
         request: Request, name: str, version: str | None = None
     ) -> Response:

@@ -43,6 +43,9 @@ WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _NOT_ACCEPTABLE = re.compile(r";\s*q=0(\.0*)?\s*$")
 """A weight of 0: https://www.rfc-editor.org/rfc/rfc9110#section-12.4.2."""
 
+MOST_DIGITS = 18
+"""Digits of a number in a header."""
+
 COMPRESSED_FROM = 1024
 """Bytes of an answer below which compression saves nothing."""
 
@@ -100,8 +103,8 @@ class Head:
         value = self.headers.get(name)
         if value is None:
             return None
-        # A number of twenty digits is no length and no time; int() would take a quadratic while for more.
-        if not value.isdigit() or len(value) > 20:
+        # More is no length and no time, and int() takes a quadratic while for it.
+        if not value.isdigit() or len(value) > MOST_DIGITS:
             raise Problem(
                 HTTPStatus.BAD_REQUEST, f"{name.decode()}: {value[:40].decode('latin-1')!r} is not a number"
             )

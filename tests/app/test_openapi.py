@@ -64,12 +64,38 @@ def test_the_model_is_described(tiny: Path, client_of: Callable):
         {"instances": [0] * 6},
         {"instances": []},
         {"instances": [[0] * 6], "more": 1},
+        [-3.5e38] * 6,
     ],
 )
 def test_the_schema_takes_what_the_server_takes(tiny: Path, client_of: Callable, body: object):
     client = client_of(tiny, batch_size=4)
 
     assert accepts(client, body) == (client.predict(orjson.dumps(body)).status_code == 200)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "values", "is_taken"),
+    [
+        ("INT8", [-128, 127], True),
+        ("INT8", [0, 128], False),
+        ("UINT64", [0, 2**64 - 1], True),
+        ("UINT64", [0, -1], False),
+        ("FP16", [-65504, 65504], True),
+        ("FP16", [0, 70000], False),
+        ("FP64", [-1e308, 1e308], True),
+        ("BOOL", [0, 1], False),
+        ("BYTES", ["a", 1], False),
+    ],
+)
+def test_the_schema_has_the_bounds_of_each_datatype(
+    datatype: str, values: list, is_taken: bool, client: Client
+):
+    # The model of /predict is the first by name.
+    example = operation(client)["requestBody"]["content"]["application/json"]["example"]
+    body = {**example, datatype: values}
+
+    assert accepts(client, body) is is_taken
+    assert (client.predict(orjson.dumps(body)).status_code == 200) is is_taken
 
 
 def test_the_schema_of_several_inputs_is_an_object(lookup: Path, client_of: Callable):
