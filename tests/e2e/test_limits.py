@@ -1,0 +1,101 @@
+"""The server takes the CPU that its pod was given, neither the machine's nor less."""
+
+import asyncio
+import copy
+import json
+import math
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ops.load import Report, load
+from ops.local.kubectl import Kubectl
+from ops.stack import PROJECT
+from tests.e2e.conftest import MODEL, NAMESPACE
+
+HERE = f"--namespace={NAMESPACE}"
+NAME = "limited"
+PORT = 30081
+URL = f"http://127.0.0.1:{PORT}"
+SECONDS = 12
+
+
+@pytest.fixture(params=["500m", "1", "2"])
+def limit(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[str]:
+    """One pod of the deployed image, with that CPU limit and an address of its own."""
+    deployed = kubectl.get("deployment", MODEL, HERE)
+    template: dict[str, Any] = copy.deepcopy(deployed["spec"]["template"])
+    labels = {"app.kubernetes.io/name": NAME}
+    template["metadata"]["labels"] = labels
+    del template["spec"]["topologySpreadConstraints"]
+    (server,) = template["spec"]["containers"]
+    server["resources"] = {
+        "requests": {"cpu": "100m", "memory": "256Mi"},
+        "limits": {"cpu": request.param, "memory": "512Mi"},
+    }
+    metadata = {"name": NAME, "namespace": NAMESPACE}
+    objects = [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {
+                "type": "NodePort",
+                "selector": labels,
+                "ports": [{"port": 80, "targetPort": "http", "nodePort": PORT}],
+            },
+        },
+    ]
+    kubectl("apply", "--filename=-", stdin=json.dumps({"kind": "List", "apiVersion": "v1", "items": objects}))
+    kubectl("rollout", "status", f"deployment/{NAME}", HERE, "--timeout=120s")
+    yield request.param
+    kubectl("delete", "deployment,service", NAME, HERE, "--wait=true", "--cascade=foreground")
+
+
+def cpu_seconds(kubectl: Kubectl) -> float:
+    (pod,) = kubectl.get("pods", HERE, f"--selector=app.kubernetes.io/name={NAME}")["items"]
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}:8001/proxy/metrics"
+    metrics = kubectl("get", f"--raw={path}")
+    found = re.search(r"^process_cpu_seconds_total (\S+)", metrics, re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+def answered(report: Report) -> float:
+    assert set(report.answers) <= {"200", "503"}
+    return len(report.latencies) / report.seconds
+
+
+def test_the_server_takes_the_limit_of_its_pod(kubectl: Kubectl, limit: str):
+    cores = float(limit.removesuffix("m")) / 1000 if limit.endswith("m") else float(limit)
+    loaded = next(
+        json.loads(line)
+        for line in kubectl("logs", f"deployment/{NAME}", HERE).splitlines()
+        if '"model loaded"' in line
+    )
+    artifact = PROJECT / "build/model" / MODEL / loaded["version"]
+
+    def send(seconds: float) -> Report:
+        return asyncio.run(load(URL, artifact, connections=16, seconds=seconds))
+
+    send(3)
+    before = cpu_seconds(kubectl)
+    report = send(SECONDS)
+    used = (cpu_seconds(kubectl) - before) / report.seconds
+
+    threads = loaded["threads"]
+    sys.stderr.write(
+        f"limit {limit}: {threads} threads, {used:.2f} cores, {answered(report):.1f} answers/s\n"
+    )
+    assert threads == math.ceil(cores)
+    # Two cores are all that this machine has, and who asks needs some of them.
+    assert min(0.9 * cores, 1.2) < used < 1.1 * cores
