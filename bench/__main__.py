@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    plan, folder = (QUICK, BUILD / "quick") if options.quick else (FULL, RESULTS)
-    folder = options.output or folder
+    plan = QUICK if options.quick else FULL
+    whole = not options.quick and set(options.only) == set(NAMES) and set(options.servers) == set(SERVERS)
     servers = [SERVERS[name] for name in options.servers]
     wrk, vegeta, plotter = tools.wrk(), tools.vegeta(), tools.environment(report.PLOT)
     pythons = {server.name: python(server, tools.environment) for server in servers}
@@ -62,12 +62,10 @@ def _run(options: argparse.Namespace) -> int:
         results=results,
     )
     start, stolen = time.monotonic(), machine.stolen()
-    try:
-        bench.run()
-    finally:
-        results.seconds = time.monotonic() - start
-        results.stolen_share = (machine.stolen() - stolen) / (results.seconds * machine.cores())
-        written = report.write(results, folder, plotter)
+    bench.run()
+    results.seconds = time.monotonic() - start
+    results.stolen_share = (machine.stolen() - stolen) / (results.seconds * machine.cores())
+    written = report.write(results, options.output or (RESULTS if whole else BUILD / "results"), plotter)
     say(f"{len(results.failures)} failures, {results.seconds / 60:.1f} minutes")
     sys.stdout.write(written.read_text())
     return 1 if results.failures else 0
@@ -86,7 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SERVER",
         help=", ".join(SERVERS),
     )
-    add("--output", type=Path, help="where to write (bench/results, or build/bench/quick)")
+    add(
+        "--output",
+        type=Path,
+        help="where to write (bench/results of all that there is, build/bench/results of less)",
+    )
     return parser
 
 

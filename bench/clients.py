@@ -48,6 +48,9 @@ class Figures:
     errors: int
     """Connections that failed, requests that timed out, and answers other than 200."""
 
+    faults: str = ""
+    """What the errors were, where there are any and the client tells."""
+
 
 def ask(port: int, request: Request) -> bytes:
     """Send one request and return the body of the answer.
@@ -110,6 +113,7 @@ def open_loop(
     _run([vegeta, "attack", f"-targets={targets}", f"-output={results}", *options, *bounds], seconds)
     report = cast(dict[str, Any], json.loads(_run([vegeta, "report", "-type=json", str(results)], seconds)))
     answered = cast(dict[str, int], report["status_codes"]).get("200", 0)
+    faults = {**report["status_codes"], "200": 0}
     latencies = cast(dict[str, int], report["latencies"])
     return Figures(
         seconds=(report["duration"] + report["wait"]) / 1e9,
@@ -118,6 +122,7 @@ def open_loop(
         p50_ms=latencies["50th"] / 1e6,
         p99_ms=latencies["99th"] / 1e6,
         errors=report["requests"] - answered,
+        faults=", ".join(f"{count} of status {code}" for code, count in faults.items() if count),
     )
 
 

@@ -10,7 +10,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slip
 """Virtual environments and tools, built once. Safe to delete."""
 
 BUILD = PROJECT / "build" / "bench"
-"""Artifacts, logs of the servers, and the results of quick runs."""
+"""Artifacts, logs of the servers, and the results of runs that were not whole."""
 
 RESULTS = HERE / "results"
-"""The results of the last full run."""
+"""The results of the last run of everything."""

@@ -1,4 +1,4 @@
-"""A server's processes: started in a session of their own, watched, and ended by that session alone."""
+"""A server's processes: started in a session of their own, watched, and all of them ended."""
 
 import http.client
 import os
@@ -10,8 +10,6 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import psutil
 
 from bench.errors import BenchError
 
@@ -26,15 +24,52 @@ TAIL = 15
 KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR")
 """Of the environment; a setting meant for another server would change what is measured."""
 
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """A process of this machine, as /proc has it."""
+
+    pid: int
+    started: int
+    """Clock ticks after boot: another process that got its number was started later."""
+
+    parent: int
+    session: int
+    resident_bytes: int
+
+
+class Family:
+    """A process with all that it started, also where they left its group and session, or outlived it."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._known: set[tuple[int, int]] = set()
+
+    def members(self) -> list[Process]:
+        """Return those that live."""
+        living = _processes()
+        family = {
+            each.pid: each
+            for each in living
+            if each.session == self._first or (each.pid, each.started) in self._known
+        }
+        grown = True
+        while grown:
+            born = [each for each in living if each.parent in family and each.pid not in family]
+            family.update({each.pid: each for each in born})
+            grown = bool(born)
+        self._known = {(each.pid, each.started) for each in family.values()}
+        return list(family.values())
+
 
 @dataclass(kw_only=True)
 class Running:
     """A server that answers."""
 
     port: int
-    session: int
-    """The id of its session, which is its first process's."""
-
+    family: Family
     cold_start_seconds: float
     """From exec to the first 200 of its readiness endpoint."""
 
@@ -46,10 +81,11 @@ class Running:
 
     def resident_bytes(self) -> int:
         """Return the resident memory of all its processes; what they share is counted for each."""
-        sizes = [_resident(pid) for pid in members(self.session)]
-        self.processes = max(self.processes, len(sizes))
-        self.peak_bytes = max(self.peak_bytes, sum(sizes))
-        return sum(sizes)
+        members = self.family.members()
+        resident = sum(each.resident_bytes for each in members)
+        self.processes = max(self.processes, len(members))
+        self.peak_bytes = max(self.peak_bytes, resident)
+        return resident
 
 
 @contextmanager
@@ -89,45 +125,34 @@ def running(
             stderr=output,
             start_new_session=True,
         )
-    over = threading.Event()
+    family, over = Family(process.pid), threading.Event()
     try:
         _wait(process, port, ready, log)
-        server = Running(port=port, session=process.pid, cold_start_seconds=time.perf_counter() - start)
-        watch = threading.Thread(target=_watch, args=(server, over), daemon=True)
-        watch.start()
+        seconds = time.perf_counter() - start
+        server = Running(port=port, family=family, cold_start_seconds=seconds)
+        threading.Thread(target=_watch, args=(server, over), daemon=True).start()
         yield server
         if process.poll() is not None:
             raise BenchError(f"the server ended with {process.returncode} under load{_tail(log)}")
     finally:
         over.set()
-        stop(process)
+        _stop(process, family)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its whole session: SIGTERM, then SIGKILL for those that stay."""
+def _stop(process: subprocess.Popen[bytes], family: Family) -> None:
+    """Ask the group to end; kill what then is left of the family, which some servers leave behind."""
+    family.members()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    # Some servers leave processes of other groups behind. The session's number cannot be another's as long
-    # as one of its processes is there.
     deadline = time.monotonic() + STOP_SECONDS
-    while (left := members(process.pid)) and time.monotonic() < deadline:
-        for pid in left:
+    while (left := family.members()) and time.monotonic() < deadline:
+        for each in left:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(each.pid, signal.SIGKILL)
         process.poll()
         time.sleep(POLL_SECONDS)
-
-
-def members(session: int) -> list[int]:
-    """Return the processes of a session."""
-    found: list[int] = []
-    for pid in psutil.pids():
-        with suppress(ProcessLookupError, PermissionError):
-            if os.getsid(pid) == session and Path(f"/proc/{pid}/exe").exists():
-                found.append(pid)
-    return found
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, ready: str, log: Path) -> None:
@@ -156,11 +181,28 @@ def _watch(server: Running, over: threading.Event) -> None:
         server.resident_bytes()
 
 
-def _resident(pid: int) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.NoSuchProcess:
-        return 0
+def _processes() -> list[Process]:
+    """Return all that live: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
+    found: list[Process] = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            # A program's name may hold spaces and brackets.
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            found.append(
+                Process(
+                    pid=int(folder.name),
+                    started=int(fields[19]),
+                    parent=int(fields[1]),
+                    session=int(fields[3]),
+                    resident_bytes=int(fields[21]) * PAGE,
+                )
+            )
+    return found
 
 
 def _tail(log: Path) -> str:

@@ -233,7 +233,8 @@ def _free_ports() -> tuple[int, int, int]:
 
 def _refuse_errors(figures: Figures) -> None:
     if figures.errors:
-        raise BenchError(f"{figures.errors} of {figures.requests} requests were not answered with 200")
+        said = f": {figures.faults}" if figures.faults else ""
+        raise BenchError(f"{figures.errors} of {figures.requests} requests were not answered with 200{said}")
 
 
 def _shown(figures: Figures) -> str:

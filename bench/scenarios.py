@@ -41,7 +41,7 @@ class Plan:
     """Of each batch size of the in-process limit."""
 
 
-FULL = Plan(rounds=3, seconds=10, warm_up=2, batching_seconds=4, limit_seconds=2)
+FULL = Plan(rounds=3, seconds=10, warm_up=2, batching_seconds=3, limit_seconds=2)
 QUICK = Plan(rounds=1, seconds=3, warm_up=1, batching_seconds=1, limit_seconds=1)
 
 SMALL, IMAGE = "small", "efficientnet-lite0"

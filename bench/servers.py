@@ -228,6 +228,7 @@ RAY = Server(
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(launch.folder / "haproxy" / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(launch.folder / "haproxy"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(launch.folder / "haproxy" / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(launch.folder / "haproxy" / "metrics.sock"),
         "RAY_TMPDIR": str(launch.folder),
         "RAY_USAGE_STATS_ENABLED": "0",
     },

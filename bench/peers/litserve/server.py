@@ -29,7 +29,8 @@ class Api(litserve.LitAPI):
         )
         self.name = self.session.get_inputs()[0].name
 
-    def decode_request(self, request: list[float] | dict[str, str]) -> np.ndarray:
+    # Not annotated, for then LitServe would validate requests and answers by it.
+    def decode_request(self, request):
         if isinstance(request, dict):
             return np.frombuffer(base64.b64decode(request["data"]), np.float32).reshape(SHAPE)
         return np.array(request, np.float32).reshape(SHAPE)
@@ -44,7 +45,7 @@ class Api(litserve.LitAPI):
     def unbatch(self, output: np.ndarray) -> list[np.ndarray]:
         return list(output)
 
-    def encode_response(self, output: np.ndarray) -> dict[str, list]:
+    def encode_response(self, output):
         return {"prediction": output.tolist()}
 
 
