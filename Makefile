@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help up down render smoke load cluster tensorflow test e2e lint format requirements
+.PHONY: help up down render smoke load cluster bench tensorflow test e2e lint format requirements
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ load: $(INSTALLED) ## Load a local stack for a minute
 
 cluster: $(INSTALLED) ## Start the local cluster alone
 	@$(RUN) -m ops.local up
+
+bench: $(INSTALLED) ## Measure the server side by side with its peers (25 minutes): make bench ARGS=--quick
+	@$(RUN) -m bench $(ARGS)
 
 tensorflow: $(INSTALLED) ## Add TensorFlow, for SavedModels and their tests
 	$(RUN) -m pip install --requirement requirements-tensorflow.txt
@@ -51,14 +54,19 @@ format: $(INSTALLED) ## Put the code into shape
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --python-version 3.11 \
   --no-annotate --no-emit-index-url --no-emit-find-links
 RUNTIMES := onnx torchscript savedmodel
+BENCHMARKED := $(wildcard bench/plot bench/peers/*)
 
-requirements: $(INSTALLED) ## Lock pyproject.toml and app/requirements/*.in
+requirements: $(INSTALLED) ## Lock pyproject.toml and each .in file
 	$(LOCK) pyproject.toml --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra tensorflow --constraints requirements.txt --output-file requirements-tensorflow.txt
 	for runtime in $(RUNTIMES); do \
 	  $(LOCK) app/requirements/$$runtime.in --output-file app/requirements/$$runtime.txt || exit 1; \
 	done
-	sed -i 's/+cpu$$//' requirements.txt requirements-tensorflow.txt app/requirements/torchscript.txt
+	for folder in $(BENCHMARKED); do \
+	  $(LOCK) $$folder/requirements.in --output-file $$folder/requirements.txt || exit 1; \
+	done
+	sed -i 's/+cpu$$//' requirements.txt requirements-tensorflow.txt app/requirements/torchscript.txt \
+	  bench/peers/plain/requirements.txt
 
 # Told on stderr, for a target's own answer goes to stdout.
 $(INSTALLED): requirements.txt
