@@ -60,7 +60,7 @@ requirements: $(INSTALLED) ## Lock pyproject.toml and each .in file
 	$(LOCK) pyproject.toml --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra tensorflow --constraints requirements.txt --output-file requirements-tensorflow.txt
 	for runtime in $(RUNTIMES); do \
-	  $(LOCK) app/requirements/$$runtime.in --output-file app/requirements/$$runtime.txt || exit 1; \
+	  $(LOCK) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --output-file app/requirements/$$runtime.txt || exit 1; \
 	done
 	for folder in $(BENCHMARKED); do \
 	  $(LOCK) $$folder/requirements.in --output-file $$folder/requirements.txt || exit 1; \
