@@ -52,7 +52,12 @@ class ModelServiceArgs:
 
 
 class ModelService(pulumi.ComponentResource):
-    """The Kubernetes objects that serve one model, named after it."""
+    """The Kubernetes objects that serve one model, named after it.
+
+    All but the Service: clients keep its address, and a node port its number, when another model
+    takes the place of this one.
+
+    """
 
     url: pulumi.Output[str]
 
@@ -61,22 +66,25 @@ class ModelService(pulumi.ComponentResource):
         self._name = name
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._selector = selector(args.artifact.name, args.instance)
+        self._model = args.artifact.name
+        self._selector = selector(self._model, args.instance)
 
         deployment = self._deployment()
-        service = self._service()
+        service = self._service(deployment)
         self._disruption_budget()
         self._network_policy()
-        Autoscaler(name, AutoscalerArgs.of(args.settings, self._metadata(), deployment), self._child)
+        Autoscaler(
+            name, AutoscalerArgs.of(args.settings, self._metadata(self._model), deployment), self._child
+        )
         self.url = service.spec.apply(
-            lambda spec: service.status.apply(lambda status: _url(args.settings, spec, status))
+            lambda spec: service.status.apply(lambda status: _url(name, args.settings, spec, status))
         )
         self.register_outputs({"url": self.url})
 
-    def _metadata(self, *, named: bool = True) -> ObjectMetaArgs:
+    def _metadata(self, name: str | None) -> ObjectMetaArgs:
         artifact = self._args.artifact
         return ObjectMetaArgs(
-            name=artifact.name if named else None,
+            name=name,
             namespace=self._args.namespace,
             labels=labels(artifact.name, self._args.instance, artifact.version),
         )
@@ -86,19 +94,19 @@ class ModelService(pulumi.ComponentResource):
         config = ConfigMap(
             f"{self._name}-config",
             # Named by its content and never changed: new settings are a new ConfigMap, and so new pods.
-            metadata=self._metadata(named=False),
+            metadata=self._metadata(None),
             immutable=True,
             data=environment(args.settings),
             opts=self._child,
         )
         account = ServiceAccount(
             f"{self._name}-account",
-            metadata=self._metadata(),
+            metadata=self._metadata(self._model),
             automount_service_account_token=False,
             opts=self._child,
         )
         pull_secret = (
-            credentials.pull_secret(f"{self._name}-pull", self._metadata(named=False), self._child)
+            credentials.pull_secret(f"{self._name}-pull", self._metadata(None), self._child)
             if credentials and args.settings.pull_secret
             else None
         )
@@ -112,7 +120,7 @@ class ModelService(pulumi.ComponentResource):
         )
         return Deployment(
             f"{self._name}-deployment",
-            metadata=self._metadata(),
+            metadata=self._metadata(self._model),
             spec=DeploymentSpecArgs(
                 # No replicas: they are the autoscaler's, and a second writer would undo its work.
                 selector=LabelSelectorArgs(match_labels=self._selector),
@@ -122,7 +130,7 @@ class ModelService(pulumi.ComponentResource):
                     rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
                 ),
                 template=PodTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(labels=self._metadata().labels), spec=pod_spec(pod)
+                    metadata=ObjectMetaArgs(labels=self._metadata(None).labels), spec=pod_spec(pod)
                 ),
             ),
             opts=pulumi.ResourceOptions.merge(
@@ -134,11 +142,11 @@ class ModelService(pulumi.ComponentResource):
             ),
         )
 
-    def _service(self) -> Service:
+    def _service(self, deployment: Deployment) -> Service:
         settings = self._args.settings
         return Service(
             f"{self._name}-service",
-            metadata=self._metadata(),
+            metadata=self._metadata(self._name),
             spec=ServiceSpecArgs(
                 type=settings.service_type,
                 selector=self._selector,
@@ -151,13 +159,14 @@ class ModelService(pulumi.ComponentResource):
                     )
                 ],
             ),
-            opts=self._child,
+            # Another model's pods are ready before the requests are theirs.
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[deployment])),
         )
 
     def _disruption_budget(self) -> None:
         PodDisruptionBudget(
             f"{self._name}-disruption-budget",
-            metadata=self._metadata(),
+            metadata=self._metadata(self._model),
             spec=PodDisruptionBudgetSpecArgs(
                 max_unavailable=1,
                 # A pod that never becomes ready must not stop a node from being drained.
@@ -172,7 +181,7 @@ class ModelService(pulumi.ComponentResource):
         collector = self._args.settings.otlp_endpoint
         NetworkPolicy(
             f"{self._name}-network-policy",
-            metadata=self._metadata(),
+            metadata=self._metadata(self._model),
             spec=NetworkPolicySpecArgs(
                 pod_selector=LabelSelectorArgs(match_labels=self._selector),
                 policy_types=["Ingress", "Egress"],
@@ -198,9 +207,9 @@ class ModelService(pulumi.ComponentResource):
         )
 
 
-def _url(settings: Settings, spec: ServiceSpec, status: ServiceStatus | None) -> str:
+def _url(name: str, settings: Settings, spec: ServiceSpec, status: ServiceStatus | None) -> str:
     if settings.service_type == "ClusterIP":
-        return f"http://{settings.model}.{settings.namespace}.svc"
+        return f"http://{name}.{settings.namespace}.svc"
     if settings.service_type == "NodePort":
         node = "127.0.0.1" if settings.cluster == "local" else "<node>"
         return f"http://{node}:{spec.ports[0].node_port if spec.ports else None}"

@@ -18,6 +18,8 @@ FIELD_MANAGER = "slipway"
 def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
     """Build the image, apply the objects, wait for the pods, remove what is declared no more.
 
+    The Service comes after the pods, as with the engine: it may lead to another model's till then.
+
     Returns:
         The program's outputs.
 
@@ -32,16 +34,21 @@ def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
         raise OperationError(
             f"stack {stack.name} has secrets, which only the engine can decrypt: put `pulumi` on PATH"
         )
-    with step(f"apply {len(objects)} objects"):
-        kubectl(
-            *("apply", "--server-side", f"--field-manager={FIELD_MANAGER}", "--filename=-"),
-            stdin=yaml.safe_dump_all(objects),
-        )
     namespace = declared.outputs["namespace"]
+    with step(f"apply {len(objects)} objects"):
+        _apply(kubectl, [one for one in objects if one["kind"] != "Service"])
     with step("wait until the pods are ready"):
         _wait(kubectl, declared, namespace)
+    _apply(kubectl, [one for one in objects if one["kind"] == "Service"])
     _prune(kubectl, declared, stack, namespace)
     return declared.outputs
+
+
+def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
+    kubectl(
+        *("apply", "--server-side", f"--field-manager={FIELD_MANAGER}", "--filename=-"),
+        stdin=yaml.safe_dump_all(objects),
+    )
 
 
 def _wait(kubectl: Kubectl, declared: Run, namespace: str) -> None:

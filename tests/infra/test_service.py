@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from infra.service import ModelService
 from ops import program as program_module
 from ops.program import Recorder, Run
 from ops.stack import PROJECT
+from tests.conftest import VERSION, write_artifact
 from tests.infra.conftest import Declare, by_kind
 
 DOCKERFILE = (PROJECT / "app/Dockerfile").read_text()
@@ -198,6 +200,32 @@ def test_a_node_port_is_the_clusters_choice_unless_it_is_set(declare: Declare):
     assert fixed["nodePort"] == 30081
 
 
+def test_another_model_takes_over_the_address(declare: Declare, models: Path):
+    write_artifact(models, "other", VERSION)
+
+    one, other = declare(), declare(model="other", modelVersion=VERSION)
+
+    assert one["Deployment"]["metadata"]["name"] != other["Deployment"]["metadata"]["name"]
+    assert one["Service"]["metadata"]["name"] == other["Service"]["metadata"]["name"]
+    assert other["Service"]["spec"]["selector"]["app.kubernetes.io/name"] == "other"
+
+
+def test_the_address_leads_to_the_pods_only_once_they_are_ready(
+    program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+):
+    registered: list[str] = []
+    new_resource = Recorder.new_resource
+
+    def in_order(self: Recorder, args: Any) -> Any:
+        registered.append(args.name)
+        return new_resource(self, args)
+
+    monkeypatch.setattr(Recorder, "new_resource", in_order)
+    program()
+
+    assert registered.index("model-service") > registered.index("model-deployment")
+
+
 def test_the_pods_run_the_image_by_the_reference_that_the_build_gave(
     stack_of: Callable[..., Any],
 ):
@@ -211,7 +239,7 @@ def test_the_pods_run_the_image_by_the_reference_that_the_build_gave(
 @pytest.mark.parametrize(
     ("config", "status", "url"),
     [
-        ({"serviceType": "ClusterIP"}, {}, "http://tiny.slipway-prod.svc"),
+        ({"serviceType": "ClusterIP"}, {}, "http://model.slipway-prod.svc"),
         ({"serviceType": "NodePort", "nodePort": "30081"}, {}, "http://<node>:30081"),
         (
             {"serviceType": "NodePort", "nodePort": "30081", "cluster": "local"},

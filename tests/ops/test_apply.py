@@ -24,7 +24,7 @@ class Cluster:
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         self.calls.append(arguments)
         if arguments[0] == "apply":
-            self.applied = list(yaml.safe_load_all(stdin or ""))
+            self.applied += yaml.safe_load_all(stdin or "")
         if arguments[0] == "rollout" and self.rollout_fails:
             raise OperationError("deadline exceeded")
         return "the last words" if arguments[0] == "logs" else "NAME READY"
@@ -64,9 +64,24 @@ def test_it_waits_for_the_pods_before_anything_is_removed(stack_of: StackOf, clu
 
     up(stack_of(), cluster)
 
-    assert cluster.verbs() == ["apply", "rollout", "delete"]
+    assert cluster.verbs() == ["apply", "rollout", "apply", "delete"]
     assert cluster.calls[1][:3] == ("rollout", "status", "deployment/tiny")
-    assert cluster.calls[2] == ("delete", "configmap/model-config-old", "--namespace=slipway-prod")
+    assert cluster.calls[3] == ("delete", "configmap/model-config-old", "--namespace=slipway-prod")
+
+
+def test_the_service_leads_to_the_pods_only_once_they_are_ready(stack_of: StackOf, cluster: Cluster):
+    cluster.rollout_fails = True
+
+    with pytest.raises(OperationError):
+        up(stack_of(), cluster)
+    kinds = {one["kind"] for one in cluster.applied}
+
+    cluster.rollout_fails = False
+    up(stack_of(), cluster)
+
+    assert "Deployment" in kinds
+    assert "Service" not in kinds
+    assert cluster.applied[-1]["kind"] == "Service"
 
 
 def test_what_is_declared_is_not_removed(stack_of: StackOf, cluster: Cluster):
