@@ -49,15 +49,15 @@ class Family:
 
     def members(self) -> list[Process]:
         """Return those that live."""
-        living = _processes()
+        everybody = living()
         family = {
             each.pid: each
-            for each in living
+            for each in everybody
             if each.session == self._first or (each.pid, each.started) in self._known
         }
         grown = True
         while grown:
-            born = [each for each in living if each.parent in family and each.pid not in family]
+            born = [each for each in everybody if each.parent in family and each.pid not in family]
             family.update({each.pid: each for each in born})
             grown = bool(born)
         self._known = {(each.pid, each.started) for each in family.values()}
@@ -181,7 +181,7 @@ def _watch(server: Running, over: threading.Event) -> None:
         server.resident_bytes()
 
 
-def _processes() -> list[Process]:
+def living() -> list[Process]:
     """Return all that live: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
     found: list[Process] = []
     for folder in Path("/proc").iterdir():

@@ -1,0 +1,44 @@
+from bench.report import markdown
+from bench.results import Closed, Results
+from bench.summary import summarise
+from tests.bench.conftest import figures
+
+
+def lines(results: Results) -> list[str]:
+    return list(markdown(results, summarise(results)))
+
+
+def closed(number: int, per_second: float) -> Closed:
+    return Closed(
+        round=number,
+        scenario="small-json",
+        server="slipway",
+        body="json",
+        connections=32,
+        figures=figures(per_second),
+    )
+
+
+def test_a_cell_holds_the_median_with_the_least_and_the_most(results: Results):
+    results.closed = [closed(1, 10_000), closed(2, 12_000), closed(3, 9_000)]
+
+    assert "| Slipway | json | 10,000 (9,000 to 12,000) | 1.00 | 2.00 |" in lines(results)
+
+
+def test_a_run_with_failures_says_first_that_it_is_not_to_be_quoted(results: Results):
+    results.closed = [closed(1, 10_000)]
+    results.failures = ["round 1: ray, small: the server was not ready within 60 s\nits log"]
+
+    said = lines(results)
+
+    assert said.index("**Not to be quoted: some of it failed.**") < said.index(
+        "## small model, JSON: 32 connections"
+    )
+    assert "- round 1: ray, small: the server was not ready within 60 s" in said
+
+
+def test_the_machine_and_the_versions_are_told(results: Results):
+    said = lines(results)
+
+    assert any("2 cores of a processor, 8.0 GiB, Linux 6.1, Python 3.11.9" in line for line in said)
+    assert "| Slipway | onnxruntime 1.32.0 |" in said
