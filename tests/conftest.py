@@ -37,7 +37,8 @@ def stack_of(models: Path) -> StackOf:
 
     def stack(name: str = "prod", *, secret: dict[str, str] | None = None, **config: str | None) -> Stack:
         read = Stack.read(name)
-        given = {"model": "tiny", "modelDirectory": str(models), **config, **(secret or {})}
+        served = {"model": "tiny", "modelVersion": "latest", "modelDirectory": str(models)}
+        given = {**served, **config, **(secret or {})}
         keys = {f"slipway:{key}": value for key, value in given.items()}
         merged = {key: value for key, value in {**read.config, **keys}.items() if value is not None}
         secret_keys = frozenset(f"slipway:{key}" for key in secret or {})

@@ -9,7 +9,7 @@ from ops.errors import OperationError
 from ops.local import kind
 from ops.local.kubectl import Kubectl
 from ops.local.paths import BUILDER, REGISTRY
-from ops.stack import PROJECT
+from ops.stack import Stack
 from tests.ops.conftest import Programs
 
 
@@ -51,8 +51,7 @@ def test_the_dev_stacks_port_is_on_this_machine_alone(machine: Programs):
     (call,) = [one for one in machine.calls if one["arguments"][:2] == ["create", "cluster"]]
     (node,) = yaml.safe_load(call["stdin"])["nodes"]
     mapped = {one["hostPort"]: one for one in node["extraPortMappings"]}
-    stack = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
-    port = stack["slipway:nodePort"]
+    port = int(Stack.read("dev").get("nodePort"))
     assert mapped[port] == {"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"}
 
 
@@ -60,9 +59,8 @@ def test_the_dev_stacks_port_is_on_this_machine_alone(machine: Programs):
 def test_the_images_that_the_dev_stack_builds_on_are_pushed(machine: Programs):
     kind.up()
 
-    stack = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
     pushed = {line.split()[-1] for line in machine.lines if line.startswith("docker push")}
-    assert stack["slipway:buildImage"] in pushed
+    assert Stack.read("dev").get("buildImage") in pushed
 
 
 def test_a_healthy_cluster_is_left_as_it_is(machine: Programs, kubeconfig: Path):
