@@ -314,6 +314,21 @@ def test_expired_work_never_reaches_the_model(model: Model, threads: ThreadPoolE
     assert model.batches == [[1]]
 
 
+def test_work_that_expired_on_its_way_never_reaches_the_model(model: Model):
+    queue = batcher(model)
+    late, first = Request(2, seconds=-1), Request(1)
+
+    async def work() -> None:
+        queue.submit(late.work)
+        queue.submit(first.work)
+        await until(lambda: first.results)
+
+    run(work)
+
+    assert late.status == 504
+    assert model.batches == [[1]]
+
+
 def test_a_deadline_is_kept_while_the_model_computes(model: Model, threads: ThreadPoolExecutor):
     queue = batcher(model, threads)
     request = Request(1, seconds=0.02)
