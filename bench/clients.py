@@ -21,6 +21,10 @@ TIMEOUT_SECONDS = 30
 GRACE_SECONDS = 60
 """How much longer than its duration a client may take."""
 
+MOST_PER_CORE = 1500
+"""Requests a second that the open loop sends at most, by the machine's cores. vegeta takes up to 0.25 ms of a
+core for one: beyond this it would measure itself, for it shares the cores with the server."""
+
 MAX_WORKERS = 1000
 """Requests that the open loop has in flight at most: beyond what any server here keeps up with."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.clients import MOST_PER_CORE
 from bench.errors import BenchError
 from bench.paths import HERE
 from bench.results import Results
@@ -65,8 +66,10 @@ def markdown(results: Results, summary: Summary) -> Iterator[str]:
             title = f"{scenario.title}: {scenario.connections} connection{'s'[: scenario.connections > 1]}"
             bodies = summary.bodies[scenario.name]
             yield from _section(title, _loads(loads, bodies, _limit(summary, scenario.name, scenario.model)))
-    for name, servers in summary.open.items():
-        yield from _section(f"{name} at fixed rates, as shares of each one's own", _open(servers))
+        if scenario.name in summary.open:
+            most = MOST_PER_CORE * machine["cores"]
+            title = f"{scenario.title}: at shares of each one's own rate, at most {most:,} a second"
+            yield from _section(title, _open(summary, scenario.name))
     for model, starts in summary.starts.items():
         rows = (
             (
@@ -111,15 +114,20 @@ def _limit(summary: Summary, scenario: str, model: str) -> tuple[str, ...] | Non
     return title, "", _cell(summary.limits[model], 0), "", ""
 
 
-def _open(servers: dict[str, dict[str, Load]]) -> Iterator[str]:
-    columns = ("answered a second", "p50, ms", "p99, ms")
+def _open(summary: Summary, scenario: str) -> Iterator[str]:
     rows = (
         (
             SERVERS[server].title,
-            *(cell for share in SHARES for cell in _cells(loads.get(str(share)))),
+            *(
+                cell
+                for share, load in loads.items()
+                for cell in (_cell(summary.sent[scenario][server][share], 0), *_cells(load))
+            ),
         )
-        for server, loads in servers.items()
+        for server, loads in summary.open[scenario].items()
+        if len(loads) == len(SHARES)
     )
+    columns = ("sent a second", "answered", "p50, ms", "p99, ms")
     return _table(("server", *(f"{share:.0%}: {column}" for share in SHARES for column in columns)), rows)
 
 

@@ -44,7 +44,7 @@ class Open:
     """Of the server's own closed-loop rate."""
 
     rate: int
-    """Requests sent a second."""
+    """Requests sent a second: that share, or the most that the client may send."""
 
     figures: Figures
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import machine
-from bench.clients import Figures, Request, ask, closed_loop, open_loop
+from bench.clients import MOST_PER_CORE, Figures, Request, ask, closed_loop, open_loop
 from bench.errors import BenchError
 from bench.models import Model
 from bench.paths import BUILD, PROJECT
@@ -115,11 +115,11 @@ class Bench:
         )
         _refuse_errors(figures)
         for share in SHARES if scenario.open_loop and (server.peer or server is SLIPWAY) else ():
-            rate = max(1, round(figures.per_second * share))
+            rate = max(1, round(min(figures.per_second * share, MOST_PER_CORE * machine.cores())))
             opened = open_loop(
                 self.vegeta, up.running.port, request, up.folder, rate=rate, seconds=plan.seconds
             )
-            say(f"  {scenario.name}, {rate}/s sent, {share:.0%} of that: {_shown(opened)}")
+            say(f"  {scenario.name}, {rate:,}/s sent, at most {share:.0%} of that: {_shown(opened)}")
             self.results.open.append(
                 Open(
                     round=number,

@@ -18,7 +18,8 @@ class Scenario:
     connections: int
     servers: tuple[str, ...]
     open_loop: bool = False
-    """Also at fixed rates, which are shares of what each server did in the closed loop. Not the ceiling."""
+    """Also at fixed rates: shares of what each server did in the closed loop, as far as the client can send
+    them. Not the ceiling."""
 
     def body(self, server: Server) -> str | None:
         """Return the kind of body that a server is sent, None where it takes none of them."""

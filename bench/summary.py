@@ -80,6 +80,9 @@ class Summary:
     open: dict[str, dict[str, dict[str, Load]]]
     """By scenario, server and share of the closed-loop rate."""
 
+    sent: dict[str, dict[str, dict[str, Spread]]]
+    """The same: requests sent a second."""
+
     starts: dict[str, dict[str, Start]]
     """By model and server."""
 
@@ -96,13 +99,10 @@ class Summary:
 def summarise(results: Results) -> Summary:
     """Sum a run up."""
     closed = _nested(results.closed, lambda each: (each.scenario, each.server))
-    opened = _nested(results.open, lambda each: (each.scenario, f"{each.server} {each.share}"))
-    by_share: dict[str, dict[str, dict[str, Load]]] = {}
-    for scenario, rows in opened.items():
-        for key, items in rows.items():
-            server, share = key.split()
-            loads = by_share.setdefault(scenario, {}).setdefault(server, {})
-            loads[share] = _load([each.figures for each in items])
+    opened = {
+        scenario: {server: _grouped(loops, lambda each: str(each.share)) for server, loops in rows.items()}
+        for scenario, rows in _nested(results.open, lambda each: (each.scenario, each.server)).items()
+    }
     limits = {model: _best(results, model) for model in dict.fromkeys(each.model for each in results.limits)}
     batching = _nested(results.batching, lambda each: (each.settings, str(each.connections)))
     return Summary(
@@ -113,7 +113,20 @@ def summarise(results: Results) -> Summary:
         bodies={
             name: {server: items[0].body for server, items in rows.items()} for name, rows in closed.items()
         },
-        open=by_share,
+        open={
+            scenario: {
+                server: {share: _load([each.figures for each in loops]) for share, loops in shares.items()}
+                for server, shares in rows.items()
+            }
+            for scenario, rows in opened.items()
+        },
+        sent={
+            scenario: {
+                server: {share: Spread.of(each.rate for each in loops) for share, loops in shares.items()}
+                for server, shares in rows.items()
+            }
+            for scenario, rows in opened.items()
+        },
         starts=_starts(results),
         limits={model: Spread.of(rates.values()) for model, (_, rates) in limits.items()},
         limit_batches={model: batch for model, (batch, _) in limits.items()},
@@ -246,8 +259,14 @@ def _best(results: Results, model: str) -> tuple[int, ByRound]:
 
 
 def _nested(items: Iterable[T], keys: Callable[[T], tuple[str, str]]) -> dict[str, dict[str, list[T]]]:
-    nested: dict[str, dict[str, list[T]]] = {}
+    return {
+        outer: _grouped(group, lambda item: keys(item)[1])
+        for outer, group in _grouped(items, lambda item: keys(item)[0]).items()
+    }
+
+
+def _grouped(items: Iterable[T], key: Callable[[T], str]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
     for item in items:
-        outer, inner = keys(item)
-        nested.setdefault(outer, {}).setdefault(inner, []).append(item)
-    return nested
+        groups.setdefault(key(item), []).append(item)
+    return groups

@@ -27,7 +27,9 @@ def draw(run: dict[str, Any], file: Path) -> None:
     if limit := summary["limits"].get("efficientnet-lite0"):
         axes[0][1].axvline(limit["median"], color="black", linestyle="--", linewidth=1)
         axes[0][1].text(limit["median"], -0.5, "ONNX Runtime alone ", ha="right", va="center", fontsize=8)
-    latencies(axes[1][0], summary["open"].get("small-json", {}), titles)
+    latencies(
+        axes[1][0], summary["open"].get("small-json", {}), summary["sent"].get("small-json", {}), titles
+    )
     batching(axes[1][1], summary["batching"])
     machine, plan = run["machine"], run["plan"]
     figure.suptitle(
@@ -56,8 +58,8 @@ def rates(axis: Axes, loads: dict[str, Any], titles: dict[str, str], title: str)
     axis.margins(x=0.15)
 
 
-def latencies(axis: Axes, servers: dict[str, Any], titles: dict[str, str]) -> None:
-    """Draw p50 to p99 at fixed rates, a line a server and share of its own rate."""
+def latencies(axis: Axes, servers: dict[str, Any], sent: dict[str, Any], titles: dict[str, str]) -> None:
+    """Draw p50 to p99 at fixed rates, a line a server and rate."""
     axis.set_title("small model, JSON, at a fixed rate: p50 to p99")
     axis.set_xlabel("milliseconds")
     axis.set_xscale("log")
@@ -67,7 +69,7 @@ def latencies(axis: Axes, servers: dict[str, Any], titles: dict[str, str]) -> No
             row = len(labels)
             ends = [load["p50_ms"]["median"], load["p99_ms"]["median"]]
             axis.plot(ends, [row, row], marker="o", color=OURS if name == "slipway" else PEER)
-            labels.append(f"{titles[name]}, {float(share):.0%} of its rate")
+            labels.append(f"{titles[name]}, {sent[name][share]['median']:,.0f}/s")
     axis.set_yticks(range(len(labels)), labels, fontsize=8)
     axis.invert_yaxis()
     axis.grid(axis="x", which="both", alpha=0.3)

@@ -1,5 +1,5 @@
 from bench.report import markdown
-from bench.results import Closed, Results
+from bench.results import Closed, Open, Results
 from bench.summary import summarise
 from tests.bench.conftest import figures
 
@@ -42,3 +42,21 @@ def test_the_machine_and_the_versions_are_told(results: Results):
 
     assert any("2 cores of a processor, 8.0 GiB, Linux 6.1, Python 3.11.9" in line for line in said)
     assert "| Slipway | onnxruntime 1.32.0 |" in said
+
+
+def test_what_was_sent_stands_beside_what_was_answered_at_that_rate(results: Results):
+    results.closed = [closed(1, 10_000)]
+    results.open = [
+        Open(
+            round=1,
+            scenario="small-json",
+            server="slipway",
+            share=share,
+            rate=rate,
+            figures=figures(rate - 1),
+        )
+        for share, rate in ((0.5, 2000), (0.8, 3000))
+    ]
+
+    row = "| Slipway | 2,000 | 1,999 | 1.00 | 2.00 | 3,000 | 2,999 | 1.00 | 2.00 |"
+    assert row in lines(results)
