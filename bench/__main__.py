@@ -20,6 +20,8 @@ from bench.scenarios import BATCHING, FULL, LIMIT, LIMIT_BATCHES, NAMES, QUICK, 
 from bench.servers import SERVERS, python
 
 INTERRUPTED = 130
+BUSY = 0.25
+"""Load average a core, from which on the machine is too busy to measure on."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +53,8 @@ def _run(options: argparse.Namespace) -> int:
         plan={"quick": options.quick, **asdict(plan)},
         versions={server.name: tools.versions(pythons[server.name], server.packages) for server in servers},
     )
+    if (load := results.machine["load_average_before"]) > BUSY * machine.cores():
+        say(f"! the load average is {load}: something else runs, and the figures will be worth little")
     bench = Bench(
         plan=plan,
         only=options.only,
