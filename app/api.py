@@ -99,26 +99,30 @@ def _protocol_v2(api: FastAPI, service: Service) -> None:
 
 def _of_a_model(api: FastAPI, service: Service, path: str) -> None:
     @api.get(path, responses=schemas.MODEL_METADATA)
-    async def metadata(name: str, version: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def metadata(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Tell what a model takes and gives."""
-        signature = service.model(name, version).signature
-        content = protocol_v2.model_metadata(signature, service.versions(name), service.settings.runtime)
+        signature = _model(service, request).signature
+        versions = service.versions(signature.name)
+        content = protocol_v2.model_metadata(signature, versions, service.settings.runtime)
         return _response(Answer.json(content))
 
     @api.get(f"{path}/ready", responses=schemas.MODEL_READY)
-    async def ready(name: str, version: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def ready(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """200 while a model answers."""
-        model = service.model(name, version)
+        model = _model(service, request)
         if model.state != "ready" or service.draining:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the model is {_word(service, model)}")
-        return _response(Answer.json({"name": name, "ready": True}))
+        return _response(Answer.json({"name": model.signature.name, "ready": True}))
 
     @api.post(f"{path}/infer", responses=schemas.RESPONSES)
-    async def infer(  # pyright: ignore[reportUnusedFunction]
-        request: Request, name: str, version: str | None = None
-    ) -> Response:
+    async def infer(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Answer an inference request."""
-        return await _infer(service, request, ProtocolV2(), service.model(name, version))
+        return await _infer(service, request, ProtocolV2(), _model(service, request))
+
+
+def _model(service: Service, request: Request) -> ServedModel:
+    # Not by FastAPI: a parameter that is not in the path it would take from the query.
+    return service.model(**request.path_params)
 
 
 async def _infer(service: Service, request: Request, codec: Codec, model: ServedModel) -> Response:

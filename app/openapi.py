@@ -1,5 +1,6 @@
 """What /docs says, generated from the signature: https://spec.openapis.org/oas/v3.1.0."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -49,19 +50,17 @@ def _document(api: FastAPI, service: Service) -> dict[str, Any]:
     }
     for path, operations in whole["paths"].items():
         for operation in operations.values():
-            # FastAPI's own error for a parameter, which a path of strings never has.
-            operation["responses"].pop("422", None)
-            for parameter in operation.get("parameters", []):
-                parameter["schema"] = {"type": "string", "enum": served[parameter["name"]]}
+            operation["parameters"] = [
+                schemas.in_path(name, served[name]) for name in re.findall(r"{(\w+)}", path)
+            ]
             if path.endswith("/infer"):
                 operation["requestBody"] = schemas.infer_body()
                 operation["parameters"] += [schemas.JSON_LENGTH, schemas.DEADLINE]
                 operation["responses"] |= {"200": schemas.infer_answer(), "404": schemas.UNKNOWN[404]}
     predict = whole["paths"][PREDICT]["post"]
-    predict["parameters"] = [schemas.DEADLINE]
+    predict["parameters"] += [schemas.DEADLINE]
     predict["requestBody"] = {"required": True, "content": _predict_body(service)}
     predict["responses"]["200"] = _predict_answer(signature)
-    whole.get("components", {}).pop("schemas", None)
     return whole
 
 

@@ -131,6 +131,11 @@ _INFER_ANSWER = members(
 _INFER_ANSWER["properties"] |= {"id": {**_STRING, "description": "The request's, where it has one."}}
 
 
+def in_path(name: str, values: list[str]) -> dict[str, Any]:
+    """Return a parameter in the path, one of those values."""
+    return {"name": name, "in": "path", "required": True, "schema": {**_STRING, "enum": values}}
+
+
 def _header(name: str, description: str) -> dict[str, Any]:
     number = {"type": "integer", "minimum": 0, "maximum": 10**MOST_DIGITS - 1}
     return {"name": name, "in": "header", "description": description, "schema": number}

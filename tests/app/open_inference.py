@@ -32,12 +32,15 @@ def binary(tensor: dict[str, Any], size: int) -> dict[str, Any]:
     return {**described, "parameters": {"binary_data_size": size}}
 
 
-def infer(client: Client, model: str, body: object, tail: bytes = b"", **headers: str) -> httpx.Response:
+def infer(
+    client: Client, model: str, body: object, tail: bytes = b"", *, query: str = "", **headers: str
+) -> httpx.Response:
     """Send a request, with its binary tensors after the JSON."""
     content = json.dumps(body).encode()
     if tail:
         headers = {LENGTH: str(len(content)), "content-type": OCTETS, **headers}
-    return client.request("POST", f"/v2/models/{model}/infer", content=content + tail, headers=headers)
+    path = f"/v2/models/{model}/infer?{query}"
+    return client.request("POST", path, content=content + tail, headers=headers)
 
 
 def outputs(response: httpx.Response) -> dict[str, list[Any]]:

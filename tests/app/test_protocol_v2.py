@@ -118,6 +118,12 @@ def test_an_unknown_model_or_version_is_told_with_those_that_there_are(
     refused(response, "none", f"tiny/{VERSION}", f"lookup/{VERSION}", status=404)
 
 
+def test_a_version_is_in_the_path_and_nowhere_else(client: Client):
+    for path in ("/v2/models/tiny", "/v2/models/tiny/ready"):
+        assert client.get(f"{path}?version=none").json() == client.get(path).json()
+    assert infer(client, "tiny", {"inputs": [TINY]}, query="version=none").status_code == 200
+
+
 @pytest.mark.parametrize("data", [TINY["data"], [[[0, 1, 2], [3, 4, 5]]]])
 @pytest.mark.parametrize("path", ["tiny", f"tiny/versions/{VERSION}"])
 def test_a_tensor_is_answered_flat_or_nested(client: Client, path: str, data: list[Any]):
