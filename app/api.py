@@ -131,10 +131,12 @@ async def _infer(service: Service, request: Request, codec: Codec, model: Served
     headers = {name: value for name, value in sent if name in HEADERS}
     exchange = Exchange(service, (codec, model), headers, answered.set_result)
     try:
-        async for chunk in request.stream():
-            exchange.receive(chunk)
-            if exchange.over:
-                break
+        # What is over by its head is answered without its body.
+        if not exchange.over:
+            async for chunk in request.stream():
+                exchange.receive(chunk)
+                if exchange.over:
+                    break
         exchange.complete()
         return _response(await answered)
     except ClientDisconnect:
