@@ -17,7 +17,9 @@ def installed() -> bool:
 def up(stack: Stack) -> dict[str, Any]:
     """Update a stack, made first where it is new; return its outputs."""
     output_of(_pulumi("stack", "select", "--create", stack.name))
-    run([*_pulumi("up"), *_of(stack), *_consent(stack)])
+    # Refreshed, for the engine compares with what it remembers: an object deleted by hand, or what an
+    # interrupted update has left behind, would else be no change.
+    run([*_pulumi("up", "--refresh"), *_of(stack), *_consent(stack)])
     return outputs(stack)
 
 

@@ -32,7 +32,7 @@ def test_a_local_stack_is_updated_without_a_question(pulumi: Programs):
 
     assert pulumi.lines == [
         f"{CWD} stack select --create dev",
-        f"{CWD} up --stack dev --yes --skip-preview",
+        f"{CWD} up --refresh --stack dev --yes --skip-preview",
         f"{CWD} stack output --json --stack dev",
     ]
 
@@ -41,7 +41,7 @@ def test_a_shared_stack_is_changed_only_after_its_preview_was_seen(pulumi: Progr
     engine.up(Stack.read("prod"))
     engine.destroy(Stack.read("prod"))
 
-    assert pulumi.lines[1] == f"{CWD} up --stack prod"
+    assert pulumi.lines[1] == f"{CWD} up --refresh --stack prod"
     assert pulumi.lines[3] == f"{CWD} destroy --stack prod"
 
 
