@@ -44,6 +44,17 @@ def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
     return declared.outputs
 
 
+def has_applied(stack: Stack, kubectl: Kubectl) -> bool:
+    """Tell whether what runs of a stack came by this road: the engine creates, and never adopts."""
+    name = f"--field-selector=metadata.name={run(stack).outputs['namespace']}"
+    managers = [
+        field["manager"]
+        for one in kubectl.get("namespaces", name, "--show-managed-fields")["items"]
+        for field in one["metadata"]["managedFields"]
+    ]
+    return FIELD_MANAGER in managers
+
+
 def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
     kubectl(
         *("apply", "--server-side", f"--field-manager={FIELD_MANAGER}", "--filename=-"),

@@ -53,6 +53,11 @@ def _deploy(stack: Stack, *, is_new: bool) -> dict[str, Any]:
     if is_new and engine.knows(stack):
         say("the cluster is new: what the engine remembers of the one before is forgotten")
         engine.forget(stack)
+    if stack.is_local and not is_new and apply.has_applied(stack, road().kubectl()):
+        raise OperationError(
+            f"stack {stack.name} was applied by kubectl before, and the engine makes only objects that are "
+            f"not there: `make down STACK={stack.name}` first"
+        )
     return engine.up(stack)
 
 

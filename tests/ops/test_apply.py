@@ -20,6 +20,7 @@ class Cluster:
         self.there: list[dict[str, Any]] = []
         self.pods: list[dict[str, Any]] = []
         self.rollout_fails = False
+        self.managers: list[str] = []
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         self.calls.append(arguments)
@@ -30,6 +31,9 @@ class Cluster:
         return "the last words" if arguments[0] == "logs" else "NAME READY"
 
     def get(self, kinds: str, *_: str) -> dict[str, Any]:
+        if kinds == "namespaces":
+            fields = [{"manager": manager} for manager in self.managers]
+            return {"items": [{"metadata": {"managedFields": fields}}] if fields else []}
         return {"items": self.pods if kinds == "pods" else [*self.applied, *self.there]}
 
     def command(self) -> str:
@@ -82,6 +86,22 @@ def test_the_service_leads_to_the_pods_only_once_they_are_ready(stack_of: StackO
     assert "Deployment" in kinds
     assert "Service" not in kinds
     assert cluster.applied[-1]["kind"] == "Service"
+
+
+@pytest.mark.parametrize(
+    ("managers", "applied"),
+    [
+        ([], False),
+        (["pulumi-kubernetes-1", "kube-controller-manager"], False),
+        (["kubelet", "slipway"], True),
+    ],
+)
+def test_what_was_applied_is_told_from_what_the_engine_made(
+    stack_of: StackOf, cluster: Cluster, managers: list[str], applied: bool
+):
+    cluster.managers = managers
+
+    assert apply.has_applied(stack_of(), cluster) is applied  # type: ignore[arg-type]
 
 
 def test_what_is_declared_is_not_removed(stack_of: StackOf, cluster: Cluster):

@@ -43,6 +43,7 @@ class Machine:
         self.road = Road(self.did)
         self.has_pulumi = False
         self.knows_stack = False
+        self.has_applied = False
 
         def does(what: str, result: Any = None) -> Callable[..., Any]:
             return lambda *_, **__: (self.did.append(what), result)[1]
@@ -51,6 +52,7 @@ class Machine:
         monkeypatch.setattr(deploy, "ensure_artifact", does("model", Path("artifact")))
         monkeypatch.setattr(deploy, "smoke", does("smoke", PREDICTION))
         monkeypatch.setattr(deploy.apply, "up", does("apply", OUTPUTS))
+        monkeypatch.setattr(deploy.apply, "has_applied", lambda *_: self.has_applied)
         monkeypatch.setattr(deploy.engine, "installed", lambda: self.has_pulumi)
         monkeypatch.setattr(deploy.engine, "knows", lambda _: self.knows_stack)
         monkeypatch.setattr(deploy.engine, "up", does("engine up", OUTPUTS))
@@ -100,6 +102,16 @@ def test_what_the_engine_remembers_of_a_running_cluster_is_kept(machine: Machine
     deploy.up(DEV)
 
     assert "engine forget" not in machine.did
+
+
+def test_what_kubectl_has_applied_is_not_the_engines_to_create_again(machine: Machine):
+    machine.has_pulumi = machine.has_applied = True
+    machine.road.is_new = False
+
+    with pytest.raises(OperationError, match=r"applied by kubectl before.*`make down STACK=dev` first"):
+        deploy.up(DEV)
+
+    assert "engine up" not in machine.did
 
 
 def test_a_shared_stack_is_the_engines_and_starts_no_cluster(machine: Machine):
