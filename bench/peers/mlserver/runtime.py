@@ -2,8 +2,8 @@
 
 How it is started stands in bench/servers.py, for all its settings are environment variables.
 As many parallel workers as cores, of one thread each: "adjust parallel_workers in line with the number of CPU
-cores assigned", https://docs.seldon.ai/seldon-core-2/user-guide/performance-tuning/models/inference; but none,
-which is faster, for the small model: https://docs.seldon.ai/mlserver/user-guide/parallel-inference.
+cores assigned", https://docs.seldon.ai/seldon-core-2/user-guide/performance-tuning/models/inference.
+None for the small model, which is faster: https://docs.seldon.ai/mlserver/user-guide/parallel-inference.
 Batches: https://docs.seldon.ai/mlserver/user-guide/adaptive-batching.
 `debug` false turns the access log off: https://docs.seldon.ai/mlserver/reference/settings.
 It has no binary body; base64 is a content type of its own:
