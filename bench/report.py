@@ -54,7 +54,8 @@ def markdown(results: Results, summary: Summary) -> Iterator[str]:
         f"{plan['rounds']} rounds, {plan['seconds']} s a run after {plan['warm_up']} s of warm-up: the "
         f"median, and in brackets the least and the most. Started {results.started}, took "
         f"{results.seconds / 60:.0f} minutes. Load average before: {machine['load_average_before']}; taken "
-        f"by the hypervisor: {results.stolen_share:.1%}."
+        f"by the hypervisor: {results.stolen_share:.1%}. Bare ASGI is a ceiling for one request at a time, "
+        "with neither checks nor batching nor metrics."
     )
     if results.failures:
         yield from ("", "**Not to be quoted: some of it failed.**", "")

@@ -19,7 +19,7 @@ class Scenario:
     servers: tuple[str, ...]
     open_loop: bool = False
     """Also at fixed rates: shares of what each server did in the closed loop, as far as the client can send
-    them. Not the ceiling."""
+    them. Peers and ourselves alone."""
 
     def body(self, server: Server) -> str | None:
         """Return the kind of body that a server is sent, None where it takes none of them."""

@@ -237,7 +237,7 @@ RAY = Server(
 
 BARE = Server(
     name="bare",
-    title="bare ASGI (a ceiling)",
+    title="bare ASGI (no peer)",
     packages=("uvicorn", "orjson", "onnxruntime"),
     command=_uvicorn,
     ready="/",

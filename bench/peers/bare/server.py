@@ -1,4 +1,4 @@
-"""A ceiling and no peer: an ASGI callable on uvicorn that parses, runs and answers; it checks nothing.
+"""A ceiling for one request at a time, and no peer: ASGI on uvicorn that parses, runs and answers, unchecked.
 
 ONNX Runtime runs on the loop, one request at a time. https://asgi.readthedocs.io/en/latest/specs/www.html
 """
