@@ -20,6 +20,7 @@ from app.signature import ArtifactError
 from app.watchdog import Watchdog
 
 LAST_ENTRY_SECONDS = 1
+TOLD_SECONDS = 1
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,11 @@ class _Server(uvicorn.Server):
         """End, for what is served cannot be served any more."""
         self.failed = self.should_exit = True
 
+    def fail_soon(self) -> None:
+        """End after the probes and the clients of a second were told that it must."""
+        self.failed = True
+        self._loop.call_later(TOLD_SECONDS, self.fail)
+
 
 async def serve(settings: Settings) -> int:
     """Serve until a signal ends it.
@@ -94,14 +100,15 @@ async def serve(settings: Settings) -> int:
         ),
         service,
     )
-    service.on_failure = server.fail
+    service.on_failure = server.fail_soon
+    door = server.config.bind_socket()
     metrics, _ = start_http_server(settings.metrics_port, settings.host, service.metrics.registry)
     watchdog = Watchdog(service, asyncio.get_running_loop().call_soon_threadsafe)
     watchdog.start()
     _keep(service, _load(service, server))
     _keep(service, sweep(server.server_state.connections))
     try:
-        await server.serve([server.config.bind_socket()])
+        await server.serve([door])
     finally:
         watchdog.close()
         service.close()
