@@ -1,6 +1,7 @@
 """An artifact folder: the signature, a real sample with its expected answer, and the model in its formats."""
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -43,7 +44,7 @@ class Artifact:
                     name: array.astype(np.object_) if array.dtype.kind == "U" else array
                     for name, array in loaded.items()
                 }
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ArtifactError(f"{file}: {error}") from None
         return cls(
             path=path,

@@ -1,9 +1,10 @@
 """The models under one path: an artifact folder, or folders of artifacts by name and version."""
 
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.signature import FILE, Signature
+from app.signature import FILE, ArtifactError, Signature
 
 LATEST = "latest"
 """A link beside a model's versions that names the one to serve where a request names none."""
@@ -11,44 +12,79 @@ LATEST = "latest"
 Key = tuple[str, str]
 """A model's name and version. The version is a hash of the content: the same key is the same model."""
 
+Stamp = frozenset[tuple[str, int, int]]
+"""The files of a folder with their times and sizes: another one where something was changed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:
     """What a path holds at one moment."""
 
-    artifacts: dict[Key, Path]
-    defaults: dict[str, str]
-    """The version of each model that is served where a request names none."""
+    artifacts: dict[Key, Path] = field(default_factory=dict[Key, Path])
+    """The oldest first."""
+
+    latest: dict[str, str] = field(default_factory=dict[str, str])
+    """The version of a model that a link names."""
+
+    faults: dict[Path, ArtifactError] = field(default_factory=dict[Path, ArtifactError])
+    """What is wrong with a folder that cannot be read."""
+
+    stamps: dict[Path, Stamp] = field(default_factory=dict[Path, Stamp])
+    """How each folder was before it was read."""
 
     @classmethod
-    def look(cls, path: Path) -> "Repository":
+    def look(cls, path: Path, known: Mapping[Path, Key] | None = None) -> "Repository":
         """Read the signatures below a path: its own, or those of `<name>/<version>`.
 
-        Raises:
-            ArtifactError: there is none, or one does not say what it must.
+        Args:
+            path: an artifact folder, or one of `<name>/<version>`.
+            known: what folders held when they could be read, for one that cannot be any more still is there.
 
         """
-        if (path / FILE).exists():
-            signature = Signature.read(path)
-            return cls(
-                artifacts={(signature.name, signature.version): path},
-                defaults={signature.name: signature.version},
-            )
-        folders = {file.parent.resolve() for file in path.glob(f"*/*/{FILE}")}
-        if not folders:
-            # Says what is wrong with the path itself.
-            Signature.read(path)
-        artifacts: dict[Key, Path] = {}
-        # Oldest first, so that without a link the newest is the default.
-        for folder in sorted(folders, key=lambda folder: ((folder / FILE).stat().st_mtime_ns, folder)):
-            signature = Signature.read(folder)
-            artifacts[signature.name, signature.version] = folder
+        one = (path / FILE).exists()
+        folders = [path] if one else [file.parent.resolve() for file in path.glob(f"*/*/{FILE}")]
+        found = cls()
+        ages: dict[Key, int] = {}
+        # Where there is nothing, to read it says why.
+        for folder in dict.fromkeys(folders or [path]):
+            found.stamps[folder] = _stamp(folder)
+            key = known.get(folder) if known else None
+            try:
+                signature = Signature.read(folder)
+                key = signature.name, signature.version
+            except ArtifactError as error:
+                found.faults[folder] = error
+            if key is not None:
+                found.artifacts[key] = folder
+                ages[key] = max((time for name, time, _ in found.stamps[folder] if name == FILE), default=0)
         return cls(
-            artifacts=artifacts,
-            defaults=dict(artifacts.keys()) | dict(_links(path, artifacts)),
+            artifacts=dict(sorted(found.artifacts.items(), key=lambda item: (ages[item[0]], item[0]))),
+            latest=dict(_links(path, found.artifacts)),
+            faults=found.faults,
+            stamps=found.stamps,
         )
+
+    def defaults(self, served: Container[Key]) -> dict[str, str]:
+        """Return the version of each model that answers where a request names none.
+
+        It is the one that a link names, or the newest, of those that are served.
+        """
+        newest = dict(key for key in self.artifacts if key in served)
+        return newest | {name: version for name, version in self.latest.items() if (name, version) in served}
 
 
 def _links(path: Path, artifacts: dict[Key, Path]) -> list[Key]:
     named = {folder: key for key, folder in artifacts.items()}
     return [named[link.resolve()] for link in path.glob(f"*/{LATEST}") if link.resolve() in named]
+
+
+def _stamp(folder: Path) -> Stamp:
+    files: set[tuple[str, int, int]] = set()
+    for file in folder.rglob("*"):
+        try:
+            status = file.stat()
+        except OSError:
+            # Gone in between: the next look sees another stamp.
+            continue
+        files.add((str(file.relative_to(folder)), status.st_mtime_ns, status.st_size))
+    return frozenset(files)

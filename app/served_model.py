@@ -30,6 +30,7 @@ class ServedModel:
         settings: Settings,
         metrics: Metrics,
         threads: Executor,
+        loader: Executor,
         ready: Callable[[], bool],
     ) -> None:
         self.artifact = artifact
@@ -38,6 +39,7 @@ class ServedModel:
         self.metrics = ModelMetrics(metrics, self.signature, lambda: self.state == "ready" and ready())
         self._settings = settings
         self._threads = threads
+        self._loader = loader
         self._model: Model | None = None
         self._batcher: Batcher | None = None
 
@@ -62,8 +64,8 @@ class ServedModel:
         start = time.perf_counter()
         loop, settings = asyncio.get_running_loop(), self._settings
         load = partial(Model.load, self.artifact, settings.runtime, settings.batch_size)
-        model = await loop.run_in_executor(self._threads, load)
-        pace = await loop.run_in_executor(self._threads, model.pace, settings.batch_size)
+        model = await loop.run_in_executor(self._loader, load)
+        pace = await loop.run_in_executor(self._loader, model.pace, settings.batch_size)
         self._model, self._batcher = model, self._queue(model, pace)
         seconds = time.perf_counter() - start
         self.metrics.load_seconds.set(seconds)

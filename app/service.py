@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.artifact import Artifact
@@ -15,7 +16,7 @@ from app.metrics import Metrics
 from app.predict import Predict
 from app.problems import Problem
 from app.protocol_v2 import ProtocolV2
-from app.repository import Key, Repository
+from app.repository import Key, Repository, Stamp
 from app.served_model import ServedModel
 from app.settings import Settings
 from app.signature import ArtifactError, Signature
@@ -48,18 +49,25 @@ class Service:
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
         # Pictures and long lists are read beside the models, never behind them.
         self.readers = ThreadPoolExecutor(settings.threads, thread_name_prefix="read")
+        # Nor does a model that is loaded later hold up those that answer.
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._draining = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._repository = Repository.look(settings.model_path)
-        self._models = {
+        for error in self._repository.faults.values():
+            raise error
+        self._models: dict[Key, ServedModel] = {
             key: self._served(Artifact.read(path)) for key, path in self._repository.artifacts.items()
         }
-        self._refused: set[Key] = set()
+        self._defaults = self._repository.defaults(self._models)
+        self._refused: dict[Path, Stamp] = {}
         self.tracing = _tracing(self.signature) if settings.otlp_endpoint else None
         self.routes = self._routes()
 
     def _served(self, artifact: Artifact) -> ServedModel:
-        return ServedModel(artifact, self.settings, self.metrics, self._threads, lambda: not self._draining)
+        return ServedModel(
+            artifact, self.settings, self.metrics, self._threads, self._loader, lambda: not self._draining
+        )
 
     @property
     def state(self) -> State:
@@ -84,7 +92,7 @@ class Service:
     @property
     def default(self) -> ServedModel:
         """The model of /predict: the only one, or the first by name."""
-        name, version = min(self._repository.defaults.items())
+        name, version = min(self._defaults.items())
         return self._models[name, version]
 
     @property
@@ -99,7 +107,7 @@ class Service:
             Problem: 404, with what there is.
 
         """
-        chosen = version or self._repository.defaults.get(name)
+        chosen = version or self._defaults.get(name)
         model = self._models.get((name, chosen)) if chosen else None
         if model is None:
             there = ", ".join("/".join(key) for key in sorted(self._models))
@@ -128,38 +136,49 @@ class Service:
         """Look at the artifact folder again: serve what is new, and no more what is gone.
 
         A new model takes over when it is warm, and the old one answers what it has accepted. What cannot be
-        served is logged once, and changes nothing.
+        served changes nothing, and is logged once until it changes.
         """
-        try:
-            repository = await asyncio.to_thread(Repository.look, self.settings.model_path)
-        except ArtifactError as error:
-            log.error("artifact folder not read; serving on: %s", error)  # noqa: TRY400 - the message says it all
-            return
+        known = {path: key for key, path in self._repository.artifacts.items()}
+        repository = await asyncio.to_thread(Repository.look, self.settings.model_path, known)
+        for path, error in repository.faults.items():
+            self._refuse(path, repository.stamps[path], error)
         models: dict[Key, ServedModel] = {}
         for key, path in repository.artifacts.items():
-            if key in self._models:
-                models[key] = self._models[key]
-            elif key not in self._refused:
-                try:
-                    artifact = await asyncio.to_thread(Artifact.read, path)
-                    models[key] = self._served(artifact)
-                    await models[key].load()
-                except ArtifactError as error:
-                    models.pop(key, None)
-                    self._refused.add(key)
-                    log.error("model not loaded; serving on: %s", error)  # noqa: TRY400 - as above
-        defaults = {
-            name: version for name, version in repository.defaults.items() if (name, version) in models
-        }
-        if not defaults or (models.keys() == self._models.keys() and defaults == self._repository.defaults):
+            model = self._models.get(key) or await self._loaded(path, repository.stamps[path])
+            if model is not None:
+                models[key] = model
+        if not models:
+            return
+        self._repository = repository
+        defaults = repository.defaults(models)
+        if models.keys() == self._models.keys() and defaults == self._defaults:
             return
         gone = [model for key, model in self._models.items() if key not in models]
-        self._models = models
-        self._repository = Repository(artifacts=repository.artifacts, defaults=defaults)
+        self._models, self._defaults = models, defaults
         self.routes = self._routes()
         for model in gone:
             log.info("model served no more", extra={"version": model.signature.version})
             self.keep(asyncio.create_task(model.drain()))
+
+    async def _loaded(self, path: Path, stamp: Stamp) -> ServedModel | None:
+        """Return a new model, warm; None where it cannot be served, or is as it was when it could not."""
+        if self._refused.get(path) == stamp:
+            return None
+        model = None
+        try:
+            model = self._served(await asyncio.to_thread(Artifact.read, path))
+            await model.load()
+        except ArtifactError as error:
+            if model is not None:
+                model.metrics.forget()
+            self._refuse(path, stamp, error)
+            return None
+        return model
+
+    def _refuse(self, path: Path, stamp: Stamp, error: ArtifactError) -> None:
+        if self._refused.get(path) != stamp:
+            self._refused[path] = stamp
+            log.error("model not loaded; serving on: %s", error)
 
     def keep(self, task: "asyncio.Task[None]") -> None:
         """Hold a task until it is done, for the event loop does not."""
@@ -171,7 +190,7 @@ class Service:
         routes: dict[bytes, tuple[Codec, ServedModel]] = {PREDICT.encode(): (Predict(), self.default)}
         for (name, version), model in self._models.items():
             routes[f"/v2/models/{name}/versions/{version}/infer".encode()] = ProtocolV2(), model
-        for name in self._repository.defaults:
+        for name in self._defaults:
             routes[f"/v2/models/{name}/infer".encode()] = ProtocolV2(), self.model(name)
         return routes
 
@@ -200,7 +219,7 @@ class Service:
 
     def close(self) -> None:
         """Give the threads back."""
-        for threads in (self._threads, self.readers):
+        for threads in (self._threads, self.readers, self._loader):
             threads.shutdown(wait=False, cancel_futures=True)
         if self.tracing is not None:
             self.tracing.close()
