@@ -17,8 +17,11 @@ RTOL, ATOL = 1e-2, 1e-3
 another one, but far from any answer of wrong weights or a wrong input."""
 
 
-GOOD_ENOUGH = 1.05
+GOOD_ENOUGH = 1.01
 """A larger batch makes each of its requests wait longer: it must be faster a sample by more than this."""
+
+HAND_OVER_SECONDS = 150e-6
+"""What a batch costs beside its samples: the way to the model and back, by a thread."""
 
 MEASURED_SECONDS = 0.3
 """How long the measurement of batches may take in all, the first runs aside."""
@@ -89,8 +92,9 @@ class Model:
             # The least of three: all that disturbs a measurement makes it longer.
             seconds[size] = min(_seconds(self.run, samples) for _ in range(3)) / size
             size = batch_size if size < batch_size < 2 * size else 2 * size
-        best = min(seconds.values())
-        chosen = next(size for size, each in seconds.items() if each <= GOOD_ENOUGH * best)
+        whole = {size: each + HAND_OVER_SECONDS / size for size, each in seconds.items()}
+        best = min(whole.values())
+        chosen = next(size for size, each in whole.items() if each <= GOOD_ENOUGH * best)
         return Pace(
             batch_size=chosen,
             seconds_a_sample=seconds[chosen],
