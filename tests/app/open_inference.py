@@ -17,6 +17,15 @@ PROBLEM = "application/problem+json"
 TINY: dict[str, Any] = {"name": "x", "shape": [1, 2, 3], "datatype": "FP32", "data": [0, 1, 2, 3, 4, 5]}
 ROWS: dict[str, Any] = {"name": "rows", "shape": [1, 2], "datatype": "INT64", "data": [3, 0]}
 VALUE: dict[str, Any] = {"name": "value", "shape": [1, 1], "datatype": "FP32", "data": [0.5]}
+ECHO: list[dict[str, Any]] = [
+    {"name": name, "shape": [1, 2], "datatype": name, "data": values}
+    for name, values in {
+        "BOOL": [True, False],
+        **{f"{sign}INT{bits}": [0, 1] for sign in ("", "U") for bits in (8, 16, 32, 64)},
+        **{f"FP{bits}": [0.5, 1] for bits in (16, 32, 64)},
+        "BYTES": ["a", "bc"],
+    }.items()
+]
 
 
 def packed(datatype: str, values: list[Any]) -> bytes:

@@ -20,7 +20,7 @@ from onnx import helper
 
 from app import problems
 from tests.app.conftest import write_artifact
-from tests.app.open_inference import LENGTH, OCTETS, ROWS, TINY, VALUE, binary, packed
+from tests.app.open_inference import ECHO, LENGTH, OCTETS, ROWS, TINY, VALUE, binary, packed
 from tests.app.process import Process
 
 PROBLEM = Draft202012Validator(problems.SCHEMA)
@@ -111,15 +111,6 @@ heads = st.fixed_dictionaries(
 )
 rarely = st.sampled_from([0, 0, 0, 1, 2])
 paths = st.sampled_from(["/predict", *(f"/v2/models/{name}/infer" for name in ("echo", "lookup", "tiny"))])
-ECHO = [
-    {"name": name, "shape": [1, 2], "datatype": name, "data": values}
-    for name, values in {
-        "BOOL": [True, False],
-        **{f"{sign}INT{bits}": [0, 1] for sign in ("", "U") for bits in (8, 16, 32, 64)},
-        **{f"FP{bits}": [0.5, 1] for bits in (16, 32, 64)},
-        "BYTES": ["a", "bc"],
-    }.items()
-]
 VALID: list[tuple[str, Any, bytes]] = [
     ("/predict", {tensor["name"]: tensor["data"] for tensor in ECHO}, b""),
     ("/predict", {"instances": [{tensor["name"]: tensor["data"] for tensor in ECHO}] * 2}, b""),
