@@ -54,7 +54,8 @@ format: $(INSTALLED) ## Put the code into shape
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --python-version 3.11 \
   --no-annotate --no-emit-index-url --no-emit-find-links
 RUNTIMES := onnx torchscript savedmodel
-BENCHMARKED := $(wildcard bench/plot bench/peers/*)
+# Environments of their own.
+APART := bench/plot $(wildcard bench/peers/*) tests/app/kserve
 
 requirements: $(INSTALLED) ## Lock pyproject.toml and each .in file
 	$(LOCK) pyproject.toml --output-file requirements.txt
@@ -62,7 +63,7 @@ requirements: $(INSTALLED) ## Lock pyproject.toml and each .in file
 	for runtime in $(RUNTIMES); do \
 	  $(LOCK) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --output-file app/requirements/$$runtime.txt || exit 1; \
 	done
-	for folder in $(BENCHMARKED); do \
+	for folder in $(APART); do \
 	  $(LOCK) $$folder/requirements.in --output-file $$folder/requirements.txt || exit 1; \
 	done
 	sed -i 's/+cpu$$//' requirements.txt requirements-tensorflow.txt app/requirements/torchscript.txt \
