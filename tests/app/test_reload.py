@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from app.api import create_app
@@ -114,7 +115,16 @@ def break_sample(artifact: Path) -> None:
     (artifact / "sample.npz").unlink()
 
 
-BREAK = pytest.mark.parametrize("spoil", [break_model, break_signature, break_sample])
+def garble_sample(artifact: Path) -> None:
+    file = artifact / "sample.npz"
+    np.savez_compressed(file, x=np.zeros((1, 1), np.float32))
+    content = bytearray(file.read_bytes())
+    # The start of the first member's compressed bytes, behind its header and name.
+    content[60:64] = b"\xff" * 4
+    file.write_bytes(content)
+
+
+BREAK = pytest.mark.parametrize("spoil", [break_model, break_signature, break_sample, garble_sample])
 
 
 @BREAK
