@@ -121,6 +121,7 @@ class Batcher:
         self._observer = observer
         self._queue: deque[Work] = deque()
         self._waiting = 0
+        self._computing = 0
         self._running: dict[int, tuple[float, list[Work]]] = {}
         self._numbers = itertools.count()
         self._dispatching = False
@@ -143,8 +144,10 @@ class Batcher:
             Problem: 503, with the seconds after which there should be room.
 
         """
-        wait = self._waiting * self._seconds / self._executors
-        if self._waiting >= self._limits.queue_size or wait > seconds:
+        ahead = self._waiting + self._computing
+        wait = ahead * self._seconds / self._executors
+        # With nothing ahead the model is asked however long it took before: it may be faster now.
+        if self._waiting >= self._limits.queue_size or (ahead and wait + self._seconds > seconds):
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"{self._waiting} samples wait already",
@@ -183,25 +186,37 @@ class Batcher:
             self._watch_deadlines()
 
     def _take(self) -> list[Work]:
-        """Take from the queue's head what goes into one batch, the share of one idle executor."""
+        """Take from the queue's head what goes into one batch, the share of one idle executor.
+
+        No work is taken that cannot be done by its deadline, and a batch is no larger than the earliest
+        deadline in it allows: what is computed in vain is lost to all.
+        """
         now = time.monotonic()
         bound = max(1, int(self._limits.batch_seconds / self._seconds))
         share = min(self._limits.batch_size, bound, math.ceil(self._waiting / self._idle))
         batch: list[Work] = []
         taken = 0
+        earliest = math.inf
         queue = self._queue
         while queue:
             work = queue[0]
-            if work.deadline <= now:
+            if now + work.size * self._seconds >= work.deadline:
                 queue.popleft()
                 self._wait(-work.size)
                 work.end(_late())
+                # An estimate that refuses work may be wrong, and would never be put right.
+                self._seconds *= 1 - SMOOTHING
                 continue
-            if batch and (taken + work.size > share or work.key != batch[0].key):
+            taken_then, earliest_then = taken + work.size, min(earliest, work.deadline)
+            if batch and (
+                taken_then > share
+                or work.key != batch[0].key
+                or now + taken_then * self._seconds >= earliest_then
+            ):
                 break
             queue.popleft()
             batch.append(work)
-            taken += work.size
+            taken, earliest = taken_then, earliest_then
             self._observer.waited(now - work.queued_at)
         self._wait(-taken)
         return batch
@@ -212,6 +227,7 @@ class Batcher:
         self._running[number] = began, batch
         self._idle -= 1
         samples = sum(work.size for work in batch)
+        self._computing += samples
         self._observer.batched(samples)
         if self._executor is None:
             self._finish(number, batch, self._results(batch), (time.monotonic() - began) / samples)
@@ -226,9 +242,7 @@ class Batcher:
         self._executor.submit(work)
 
     def _results(self, batch: list[Work]) -> list[tuple[Answers | Exception, int]]:
-        """Compute a batch. Where it fails, each of its requests is tried alone, so that only one's own fault
-        is one's own failure.
-        """  # noqa: D205 - one sentence
+        """Compute a batch; where that fails, each request alone, so that a fault is one's own failure."""
         try:
             answers = self._run(_joined(batch))
         except Exception as error:  # noqa: BLE001 - whatever a runtime raises is its request's answer
@@ -243,6 +257,7 @@ class Batcher:
     ) -> None:
         del self._running[number]
         self._idle += 1
+        self._computing -= sum(work.size for work in batch)
         self._seconds += SMOOTHING * (seconds - self._seconds)
         for work, (result, first) in zip(batch, results, strict=True):
             work.end(result, first)

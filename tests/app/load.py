@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.app.process import Process
-
 LOST = 0
 """Stands for the code of a request that was sent whole and got no answer."""
 
@@ -33,8 +31,9 @@ class Report:
 class Connection:
     """A connection that is made anew when the server closes it."""
 
-    def __init__(self, server: Process, body: bytes) -> None:
-        self._port = server.port
+    def __init__(self, port: int, body: bytes, content_type: str) -> None:
+        self._port = port
+        self._content_type = content_type
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.body = body
 
@@ -45,8 +44,8 @@ class Connection:
         reader, writer = self._streams
         try:
             writer.write(
-                b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-                b"content-length: %d\r\n\r\n%b" % (len(self.body), self.body)
+                b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
+                % (self._content_type.encode(), len(self.body), self.body)
             )
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             length = int(head.partition(b"content-length: ")[2].partition(b"\r")[0])
@@ -65,14 +64,20 @@ class Connection:
 
 
 async def closed_loop(
-    server: Process, body: bytes, *, connections: int, seconds: float, stop: asyncio.Event | None = None
+    port: int,
+    body: bytes,
+    *,
+    connections: int,
+    seconds: float,
+    content_type: str = "application/json",
+    stop: asyncio.Event | None = None,
 ) -> Report:
     """Send on each connection as soon as the last answer is there."""
     report = Report()
     start = time.perf_counter()
 
     async def worker() -> None:
-        connection = Connection(server, body)
+        connection = Connection(port, body, content_type)
         while time.perf_counter() - start < seconds and not (stop and stop.is_set()):
             began = time.perf_counter()
             try:
@@ -89,14 +94,14 @@ async def closed_loop(
     return report
 
 
-async def open_loop(server: Process, body: bytes, *, rate: float, seconds: float) -> Report:
+async def open_loop(port: int, body: bytes, *, rate: float, seconds: float) -> Report:
     """Send at a rate, whatever comes back."""
     report = Report()
     idle: list[Connection] = []
     start = time.perf_counter()
 
     async def one() -> None:
-        connection = idle.pop() if idle else Connection(server, body)
+        connection = idle.pop() if idle else Connection(port, body, "application/json")
         began = time.perf_counter()
         code = await connection.send()
         report.codes[code] += 1

@@ -265,7 +265,7 @@ def test_beyond_the_queue_requests_are_refused_and_told_when_to_come_back(
         with pytest.raises(Problem) as caught:
             queue.admit(10)
         assert caught.value.status == 503
-        assert caught.value.headers == {"retry-after": "3"}
+        assert caught.value.headers == {"retry-after": "5"}
         assert caught.value.reason == "overloaded"
         model.gate.set()
         await until(lambda: not queue.busy)
@@ -284,9 +284,10 @@ def test_a_request_that_would_wait_beyond_its_deadline_is_refused_at_once(
         for value in (1, 2, 3):
             queue.submit(Request(value).work)
             await asyncio.sleep(0.01)
-        queue.admit(2.5)
+        # One is computed, two wait, and then its own second.
+        queue.admit(4.5)
         with pytest.raises(Problem, match="2 samples wait already"):
-            queue.admit(1.5)
+            queue.admit(3.5)
         model.gate.set()
         await until(lambda: not queue.busy)
 
@@ -327,6 +328,41 @@ def test_work_that_expired_on_its_way_never_reaches_the_model(model: Model):
 
     assert late.status == 504
     assert model.batches == [[1]]
+
+
+def test_a_batch_is_no_larger_than_its_earliest_deadline_allows(model: Model):
+    queue = batcher(model, seconds_a_sample=0.1)
+    requests = [Request(1, seconds=0.25), Request(2), Request(3)]
+
+    async def work() -> None:
+        for request in requests:
+            queue.submit(request.work)
+        await until(lambda: all(request.results for request in requests))
+
+    run(work)
+
+    assert model.batches[0] == [1, 2]
+    assert [request.result for request in requests] == [[2], [4], [6]]
+
+
+def test_what_cannot_be_done_by_its_deadline_is_not_computed_unless_the_estimate_was_wrong(model: Model):
+    queue = batcher(model, seconds_a_sample=1)
+    statuses: list[object] = []
+
+    async def work() -> None:
+        for value in range(50):
+            request = Request(value, seconds=0.5)
+            queue.admit(0.5)
+            queue.submit(request.work)
+            await until(lambda request=request: request.results)
+            statuses.append(request.result)
+
+    run(work)
+
+    assert isinstance(statuses[0], Problem)
+    assert statuses[0].status == 504
+    # The model is fast in truth, and that is found out.
+    assert statuses[-1] == [98]
 
 
 def test_a_deadline_is_kept_while_the_model_computes(model: Model, threads: ThreadPoolExecutor):

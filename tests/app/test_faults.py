@@ -165,8 +165,8 @@ def test_at_four_times_what_it_can_take_the_server_does_its_work_and_refuses_the
     server.wait_for("/health/ready")
 
     async def both() -> None:
-        peak = await closed_loop(server, SAMPLE, connections=8, seconds=2)
-        over = await open_loop(server, SAMPLE, rate=4 * peak.goodput, seconds=4)
+        peak = await closed_loop(server.port, SAMPLE, connections=8, seconds=2)
+        over = await open_loop(server.port, SAMPLE, rate=4 * peak.goodput, seconds=4)
 
         assert over.goodput > 0.9 * peak.goodput, (over.goodput, peak.goodput, over.codes)
         # The budget is the server's; the answer must also reach a client of the same machine.
@@ -185,7 +185,7 @@ def test_no_request_is_lost_when_a_server_under_load_is_ended(start: Callable[..
     async def load() -> tuple[int, int]:
         # As a load balancer: it stops to send some time after readiness is lost.
         stop = asyncio.Event()
-        sending = asyncio.create_task(closed_loop(server, SAMPLE, connections=16, seconds=20, stop=stop))
+        sending = asyncio.create_task(closed_loop(server.port, SAMPLE, connections=16, seconds=20, stop=stop))
         await asyncio.sleep(0.5)
         server.terminate()
         await asyncio.sleep(0.3)

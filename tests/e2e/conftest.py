@@ -35,9 +35,7 @@ class Machine:
 
     @classmethod
     def look(cls) -> "Machine":
-        names = re.compile(
-            "etcd|server|kube|containerd|buildkitd|registry|pause|metrics-server|runc|busybox|sleep"
-        )
+        names = re.compile("etcd|server|kube|containerd|buildkitd|registry|pause|metrics-server|runc|busybox")
         saves = [save for save in ("iptables-save", "ip6tables-save") if shutil.which(save)]
         return cls(
             processes=frozenset(

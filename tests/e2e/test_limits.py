@@ -9,17 +9,17 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ops.load import Report, load
 from ops.local.kubectl import Kubectl
 from ops.stack import PROJECT
+from tests.app.load import Report, closed_loop
 from tests.e2e.conftest import MODEL, NAMESPACE
 
 HERE = f"--namespace={NAMESPACE}"
 NAME = "limited"
 PORT = 30081
-URL = f"http://127.0.0.1:{PORT}"
 SECONDS = 12
 
 
@@ -70,11 +70,6 @@ def cpu_seconds(kubectl: Kubectl) -> float:
     return float(found[1])
 
 
-def answered(report: Report) -> float:
-    assert set(report.answers) <= {"200", "503"}
-    return len(report.latencies) / report.seconds
-
-
 def test_the_server_takes_the_limit_of_its_pod(kubectl: Kubectl, limit: str):
     cores = float(limit.removesuffix("m")) / 1000 if limit.endswith("m") else float(limit)
     loaded = next(
@@ -83,9 +78,13 @@ def test_the_server_takes_the_limit_of_its_pod(kubectl: Kubectl, limit: str):
         if '"model loaded"' in line
     )
     artifact = PROJECT / "build/model" / MODEL / loaded["version"]
+    (taken,) = json.loads((artifact / "signature.json").read_text())["inputs"]
+    with np.load(artifact / "sample.npz") as sample:
+        body = sample[taken["name"]].tobytes()
 
     def send(seconds: float) -> Report:
-        return asyncio.run(load(URL, artifact, connections=16, seconds=seconds))
+        octets = "application/octet-stream"
+        return asyncio.run(closed_loop(PORT, body, connections=8, seconds=seconds, content_type=octets))
 
     send(3)
     before = cpu_seconds(kubectl)
@@ -93,9 +92,8 @@ def test_the_server_takes_the_limit_of_its_pod(kubectl: Kubectl, limit: str):
     used = (cpu_seconds(kubectl) - before) / report.seconds
 
     threads = loaded["threads"]
-    sys.stderr.write(
-        f"limit {limit}: {threads} threads, {used:.2f} cores, {answered(report):.1f} answers/s\n"
-    )
+    sys.stderr.write(f"limit {limit}: {threads} threads, {used:.2f} cores, {report.goodput:.1f} answers/s\n")
+    assert set(report.codes) == {200}
     assert threads == math.ceil(cores)
     # Two cores are all that this machine has, and who asks needs some of them.
     assert min(0.9 * cores, 1.2) < used < 1.1 * cores
