@@ -11,18 +11,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 
-from app import messages, photograph
+from app import messages
 from app.batching import Work
-from app.messages import IDENTITY, OCTETS, WINDOW_BITS, Answer, Call, Codec, Head
+from app.messages import IDENTITY, WINDOW_BITS, Answer, Call, Codec, Head
 from app.metrics import CLIENT_CLOSED_REQUEST
 from app.predictions import Answers
 from app.problems import Problem
 from app.runtimes import InputRefused
 from app.served_model import ServedModel
 from app.service import Service
-
-LONG_BODY = 256 * 1024
-"""Bytes of JSON from which reading it would hold up the event loop for more than a millisecond."""
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +100,14 @@ class Exchange:
         chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         head = self._head
-        is_long = head.content_type in photograph.FORMATS or (
-            len(body) > LONG_BODY and (head.content_type != OCTETS or head.content_encoding != IDENTITY)
-        )
-        if not is_long and head.content_encoding == IDENTITY:
+        try:
+            quick = head.content_encoding == IDENTITY and self._codec.is_quick(
+                len(body), head, self._model.signature
+            )
+        except Problem as problem:
+            self.refuse(problem)
+            return
+        if quick:
             self._submit(self._read(body))
             return
         loop = asyncio.get_running_loop()

@@ -46,6 +46,9 @@ _NOT_ACCEPTABLE = re.compile(r";\s*q=0(\.0*)?\s*$")
 MOST_DIGITS = 18
 """Digits of a number in a header."""
 
+LONG = 256 * 1024
+"""Bytes of JSON, or of strings, from which reading them takes more than a millisecond."""
+
 COMPRESSED_FROM = 1024
 """Bytes of an answer below which compression saves nothing."""
 
@@ -174,6 +177,15 @@ class Codec(Protocol):
 
     def media_types(self, signature: Signature) -> tuple[str, ...]:
         """Return what a body may be."""
+        ...
+
+    def is_quick(self, length: int, head: Head, signature: Signature) -> bool:
+        """Tell whether a body of so many bytes is read without holding up the event loop.
+
+        Raises:
+            Problem: the head contradicts itself.
+
+        """
         ...
 
     def decode(self, body: bytes, head: Head, signature: Signature, batch_size: int) -> Call:

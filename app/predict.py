@@ -4,7 +4,7 @@ from functools import partial
 from http import HTTPStatus
 
 from app import payload, photograph
-from app.messages import JSON, OCTETS, Answer, Call, Head
+from app.messages import JSON, LONG, OCTETS, Answer, Call, Head
 from app.predictions import Answers
 from app.problems import Problem
 from app.signature import Signature
@@ -17,9 +17,17 @@ class Predict:
     route = "/predict"
 
     def media_types(self, signature: Signature) -> tuple[str, ...]:
-        """Return JSON, octets where the model has one input, and pictures where it takes them."""
-        octets = (OCTETS,) if len(signature.inputs) == 1 else ()
+        """Return JSON, octets where the model has one input of numbers, and pictures where it takes them."""
+        numbers = len(signature.inputs) == 1 and signature.inputs[0].datatype != "BYTES"
+        octets = (OCTETS,) if numbers else ()
         return (JSON, *octets, *(photograph.FORMATS if signature.image else ()))
+
+    def is_quick(self, length: int, head: Head, signature: Signature) -> bool:
+        """Octets are a view of the body; pictures are decoded."""
+        del signature
+        if head.content_type == OCTETS:
+            return True
+        return head.content_type not in photograph.FORMATS and length <= LONG
 
     def decode(self, body: bytes, head: Head, signature: Signature, batch_size: int) -> Call:
         """Read a body by its media type.

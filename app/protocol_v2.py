@@ -16,7 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app import payload, strings
-from app.messages import JSON, OCTETS, Answer, Call, Head
+from app.messages import JSON, LONG, OCTETS, Answer, Call, Head
 from app.predictions import Answers
 from app.problems import Problem
 from app.signature import Signature, Tensor
@@ -83,6 +83,11 @@ class ProtocolV2:
     def media_types(self, signature: Signature) -> tuple[str, ...]:  # noqa: ARG002 - the same for each model
         """Return JSON, and octets, as which JSON followed by tensors may be sent."""
         return (JSON, OCTETS)
+
+    def is_quick(self, length: int, head: Head, signature: Signature) -> bool:
+        """Binary tensors are views of the body, unless they hold strings."""
+        strings_in = any(tensor.datatype == "BYTES" for tensor in signature.inputs)
+        return (length if strings_in or head.json_length is None else head.json_length) <= LONG
 
     def decode(self, body: bytes, head: Head, signature: Signature, batch_size: int) -> Call:
         """Read a body: JSON, then the tensors that it says are binary.

@@ -116,7 +116,6 @@ class ServedModel:
         self.state = "failed"
 
     async def drain(self) -> None:
-        """Wait until the last request has its answer, and take the metrics back."""
+        """Wait until the last request has its answer."""
         while self._batcher and self._batcher.busy:  # noqa: ASYNC110 - an event would cost each request
             await asyncio.sleep(0.01)
-        self.metrics.forget()

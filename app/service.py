@@ -158,7 +158,13 @@ class Service:
         self.routes = self._routes()
         for model in gone:
             log.info("model served no more", extra={"version": model.signature.version})
-            self.keep(asyncio.create_task(model.drain()))
+            self.keep(asyncio.create_task(self._retire(model)))
+
+    async def _retire(self, model: ServedModel) -> None:
+        await model.drain()
+        # The same version may be back meanwhile, and the series are its own now.
+        if (model.signature.name, model.signature.version) not in self._models:
+            model.metrics.forget()
 
     async def _loaded(self, path: Path, stamp: Stamp) -> ServedModel | None:
         """Return a new model, warm; None where it cannot be served, or is as it was when it could not."""

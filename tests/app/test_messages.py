@@ -5,7 +5,10 @@ import zlib
 
 import pytest
 
-from app.messages import COMPRESSED_FROM, Answer, Head
+from app.messages import COMPRESSED_FROM, LONG, Answer, Codec, Head
+from app.predict import Predict
+from app.protocol_v2 import ProtocolV2
+from app.signature import Signature
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,32 @@ def test_an_answers_coding_is_one_that_the_client_accepts(accepted: bytes, codin
 
 def test_a_client_that_does_not_say_gets_the_answer_as_it_is():
     assert Head({}).coding is None
+
+
+def taking(datatype: str) -> Signature:
+    tensor = {"name": "x", "datatype": datatype, "shape": [-1, 2]}
+    rest = {"labels": None, "activation": None, "image": None}
+    whole = {"name": "m", "version": "1", "formats": [], "inputs": [tensor], "outputs": [tensor], **rest}
+    return Signature.model_validate(whole)
+
+
+@pytest.mark.parametrize(
+    ("codec", "headers", "datatype", "length", "quick"),
+    [
+        (Predict(), {}, "FP32", LONG, True),
+        (Predict(), {}, "FP32", LONG + 1, False),
+        (Predict(), {b"content-type": b"application/octet-stream"}, "FP32", 100 * LONG, True),
+        (Predict(), {b"content-type": b"image/png"}, "FP32", 100, False),
+        (ProtocolV2(), {}, "FP32", LONG + 1, False),
+        (ProtocolV2(), {b"inference-header-content-length": b"100"}, "FP32", 100 * LONG, True),
+        (ProtocolV2(), {b"inference-header-content-length": b"100"}, "BYTES", LONG + 1, False),
+        (ProtocolV2(), {b"inference-header-content-length": b"%d" % (LONG + 1)}, "FP32", 100 * LONG, False),
+    ],
+)
+def test_only_what_is_read_at_once_is_read_on_the_event_loop(
+    codec: Codec, headers: dict[bytes, bytes], datatype: str, length: int, quick: bool
+):
+    assert codec.is_quick(length, Head(headers), taking(datatype)) == quick
 
 
 @pytest.mark.parametrize(("coding", "decompress"), [("gzip", gzip.decompress), ("deflate", zlib.decompress)])
