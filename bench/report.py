@@ -58,7 +58,7 @@ def markdown(results: Results, summary: Summary) -> Iterator[str]:
         "with neither checks nor batching nor metrics."
     )
     if results.failures:
-        yield from ("", "**Not to be quoted: some of it failed.**", "")
+        yield from ("", "**Some of it failed. The runs named here are not to be quoted:**", "")
         yield from (f"- {failure.splitlines()[0]}" for failure in results.failures)
     if summary.goals:
         yield from _section("Reach", _goals(summary.goals))

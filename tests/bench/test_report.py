@@ -31,7 +31,7 @@ def test_a_run_with_failures_says_first_that_it_is_not_to_be_quoted(results: Res
 
     said = lines(results)
 
-    assert said.index("**Not to be quoted: some of it failed.**") < said.index(
+    assert said.index("**Some of it failed. The runs named here are not to be quoted:**") < said.index(
         "## small model, JSON: 32 connections"
     )
     assert "- round 1: ray, small: the server was not ready within 60 s" in said
