@@ -220,6 +220,36 @@ def decompressed(body: bytes, coding: str, limit: int) -> bytes:
     return plain
 
 
+def samples(arrays: Arrays, signature: Signature, batch_size: int) -> int:
+    """Return how many samples a request holds.
+
+    Raises:
+        Problem: 400 where its inputs differ in it, 413 where it is more than `batch_size`.
+
+    """
+    size = count(arrays)
+    if size > batch_size:
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"{size} samples in one request; at most {batch_size} are accepted",
+            tensor=signature.inputs[0],
+        )
+    return size
+
+
+def count(arrays: Arrays) -> int:
+    """Return how many samples tensors hold.
+
+    Raises:
+        Problem: 400 where they differ in it.
+
+    """
+    sizes = {name: len(array) for name, array in arrays.items()}
+    if len(set(sizes.values())) > 1:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the inputs differ in their number of samples: {sizes}")
+    return next(iter(sizes.values()))
+
+
 def too_large(limit: int) -> Problem:
     """Return the problem of a body over the limit."""
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {limit} bytes")

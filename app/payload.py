@@ -10,6 +10,7 @@ import orjson
 import simdjson
 from numpy.typing import NDArray
 
+from app.messages import count
 from app.problems import Problem
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
@@ -71,9 +72,7 @@ def decode(body: bytes, signature: Signature) -> Arrays:
         arrays = {only.name: _tensor(parsed, only)}
     else:
         arrays = _object(parsed, signature)
-    sizes = {name: len(array) for name, array in arrays.items()}
-    if len(set(sizes.values())) > 1:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the inputs differ in their number of samples: {sizes}")
+    count(arrays)
     return arrays
 
 

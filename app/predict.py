@@ -1,12 +1,10 @@
 """POST /predict: a JSON list, raw tensors or a picture in, predictions out."""
 
 from functools import partial
-from http import HTTPStatus
 
 from app import payload, photograph
-from app.messages import JSON, LONG, OCTETS, Answer, Call, Head
+from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples
 from app.predictions import Answers
-from app.problems import Problem
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -37,13 +35,7 @@ class Predict:
 
         """
         inputs = _inputs(body, head.content_type, signature)
-        size = len(next(iter(inputs.values())))
-        if size > batch_size:
-            raise Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"{size} samples in one request; at most {batch_size} are accepted",
-                tensor=signature.inputs[0],
-            )
+        size = samples(inputs, signature, batch_size)
         return Call(inputs, partial(_encode, signature, size))
 
 

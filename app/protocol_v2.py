@@ -16,7 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app import payload, strings
-from app.messages import JSON, LONG, OCTETS, Answer, Call, Head
+from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples
 from app.predictions import Answers
 from app.problems import Problem
 from app.signature import Signature, Tensor
@@ -105,7 +105,7 @@ class ProtocolV2:
             raise _wrong(f"the body is no inference request: {error}") from None
         binary = memoryview(body)[len(body) if length is None else length :]
         inputs = _inputs(request, binary, signature)
-        size = _size(inputs, signature, batch_size)
+        size = samples(inputs, signature, batch_size)
         wanted = _wanted(request, signature)
         timeout = (request.parameters or _NONE).timeout
         return Call(
@@ -194,20 +194,6 @@ def _check(given: _Input, tensor: Tensor) -> None:
         _refuse(tensor, f"has the datatype {given.datatype[: payload.SHOWN]!r}")
     if not given.shape or 0 in given.shape or not tensor.fits(tuple(given.shape[1:])):
         _refuse(tensor, f"has {_told(given.shape)}")
-
-
-def _size(inputs: Arrays, signature: Signature, batch_size: int) -> int:
-    sizes = {name: len(array) for name, array in inputs.items()}
-    if len(set(sizes.values())) > 1:
-        raise _wrong(f"the inputs differ in their number of samples: {sizes}")
-    size = next(iter(sizes.values()))
-    if size > batch_size:
-        raise Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"{size} samples in one request; at most {batch_size} are accepted",
-            tensor=signature.inputs[0],
-        )
-    return size
 
 
 def _wanted(request: _Request, signature: Signature) -> tuple[tuple[Tensor, bool], ...]:
