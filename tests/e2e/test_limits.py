@@ -7,9 +7,11 @@ import math
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -58,8 +60,22 @@ def limit(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[str]:
     ]
     kubectl("apply", "--filename=-", stdin=json.dumps({"kind": "List", "apiVersion": "v1", "items": objects}))
     kubectl("rollout", "status", f"deployment/{NAME}", HERE, "--timeout=120s")
+    until_routed()
     yield request.param
     kubectl("delete", "deployment,service", NAME, HERE, "--wait=true", "--cascade=foreground")
+
+
+def until_routed(seconds: float = 60) -> None:
+    """Wait for the node port: kube-proxy hears of the ready pod after the rollout does."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if httpx.get(f"http://127.0.0.1:{PORT}/health/ready", timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < end, f"nothing answers on port {PORT} after {seconds} s"
+        time.sleep(0.2)
 
 
 def cpu_seconds(kubectl: Kubectl) -> float:
