@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help up down render smoke load cluster bench tensorflow test e2e lint format requirements
+.PHONY: help up down render smoke load cluster bench clouds tensorflow test e2e lint format requirements
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ cluster: $(INSTALLED) ## Start the local cluster alone
 
 bench: $(INSTALLED) ## Measure the server side by side with its peers (25 minutes): make bench ARGS=--quick
 	@$(RUN) -m bench $(ARGS)
+
+clouds: $(INSTALLED) ## Add the SDKs of the clouds: GKE, EKS, AKS and ECR
+	$(RUN) -m pip install --requirement requirements-clouds.txt
 
 tensorflow: $(INSTALLED) ## Add TensorFlow, for SavedModels and their tests
 	$(RUN) -m pip install --requirement requirements-tensorflow.txt
@@ -60,13 +63,14 @@ APART := bench/plot $(wildcard bench/peers/*) tests/app/kserve
 requirements: $(INSTALLED) ## Lock pyproject.toml and each .in file
 	$(LOCK) pyproject.toml --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra tensorflow --constraints requirements.txt --output-file requirements-tensorflow.txt
+	$(LOCK) pyproject.toml --extra gke --extra eks --extra aks --constraints requirements.txt --output-file requirements-clouds.txt
 	for runtime in $(RUNTIMES); do \
 	  $(LOCK) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --output-file app/requirements/$$runtime.txt || exit 1; \
 	done
 	for folder in $(APART); do \
 	  $(LOCK) $$folder/requirements.in --output-file $$folder/requirements.txt || exit 1; \
 	done
-	sed -i 's/+cpu$$//' requirements.txt requirements-tensorflow.txt app/requirements/torchscript.txt \
+	sed -i 's/+cpu$$//' requirements.txt requirements-clouds.txt requirements-tensorflow.txt app/requirements/torchscript.txt \
 	  bench/peers/plain/requirements.txt
 
 # Told on stderr, for a target's own answer goes to stdout.

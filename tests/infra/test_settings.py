@@ -6,7 +6,8 @@ import pytest
 import yaml
 from pydantic.alias_generators import to_camel
 
-from infra.settings import Settings, cores, mebibytes
+from infra.settings import Settings
+from infra.settings.values import cores, mebibytes
 from ops.errors import OperationError
 from ops.stack import PROJECT
 from tests.infra.conftest import Declare
@@ -30,20 +31,23 @@ def test_every_setting_is_described_in_pulumi_yaml_and_has_its_default_there_alo
 
 
 def test_all_problems_are_told_at_once(declare: Declare):
-    found = problems(declare, minReplicas="0", serviceType="Ingress", registry="docker.io", batchSize="x")
+    found = problems(declare, minReplicas="-1", serviceType="Ingress", registry="docker.io", batchSize="x")
 
     assert [line.partition(":")[0] for line in found] == [
         "registry",
-        "minReplicas",
         "serviceType",
         "batchSize",
+        "minReplicas",
     ]
 
 
 @pytest.mark.parametrize(
     ("config", "problem"),
     [
-        ({"cluster": "moon"}, "cluster: 'moon': input should be 'local' or 'kubeconfig'"),
+        (
+            {"cluster": "moon"},
+            "cluster: 'moon': input should be 'local', 'kubeconfig', 'gke', 'eks' or 'aks'",
+        ),
         ({"namespace": "Über"}, r"namespace: 'Über': string should match pattern"),
         ({"namespace": "n" * 64}, "namespace: .* at most 63 characters"),
         ({"modelVersion": "../other"}, r"modelVersion: '../other': string should match pattern"),

@@ -1,0 +1,67 @@
+"""Settings of the model and of the image that holds it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pulumi
+from pydantic import BeforeValidator, Field, InstanceOf, ValidationInfo, field_validator
+from pydantic.dataclasses import dataclass
+
+from infra.registry import Credentials, Registry
+from infra.settings.values import GROUP, DnsLabel, OptionalText, wrong
+
+
+def _registry(prefix: str) -> Registry:
+    try:
+        return Registry.parse(prefix)
+    except ValueError as error:
+        raise wrong(str(error)) from None
+
+
+@dataclass(frozen=True, kw_only=True, config=GROUP)
+class ImageSettings:
+    """What is served, in which format, and by way of which registry."""
+
+    model: DnsLabel
+    model_version: Annotated[str, Field(pattern=r"^\w+$")]
+    model_directory: Path
+    runtime: Literal["onnx", "torchscript", "savedmodel"]
+    registry: Annotated[Registry, BeforeValidator(_registry)]
+    registry_username: OptionalText
+    registry_password: Annotated[pulumi.Output[str], InstanceOf] | None
+    pull_secret: bool
+    retain_image: bool
+    builder: OptionalText
+    platform: Literal["linux/amd64", "linux/arm64"]
+    build_image: OptionalText
+    runtime_image: OptionalText
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Who pushes, and pulls with a pull secret; None leaves it to this machine's docker login."""
+        if self.registry_username is None or self.registry_password is None:
+            return None
+        return Credentials(
+            registry=self.registry, username=self.registry_username, password=self.registry_password
+        )
+
+    @field_validator("runtime")
+    @classmethod
+    def _built_for_the_device(cls, value: str, info: ValidationInfo) -> str:
+        if value == "savedmodel" and info.data.get("device") == "gpu":
+            raise wrong("onnx or torchscript, for device is gpu")
+        return value
+
+    @field_validator("pull_secret")
+    @classmethod
+    def _has_credentials(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and None in (info.data.get("registry_username"), info.data.get("registry_password")):
+            raise wrong("true only with registryUsername and registryPassword")
+        return value
+
+    @field_validator("platform")
+    @classmethod
+    def _has_a_runtime_for_the_device(cls, value: str, info: ValidationInfo) -> str:
+        if value != "linux/amd64" and info.data.get("device") == "gpu":
+            raise wrong("linux/amd64, for device is gpu: the CUDA runtimes come for it alone")
+        return value
