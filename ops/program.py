@@ -5,13 +5,14 @@ import contextvars
 import hashlib
 import json
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pulumi
+from pulumi.output import Unknown
 from pulumi.runtime import (
     MockCallArgs,
     MockResourceArgs,
@@ -21,6 +22,9 @@ from pulumi.runtime import (
     set_all_config,
     set_mocks,
 )
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.proto.provider_pb2 import InvokeRequest
+from pulumi.runtime.proto.resource_pb2 import ResourceInvokeResponse
 from pulumi.runtime.stack import Stack as RootResource
 from pulumi.runtime.stack import run_pulumi_func
 
@@ -67,6 +71,21 @@ class Run:
         return [resource.inputs for resource in self.resources if resource.is_kubernetes_object]
 
 
+class Unanswered(Exception):  # noqa: N818 - no error: a preview goes on
+    """A function of a provider was called, which only the provider can answer."""
+
+
+class Monitor(MockMonitor):
+    """Passes to the mocks what the program asks of the engine; what they leave unanswered is unknown."""
+
+    def Invoke(self, request: InvokeRequest) -> ResourceInvokeResponse:  # noqa: N802 - gRPC's name
+        """Call a function of a provider."""
+        try:
+            return cast(Any, super()).Invoke(request)
+        except Unanswered:
+            return ResourceInvokeResponse(unknown=True)
+
+
 @dataclass
 class Recorder(Mocks):
     """Stands for the engine and its providers: records what is declared, and answers with it."""
@@ -75,21 +94,40 @@ class Recorder(Mocks):
     resources: list[Declared] = field(default_factory=list[Declared])
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], None]:
-        """Refuse: no function of a provider can be answered without the provider."""
-        raise NotImplementedError(f"{args.token} needs the engine: use `pulumi up`")
+        """Leave a function of a provider unanswered: its result is not known.
+
+        Raises:
+            Unanswered: always.
+
+        """
+        raise Unanswered(args.token)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        """Record a declaration; return the state that the engine would have after creating it."""
+        """Record a declaration; return of the state that it would have what is known without making it.
+
+        Raises:
+            OperationError: it is an object of the cluster, and what it says is not known.
+
+        """
         inputs: dict[str, Any] = _whole(cast(Any, args).inputs)
-        if args.typ.startswith("kubernetes:") and "name" not in inputs.get("metadata", {}):
-            inputs = _named_by_content(args.name, inputs)
+        state: dict[str, Any] = {}
+        if args.typ.startswith("kubernetes:"):
+            for path in _unknown(inputs):
+                raise OperationError(
+                    f"{inputs.get('kind', args.typ)} {args.name}: {path} is known to the cloud alone: "
+                    "use `pulumi up`"
+                )
+            if "name" not in inputs.get("metadata", {}):
+                inputs = _named_by_content(args.name, inputs)
+            state = {"status": {}}
+        if args.typ == IMAGE:
+            state = {"ref": self.build_image(inputs)}
         self.resources.append(Declared(type=args.typ, name=args.name, inputs=inputs))
-        state = {**inputs, "ref": self.build_image(inputs)} if args.typ == IMAGE else inputs
-        return f"{args.name}-id", state
+        return f"{args.name}-id", {**inputs, **state}
 
 
 def run(stack: Stack, build_image: BuildImage = tagged) -> Run:
-    """Run the program for a stack.
+    """Run the program for a stack, as at a preview: what only a cloud can tell stays unknown.
 
     Each run has a thread and a context of its own, for Pulumi's runtime keeps its state in them.
 
@@ -115,12 +153,13 @@ async def _run(stack: Stack, recorder: Recorder) -> dict[str, Any]:
     loop.set_default_executor(ThreadPoolExecutor(max_workers=1, initializer=_open_loop))
     # Mocks alone would leave this run with the set of outputs that one before, which failed, was waiting for.
     reset_options()
-    set_mocks(recorder, project=stack.project, stack=stack.name)
+    set_mocks(recorder, stack.project, stack.name, preview=True, monitor=Monitor(recorder))
     set_all_config(stack.config, list(stack.secret_keys))
     try:
         await run_pulumi_func(lambda: cast(None, runpy.run_path("__main__.py", run_name="__main__")))
         exported = cast(RootResource, get_root_resource()).outputs
-        return await pulumi.Output.all(**exported).future() or {}
+        outputs = {key: pulumi.Output.from_input(value) for key, value in exported.items()}
+        return {key: await one.future() for key, one in outputs.items() if await one.is_known()}
     finally:
         await loop.run_in_executor(None, _close_loop)
 
@@ -149,6 +188,21 @@ def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON value
             return [_whole(item) for item in cast(list[Any], value)]
         case _:
             return value
+
+
+def _unknown(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    """Yield where in a value something is not known."""
+    match value:
+        case Unknown():
+            yield path
+        case dict():
+            for key, item in cast(dict[str, Any], value).items():
+                yield from _unknown(item, f"{path}.{key}" if path else key)
+        case list():
+            for index, item in enumerate(cast(list[Any], value)):
+                yield from _unknown(item, f"{path}[{index}]")
+        case _:
+            pass
 
 
 def _named_by_content(name: str, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -76,16 +76,38 @@ def test_a_fault_of_the_program_is_let_through(project: Callable[[str], Stack]):
         run(project("1 / 0"))
 
 
-def test_a_function_of_a_provider_is_refused_for_nobody_could_answer_it(project: Callable[[str], Stack]):
-    code = "pulumi.export('x', pulumi.runtime.invoke_async('aws:index:getAmi', {}))"
+NAME = "pulumi.runtime.invoke_output('aws:index/getAmi:getAmi', {}).apply(lambda ami: ami['name'])"
 
-    with pytest.raises(Exception, match="aws:index:getAmi needs the engine"):
+
+def test_what_only_a_provider_can_answer_is_not_known_and_nothing_is_made_of_it(
+    project: Callable[[str], Stack],
+):
+    code = f"""
+class Bucket(pulumi.CustomResource):
+    def __init__(self):
+        super().__init__("aws:s3/bucket:Bucket", "it", {{"name": {NAME}}})
+bucket = Bucket()
+pulumi.export("name", {NAME})
+pulumi.export("known", 1)
+"""
+    declared = run(project(code))
+
+    assert declared.outputs == {"known": 1}
+    assert [one.name for one in declared.resources] == ["it"]
+
+
+def test_an_object_that_needs_what_only_a_provider_can_answer_is_refused(project: Callable[[str], Stack]):
+    code = f"""
+from pulumi_kubernetes.core.v1 import ConfigMap
+ConfigMap("a", metadata={{"namespace": "x"}}, data={{"key": {NAME}}})
+"""
+    with pytest.raises(OperationError, match=r"^ConfigMap a: data.key is known to the cloud alone: use `pul"):
         run(project(code))
 
 
 def test_a_run_that_failed_leaves_nothing_to_the_next(project: Callable[[str], Stack]):
-    with pytest.raises(Exception, match="needs the engine"):
-        run(project("pulumi.export('x', pulumi.runtime.invoke_async('aws:index:getAmi', {}))"))
+    with pytest.raises(ZeroDivisionError):
+        run(project("pulumi.export('x', pulumi.Output.from_input(0).apply(lambda x: 1 / x))"))
 
     assert run(project("pulumi.export('x', pulumi.Output.from_input(1))")).outputs == {"x": 1}
 
