@@ -46,7 +46,7 @@ def export(
 
     Args:
         source: the model.
-        formats: names of formats; none means all that the source can be written in.
+        formats: names of formats; none means those that the source is written in by default.
         output: the folder of all artifacts.
         say: is told of each step.
         tolerance: how far an export's answers may lie from the model's.
@@ -101,7 +101,7 @@ def _formats(source: Source, names: Sequence[str]) -> tuple[Format, ...]:
             f"{', '.join(have)}"
         )
     # In the source's own order, so that one set of formats is one version.
-    return tuple(each for each in source.formats if not names or each.name in names)
+    return tuple(each for each in source.formats if (each.name in names if names else each.by_default))
 
 
 def _sample(source: Source) -> tuple[Arrays, Arrays]:

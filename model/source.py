@@ -27,6 +27,9 @@ class Format:
     load: Callable[[Path], Run]
     """Return what runs the model in such a folder."""
 
+    by_default: bool = True
+    """Whether it is written where no format is named: not where it needs what may not be installed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Description:

@@ -28,7 +28,7 @@ def load(folder: Path, *, outputs: Sequence[str] | None = None) -> Run:
         ExportError: TensorFlow is not installed, or this is no SavedModel to serve.
 
     """
-    tf = _module("tensorflow")
+    tf = tensorflow()
     function = serving(folder)
 
     def run(arrays: Arrays) -> Arrays:
@@ -38,6 +38,16 @@ def load(folder: Path, *, outputs: Sequence[str] | None = None) -> Run:
     return run
 
 
+def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow has no types, and may not be installed
+    """Return TensorFlow, imported quietly.
+
+    Raises:
+        ExportError: it is not installed.
+
+    """
+    return _module("tensorflow")
+
+
 def serving(folder: Path) -> Any:  # noqa: ANN401 - TensorFlow has no types, and may not be installed
     """Load a SavedModel and return its serving signature: a function with one argument for each input.
 
@@ -45,7 +55,7 @@ def serving(folder: Path) -> Any:  # noqa: ANN401 - TensorFlow has no types, and
         ExportError: TensorFlow is not installed, or this is no SavedModel to serve.
 
     """
-    tf = _module("tensorflow")
+    tf = tensorflow()
     try:
         module = tf.saved_model.load(str(folder))
     except (OSError, ValueError) as error:
@@ -77,7 +87,7 @@ def write_onnx(folder: Path, *, function: Any, inputs: Sequence[str]) -> None:  
         ExportError: tf2onnx is not installed, or fails.
 
     """
-    tf = _module("tensorflow")
+    tf = tensorflow()
     convert = _module("tf2onnx.convert")
     specs = function.structured_input_signature[1]
 

@@ -4,6 +4,8 @@ https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 """
 
 import io
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,15 @@ from PIL import Image, ImageOps
 from skimage import data
 
 from model import checkpoint
+from model.formats import savedmodel
 from model.preprocessing import preprocess
 from model.signature import ImageInput
-from model.source import Description, Say, Source
+from model.source import Description, Format, Say, Source
 from model.torch_source import torch_source
+from model.zoo import efficientnet_lite0_savedmodel
 
 SIDE = 224
+LOGITS = "logits"
 IMAGE = ImageInput(
     input="image",
     # The centre that the weights were evaluated on is SIDE / (SIDE + 32) of the shorter side.
@@ -48,7 +53,7 @@ def source(_say: Say) -> Source:
     views = [*photographs, *(ImageOps.mirror(photograph) for photograph in photographs)]
     png = io.BytesIO()
     photographs[0].save(png, format="png")
-    return torch_source(
+    source = torch_source(
         module,
         {IMAGE.input: np.concatenate([preprocess(view, IMAGE) for view in views])},
         Description(
@@ -58,5 +63,11 @@ def source(_say: Say) -> Source:
             image=IMAGE,
             photograph=png.getvalue(),
         ),
-        outputs=["logits"],
+        outputs=[LOGITS],
     )
+    write = partial(
+        efficientnet_lite0_savedmodel.write, module=module, image=IMAGE.input, side=SIDE, logits=LOGITS
+    )
+    load = partial(savedmodel.load, outputs=[LOGITS])
+    in_tensorflow = Format(name="savedmodel", write=write, load=load, by_default=False)
+    return replace(source, formats=(*source.formats, in_tensorflow))

@@ -87,6 +87,14 @@ def test_the_signature_describes_the_tensors(doubler, tmp_path):
     ]
 
 
+def test_a_format_that_is_not_written_by_default_is_written_where_it_is_named(doubler, tmp_path):
+    first, second = doubler.formats
+    chosen = replace(doubler, formats=(first, replace(second, by_default=False)))
+
+    assert quietly(chosen, [], tmp_path).signature.formats == ("first",)
+    assert quietly(chosen, ["second"], tmp_path).signature.formats == ("second",)
+
+
 def test_the_parity_report_tells_differences_by_format_and_batch_the_tolerance_and_the_packages(
     doubler, tmp_path
 ):

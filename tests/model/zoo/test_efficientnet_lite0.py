@@ -3,8 +3,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from model.formats import onnx
+from model.export import export
+from model.formats import onnx, savedmodel
 from model.preprocessing import preprocess
+from model.zoo import load
 
 CATS = {"tabby", "tiger cat", "Egyptian cat"}
 
@@ -48,3 +50,20 @@ def test_the_exported_model_knows_other_photographs(efficientnet, photograph, la
     tensor = preprocess(Image.fromarray(photograph()), efficientnet.signature.image)
     logits = onnx.load(efficientnet.path / "onnx")({"image": tensor})["logits"]
     assert best(logits, efficientnet.signature.labels) == label
+
+
+def test_tensorflow_computes_the_same_network_and_is_not_needed_where_it_is_not_asked_for(
+    efficientnet, tmp_path
+):
+    assert efficientnet.signature.formats == ("onnx", "torchscript")
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
+
+    exported = export(load("efficientnet-lite0", lambda _: None), ["savedmodel"], tmp_path, lambda _: None)
+
+    assert exported.signature.formats == ("savedmodel",)
+    assert exported.signature.inputs == efficientnet.signature.inputs
+    # The gate has held it against the PyTorch module.
+    assert {each.batch_size for each in exported.parity["savedmodel"]} >= {1, 2}
+    tensor = preprocess(Image.fromarray(data.coffee()), efficientnet.signature.image)
+    logits = savedmodel.load(exported.path / "savedmodel")({"image": tensor})["logits"]
+    assert best(logits, efficientnet.signature.labels) == "espresso"
