@@ -8,13 +8,24 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.clouds import Cloud, cloud_cluster
+from infra.clouds.cluster import CloudCluster, EksCluster
 from infra.labels import PART_OF
 from infra.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """How the cluster is reached, and the namespace to make in it."""
+    """Which cluster it is, how it is reached, and the namespace to make in it."""
+
+    cloud: Cloud | None
+    """Whose it is, where the cloud must be asked for it, or for nodes."""
+
+    cloud_name: str | None
+    """The cluster's name in the cloud. None makes one."""
+
+    stack: str | None
+    """Another program's stack that has it, with an output `kubeconfig`."""
 
     kubeconfig: Path | None
     context: str | None
@@ -24,26 +35,40 @@ class ClusterArgs:
     def of(cls, settings: Settings) -> "ClusterArgs":
         """Take from the settings what concerns the cluster."""
         return cls(
-            kubeconfig=settings.kubeconfig, context=settings.kube_context, namespace=settings.namespace
+            cloud=settings.cloud,
+            cloud_name=settings.cluster_name,
+            stack=settings.cluster_stack,
+            kubeconfig=settings.kubeconfig,
+            context=settings.kube_context,
+            namespace=settings.namespace,
         )
 
 
 class Cluster(pulumi.ComponentResource):
-    """A cluster as it is, and a namespace in it that refuses pods which are not hardened."""
+    """A cluster, as it is or made here, and a namespace in it that refuses pods which are not hardened."""
 
     provider: kubernetes.Provider
     namespace: pulumi.Output[str]
+    cloud: CloudCluster | None
+    """What the cloud says of it."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:Cluster", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.cloud = cloud_cluster(args.cloud, args.cloud_name, name, child) if args.cloud else None
+        kubeconfig, identifier = self._access(args)
         self.provider = kubernetes.Provider(
             name,
-            kubeconfig=str(args.kubeconfig.expanduser()) if args.kubeconfig else None,
+            kubeconfig=kubeconfig,
             context=args.context,
-            # Without it a rewritten kubeconfig (a fresh token) replaces everything in the cluster.
-            cluster_identifier=args.context,
-            opts=pulumi.ResourceOptions(parent=self),
+            cluster_identifier=identifier,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self.cloud.nodes if self.cloud else ()),
         )
+        in_cluster = pulumi.ResourceOptions(parent=self, provider=self.provider)
+        if isinstance(self.cloud, EksCluster) and not args.cloud_name:
+            from infra.clouds.eks_autoscaler import eks_autoscaler
+
+            eks_autoscaler(name, self.cloud, in_cluster)
         namespace = Namespace(
             f"{name}-namespace",
             metadata=ObjectMetaArgs(
@@ -54,7 +79,21 @@ class Cluster(pulumi.ComponentResource):
                     "pod-security.kubernetes.io/enforce": "restricted",
                 },
             ),
-            opts=pulumi.ResourceOptions(parent=self, provider=self.provider),
+            opts=in_cluster,
         )
         self.namespace = namespace.metadata["name"]
         self.register_outputs({"namespace": self.namespace})
+
+    def _access(self, args: ClusterArgs) -> tuple[pulumi.Input[str] | None, pulumi.Input[str] | None]:
+        """Return a kubeconfig, and what identifies the cluster in spite of it.
+
+        The kubeconfig is the first of: another stack's output, one that is named, the cloud's, kubectl's
+        own. Without an identifier one that is rewritten (a fresh token) replaces everything in the cluster.
+
+        """
+        if args.stack:
+            stack = pulumi.StackReference(args.stack, opts=pulumi.ResourceOptions(parent=self))
+            return pulumi.Output.secret(stack.require_output("kubeconfig")), args.stack
+        if self.cloud and not (args.kubeconfig or args.context):
+            return self.cloud.kubeconfig, self.cloud.identifier
+        return str(args.kubeconfig.expanduser()) if args.kubeconfig else None, args.context

@@ -117,7 +117,7 @@ class Recorder(Mocks):
                     f"{inputs.get('kind', args.typ)} {args.name}: {path} is known to the cloud alone: "
                     "use `pulumi up`"
                 )
-            if "name" not in inputs.get("metadata", {}):
+            if "name" not in inputs.get("metadata", {"name": None}):
                 inputs = _named_by_content(args.name, inputs)
             state = {"status": {}}
         if args.typ == IMAGE:

@@ -33,13 +33,16 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stack_of(models: Path) -> StackOf:
-    """A stack like `prod` that serves that model; keywords change its configuration, None unsets a key."""
+    """A stack like `prod` that serves that model; keywords change its configuration, None unsets a key.
+
+    A key of a provider is given with its namespace, `gcp:zone`.
+    """
 
     def stack(name: str = "prod", *, secret: dict[str, str] | None = None, **config: str | None) -> Stack:
         read = Stack.read(name)
         served = {"model": "tiny", "modelVersion": "latest", "modelDirectory": str(models)}
         given = {**served, **config, **(secret or {})}
-        keys = {f"slipway:{key}": value for key, value in given.items()}
+        keys = {key if ":" in key else f"slipway:{key}": value for key, value in given.items()}
         merged = {key: value for key, value in {**read.config, **keys}.items() if value is not None}
         secret_keys = frozenset(f"slipway:{key}" for key in secret or {})
         return Stack(project=read.project, name=name, config=merged, secret_keys=secret_keys)

@@ -1,17 +1,26 @@
 """The program run with Pulumi's mocks, and its objects found by kind."""
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pulumi.runtime import MockCallArgs, MockResourceArgs
+from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
-from ops.program import Run, run
+from ops import program as program_module
+from ops.program import Recorder, Run, run
 from tests.conftest import StackOf
 
 Objects = dict[str, dict[str, Any]]
 """A run's Kubernetes objects by kind; the program declares one of each."""
 
 Declare = Callable[..., Objects]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # What its SDK says of itself when it is imported.
+    config.addinivalue_line("filterwarnings", "ignore:aws.ec2/encryptioncontrol:DeprecationWarning")
 
 
 def by_kind(declared: Run) -> Objects:
@@ -29,3 +38,82 @@ def program(stack_of: StackOf) -> Callable[..., Run]:
 @pytest.fixture
 def declare(program: Callable[..., Run]) -> Declare:
     return lambda *args, **config: by_kind(program(*args, **config))
+
+
+CLOUD_CONFIG = {
+    "gke": {"cluster": "gke", "gcp:project": "acme", "gcp:zone": "europe-west4-a"},
+    "eks": {"cluster": "eks", "aws:region": "eu-west-1"},
+    "aks": {"cluster": "aks", "azure-native:location": "westeurope"},
+}
+"""A cluster made in each cloud, in the least words."""
+
+AUTHORITY = base64.b64encode(b"certificate").decode()
+KUBECONFIG = base64.b64encode(b"apiVersion: v1\nkind: Config\n").decode()
+TOKEN = "token-of-ecr"
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "gcp:container/getCluster:getCluster": {
+        "endpoint": "203.0.113.1",
+        "masterAuths": [{"clusterCaCertificate": AUTHORITY}],
+        "selfLink": "https://container.googleapis.com/v1/projects/acme/clusters/theirs",
+    },
+    "aws:eks/getCluster:getCluster": {
+        "arn": "arn:aws:eks:eu-west-1:123456789012:cluster/theirs",
+        "endpoint": "https://theirs.eks.amazonaws.com",
+        "certificateAuthorities": [{"data": AUTHORITY}],
+        "vpcConfig": {"subnetIds": ["subnet-1", "subnet-2"]},
+    },
+    "aws:index/getAvailabilityZones:getAvailabilityZones": {"zoneIds": ["euw1-az1", "euw1-az2"]},
+    "aws:ec2/getSubnets:getSubnets": {"ids": ["subnet-a", "subnet-b"]},
+    "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": TOKEN},
+    "azure-native:containerservice:listManagedClusterUserCredentials": {
+        "kubeconfigs": [{"name": "user", "value": KUBECONFIG}]
+    },
+}
+"""What the clouds say when they are asked, as far as the program reads it."""
+
+STATES: dict[str, dict[str, Any]] = {
+    "gcp:container/cluster:Cluster": {
+        "name": "cluster-1a2b3c4",
+        "endpoint": "203.0.113.2",
+        "masterAuth": {"clusterCaCertificate": AUTHORITY},
+        "selfLink": "https://container.googleapis.com/v1/projects/acme/clusters/cluster-1a2b3c4",
+    },
+    "aws:eks/cluster:Cluster": {
+        "arn": "arn:aws:eks:eu-west-1:123456789012:cluster/slipway-prod",
+        "endpoint": "https://ours.eks.amazonaws.com",
+        "certificateAuthority": {"data": AUTHORITY},
+    },
+    "aws:iam/role:Role": {"name": "role-1a2b3c4", "arn": "arn:aws:iam::123456789012:role/role-1a2b3c4"},
+    "azure-native:containerservice:ManagedCluster": {"name": "cluster1a2b3c4"},
+    "azure-native:resources:ResourceGroup": {"name": "group1a2b3c4"},
+}
+"""What each resource has beside its inputs once it is made, as far as the program reads it."""
+
+
+@pytest.fixture
+def clouds(monkeypatch: pytest.MonkeyPatch) -> list[MockCallArgs]:
+    """Clouds that answer, and write down what they were asked; without them all that is unknown."""
+    asked: list[MockCallArgs] = []
+
+    class Answering(Recorder):
+        def call(self, args: MockCallArgs) -> tuple[dict[str, Any], Any]:
+            asked.append(args)
+            return ANSWERS[args.token], []
+
+        def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+            identifier, state = super().new_resource(args)
+            return identifier, {**STATES.get(args.typ, {}), **state}
+
+    monkeypatch.setattr(program_module, "Recorder", Answering)
+    return asked
+
+
+def one_of(declared: Run, kind: str) -> dict[str, Any]:
+    """The inputs of the one resource of a type."""
+    (inputs,) = [one.inputs for one in declared.resources if one.type == kind]
+    return inputs
+
+
+def is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and value.get(_special_sig_key) == _special_secret_sig

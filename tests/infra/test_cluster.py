@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ops.program import Run
-from tests.infra.conftest import Declare
+from tests.infra.conftest import STATES, Declare, is_secret, one_of
 
 PROVIDER = "pulumi:providers:kubernetes"
 
@@ -40,3 +40,19 @@ def test_a_kubeconfig_and_a_context_of_ones_own(
     assert (given["kubeconfig"], given["context"]) == (str(tmp_path / "config"), "there")
     # A rewritten kubeconfig is still the same cluster.
     assert given["clusterIdentifier"] == "there"
+
+
+@pytest.mark.usefixtures("clouds")
+def test_another_programs_stack_has_the_kubeconfig(
+    program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+):
+    outputs = {"outputs": {"kubeconfig": "kind: Config"}, "secretOutputNames": ["kubeconfig"]}
+    monkeypatch.setitem(STATES, "pulumi:pulumi:StackReference", outputs)
+
+    declared = program(clusterStack="acme/clusters/prod")
+
+    assert one_of(declared, "pulumi:pulumi:StackReference")["name"] == "acme/clusters/prod"
+    given = provider(declared)
+    assert is_secret(given["kubeconfig"])
+    assert given["kubeconfig"]["value"] == "kind: Config"
+    assert given["clusterIdentifier"] == "acme/clusters/prod"

@@ -1,0 +1,85 @@
+"""The autoscaler of an EKS cluster that is made here: EKS has node groups, but nobody who resizes them."""
+
+import json
+
+import pulumi
+import pulumi_aws as aws
+from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
+
+from infra.clouds.cluster import EksCluster
+from infra.clouds.eks import service_role
+
+NAME = "cluster-autoscaler"
+NAMESPACE = "kube-system"
+VERSION = "9.52.1"
+
+MAY_READ = (
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeLaunchConfigurations",
+    "autoscaling:DescribeScalingActivities",
+    "autoscaling:DescribeTags",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:GetInstanceTypesFromInstanceRequirements",
+    # Labels and taints of a group of which there is no node yet.
+    "eks:DescribeNodegroup",
+)
+MAY_RESIZE = ("autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup")
+"""https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/cloudprovider/aws/README.md"""
+
+
+def eks_autoscaler(name: str, cluster: EksCluster, opts: pulumi.ResourceOptions) -> Release:
+    """Declare the autoscaler, with a role that resizes the node groups of this cluster alone.
+
+    Args:
+        name: Resource name of the cluster.
+        cluster: Made here, with the agent that gives pods their roles.
+        opts: Parent, and the provider of the cluster.
+
+    """
+    full_name = f"{name}-autoscaler"
+    role, _ = service_role(full_name, "pods.eks", (), opts)
+    allowed = aws.iam.RolePolicy(
+        full_name,
+        role=role.name,
+        policy=pulumi.Output.from_input(cluster.name).apply(_policy),
+        opts=opts,
+    )
+    association = aws.eks.PodIdentityAssociation(
+        full_name,
+        cluster_name=cluster.name,
+        namespace=NAMESPACE,
+        service_account=NAME,
+        role_arn=role.arn,
+        opts=opts,
+    )
+    return Release(
+        full_name,
+        name=NAME,
+        namespace=NAMESPACE,
+        chart="cluster-autoscaler",
+        version=VERSION,
+        repository_opts=RepositoryOptsArgs(repo="https://kubernetes.github.io/autoscaler"),
+        values={
+            "fullnameOverride": NAME,
+            "cloudProvider": "aws",
+            "awsRegion": cluster.region,
+            "autoDiscovery": {"clusterName": cluster.name},
+            "rbac": {"serviceAccount": {"name": NAME}},
+        },
+        # A pod has the role that is its own when it starts.
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(depends_on=[allowed, association, *cluster.nodes])
+        ),
+    )
+
+
+def _policy(cluster: str) -> str:
+    own = {"StringEquals": {f"aws:ResourceTag/k8s.io/cluster-autoscaler/{cluster}": "owned"}}
+    statements = [
+        {"Effect": "Allow", "Action": MAY_READ, "Resource": "*"},
+        {"Effect": "Allow", "Action": MAY_RESIZE, "Resource": "*", "Condition": own},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
