@@ -9,7 +9,7 @@ import httpx
 
 from ops.errors import OperationError
 from ops.local import machine
-from ops.local.binaries import build, install_packages
+from ops.local.binaries import BASE, build, install_packages
 from ops.local.control_plane import API_PORT, SOCKET, start_control_plane
 from ops.local.images import build_images, forget_builder, start_buildkit, start_registry
 from ops.local.kubectl import Kubectl
@@ -51,7 +51,7 @@ def up() -> bool:
         raise OperationError("a cluster without Docker needs root: use sudo, or install Docker and kind")
     down()
     install_packages()
-    bin_folder = build()
+    bin_folder = build(BASE)
     _check_ports()
     STATE.mkdir(parents=True)
     BIN.symlink_to(bin_folder)
@@ -89,13 +89,14 @@ def _start_metrics() -> None:
     # Only now the API: before kube-proxy knows the service, a call to its address leaves the machine, and
     # the API server keeps a connection to whatever answers there.
     address = run.get("service/metrics-server", here)["spec"]["clusterIP"]
-    wait_for("kube-proxy", "metrics-server has its address", lambda: _answers(address), METRICS_SECONDS)
+    wait_for("kube-proxy", "metrics-server has its address", lambda: answers(address), METRICS_SECONDS)
     run("apply", f"--filename={MANIFESTS / 'metrics-api.yaml'}")
     have_figures = ("top", "nodes")
     wait_for("kube-apiserver", "there are CPU figures", lambda: run.succeeds(*have_figures), METRICS_SECONDS)
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Tell whether a part of the API answers at its service's address that it is ready."""
     try:
         # The certificate is the server's own; nothing is sent.
         return httpx.get(f"https://{address}/readyz", verify=False).text == "ok"  # noqa: S501

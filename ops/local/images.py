@@ -86,20 +86,15 @@ def build_images(bin_folder: Path) -> None:
     """Push what the registry does not hold yet: pause, metrics-server, and Python to build upon."""
     context = STATE / "context"
     context.mkdir()
-    for program in (Path("/bin/busybox"), bin_folder / "metrics-server", CERTIFICATES):
-        shutil.copy(program, context)
+    for file in (Path("/bin/busybox"), CERTIFICATES):
+        shutil.copy(file, context)
     for recipe in (
         _Recipe(
             image=PAUSE,
             dockerfile='FROM scratch\nCOPY busybox /\nENTRYPOINT ["/busybox", "sleep", "2147483647"]\n',
             context=context,
         ),
-        _Recipe(
-            image=METRICS_SERVER,
-            dockerfile='FROM scratch\nCOPY metrics-server /\nUSER 65532\nENTRYPOINT ["/metrics-server"]\n',
-            context=context,
-            depends_on=bin_folder.name,
-        ),
+        _program(METRICS_SERVER, bin_folder / "metrics-server"),
         _Recipe(image=RUNTIME_IMAGE, dockerfile="FROM scratch\nADD python.tar /\n", context=CACHE / "debian"),
         _Recipe(
             image=BUILD_IMAGE,
@@ -115,6 +110,22 @@ ENV PIP_CERT={CERTIFICATES} SSL_CERT_FILE={CERTIFICATES}
         ),
     ):
         _ensure(recipe, bin_folder)
+
+
+def push_program(image: str, program: Path, bin_folder: Path) -> None:
+    """Push an image of one program of a built folder, unless the registry holds it."""
+    _ensure(_program(image, program), bin_folder)
+
+
+def _program(image: str, program: Path) -> _Recipe:
+    # In /bin, since Prometheus's own name is where its data is mounted.
+    path = f"/bin/{program.name}"
+    return _Recipe(
+        image=image,
+        dockerfile=f'FROM scratch\nCOPY {program.name} {path}\nUSER 65532\nENTRYPOINT ["{path}"]\n',
+        context=program.parent,
+        depends_on=program.parent.name,
+    )
 
 
 def _ensure(recipe: _Recipe, bin_folder: Path) -> None:

@@ -15,6 +15,9 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "PACKAGES", {"one": "the-one", "two": "the-two", "three": "the-three"})
 
 
+TWO = ("alpha", "beta")
+
+
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two modules to build, and a cache for what is built."""
@@ -70,23 +73,23 @@ def test_without_apt_the_packages_are_named():
 @pytest.mark.usefixtures("modules", "only")
 def test_without_go_it_is_told_which_to_install():
     with pytest.raises(OperationError, match=r"install Go 1\.26\.4 or later"):
-        binaries.build()
+        binaries.build(TWO)
 
 
 @pytest.mark.usefixtures("modules")
 def test_each_module_is_built_once(go: Programs):
-    first = binaries.build()
+    first = binaries.build(TWO)
     assert built(go) == ["alpha", "beta"]
 
-    assert binaries.build() == first
+    assert binaries.build(TWO) == first
     assert built(go) == ["alpha", "beta"]
 
 
 def test_a_changed_module_is_built_anew_into_another_folder(go: Programs, modules: Path):
-    first = binaries.build()
+    first = binaries.build(TWO)
     (modules / "beta" / "go.sum").write_text("changed")
 
-    assert binaries.build() != first
+    assert binaries.build(TWO) != first
     assert built(go) == ["alpha", "beta"] * 2
 
 
@@ -95,12 +98,41 @@ def test_a_build_that_failed_is_tried_again_where_it_stopped(go: Programs):
     good = (["GOVERSION"], "go1.26.4", 0)
     go.add("go", good, (["install", str(binaries.MODULES / "beta")], "", 1))
     with pytest.raises(OperationError, match="exited with 1"):
-        binaries.build()
+        binaries.build(TWO)
 
     go.add("go", good)
-    binaries.build()
+    binaries.build(TWO)
 
     assert built(go) == ["alpha", "beta", "beta"]
+
+
+@pytest.mark.usefixtures("modules")
+def test_what_is_built_apart_leaves_the_others_as_they_are(go: Programs):
+    first = binaries.build(["alpha"])
+    apart = binaries.build(["beta"])
+
+    assert apart != first
+    assert binaries.build(["alpha"]) == first
+    assert built(go) == ["alpha", "beta"]
+
+
+@pytest.mark.usefixtures("modules")
+def test_other_tags_are_another_build(go: Programs, monkeypatch: pytest.MonkeyPatch):
+    whole = binaries.build(TWO)
+    monkeypatch.setattr(binaries, "TAGS", {"beta": "small"})
+
+    assert binaries.build(TWO) != whole
+
+    tags = [call["arguments"][-2] for call in go.calls if "install" in call["arguments"]]
+    assert tags == ["-tags=", "-tags=", "-tags=", "-tags=small"]
+
+
+@pytest.mark.usefixtures("modules")
+def test_sources_are_of_the_version_that_a_module_pins(only: Programs):
+    only.add("go", (["download", "example.com/one"], '{"Version": "v1.2.3", "Dir": "/cache/one@v1.2.3"}', 0))
+
+    assert binaries.sources("beta", "example.com/one") == Path("/cache/one@v1.2.3")
+    assert only.calls[0]["arguments"][:2] == ["-C", str(binaries.MODULES / "beta")]
 
 
 def pinned(module: str, package: str) -> str:
@@ -132,7 +164,7 @@ def test_the_readme_names_the_go_that_the_modules_ask_for():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", "")
         with pytest.raises(OperationError) as refusal:
-            binaries.build()
+            binaries.build([path.parent.name for path in binaries.MODULES.glob("*/go.mod")])
 
     (needed,) = re.findall(r"Go \S+ or later", str(refusal.value))
     assert needed in (PROJECT / "README.md").read_text()

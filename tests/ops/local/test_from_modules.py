@@ -30,7 +30,7 @@ class Machine:
         monkeypatch.setattr(from_modules, "PORTS", {})
         monkeypatch.setattr(from_modules.os, "geteuid", lambda: 0)
         monkeypatch.setattr(from_modules, "healthy", lambda: self.is_healthy)
-        monkeypatch.setattr(from_modules, "build", lambda: (self.did.append("build"), folder)[1])
+        monkeypatch.setattr(from_modules, "build", lambda _: (self.did.append("build"), folder)[1])
         monkeypatch.setattr(from_modules, "started", lambda: ["etcd"] if self.state.exists() else [])
         monkeypatch.setattr(from_modules, "stop", lambda names: self.did.append(f"stop {' '.join(names)}"))
         for name, what in {

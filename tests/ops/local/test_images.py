@@ -65,3 +65,11 @@ def test_a_changed_recipe_is_built_again(
     images._ensure(replace(recipe, **change), tmp_path)
 
     assert len(store.builds) == 2
+
+
+def test_a_program_of_another_build_is_pushed_anew(store: Store, tmp_path: Path):
+    for build in ("old", "old", "new"):
+        images.push_program(f"{images.REGISTRY}/tool:1", tmp_path / build / "tool", tmp_path)
+
+    assert len(store.builds) == 2
+    assert 'ENTRYPOINT ["/bin/tool"]' in store.builds[0]
