@@ -87,6 +87,8 @@ def start_node(bin_folder: Path) -> None:
                     "imagefs.available": "1%",
                 },
                 "podLogsDir": str(STATE / "pod-logs"),
+                # How soon a pod sees a changed Secret or ConfigMap: a new rule, KEDA its certificates.
+                "syncFrequency": "10s",
             }
         )
     )
@@ -99,6 +101,8 @@ def start_node(bin_folder: Path) -> None:
             f"--root-dir={STATE / 'kubelet'}",
             f"--cert-dir={STATE / 'kubelet' / 'pki'}",
             f"--hostname-override={NODE}",
+            # For cAdvisor, which names containers by it: their CPU and memory have no pod otherwise.
+            f"--containerd={SOCKET}",
         ],
     )
     proxy = STATE / "kube-proxy.yaml"
