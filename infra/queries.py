@@ -1,4 +1,4 @@
-"""What is asked of Prometheus about one model's pods: every panel, rule and scaler takes its PromQL from here.
+"""What is asked of Prometheus about one model's pods: panels, rules and scalers take their PromQL from here.
 
 The names are those of the server's metrics (`app/metrics.py`); a test holds them against the live server.
 """
@@ -48,7 +48,7 @@ class Queries:
         return f"{self.fault_rate(window)} / {self.request_rate(window)}"
 
     def rejected_rate_by_reason(self, window: str) -> str:
-        """Requests a second that were refused without an answer of the model, by reason."""
+        """Refusals a second, without an answer of the model, by reason."""
         return f"sum by (reason) ({self._rate('request_rejected_total', window)})"
 
     def latency_buckets(self, window: str) -> str:
@@ -65,7 +65,7 @@ class Queries:
         return f"sum({self._rate('request_latency_seconds_bucket', window, *matchers)})"
 
     def queue_depth(self) -> str:
-        """Samples that wait, over all pods."""
+        """How many samples wait, over all pods."""
         return f"sum({self._series('request_queue_depth')})"
 
     def queue_wait_quantile(self, quantile: float, window: str) -> str:
@@ -74,7 +74,7 @@ class Queries:
         return f"histogram_quantile({quantile}, sum by (le) ({rate}))"
 
     def in_flight(self) -> str:
-        """Requests being answered, over all pods."""
+        """How many requests are being answered, over all pods."""
         return f"sum({self._series('request_in_flight')})"
 
     def batch_size(self, window: str) -> str:
