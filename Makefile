@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help up down render smoke load cluster bench clouds tensorflow test e2e lint format requirements
+.PHONY: help up down render smoke load cluster monitoring bench clouds tensorflow test e2e lint format requirements
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,9 @@ load: $(INSTALLED) ## Load a local stack for a minute
 
 cluster: $(INSTALLED) ## Start the local cluster alone
 	@$(RUN) -m ops.local up
+
+monitoring: $(INSTALLED) ## Add Prometheus and KEDA to the local cluster
+	@$(RUN) -m ops.local monitoring
 
 bench: $(INSTALLED) ## Measure the server side by side with its peers (25 minutes): make bench ARGS=--quick
 	@$(RUN) -m bench $(ARGS)

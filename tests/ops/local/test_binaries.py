@@ -1,11 +1,12 @@
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ops.errors import OperationError
-from ops.local import binaries, images, kind
+from ops.local import binaries, images, kind, monitoring
 from ops.stack import PROJECT
 from tests.ops.conftest import Programs
 
@@ -135,6 +136,12 @@ def test_sources_are_of_the_version_that_a_module_pins(only: Programs):
     assert only.calls[0]["arguments"][:2] == ["-C", str(binaries.MODULES / "beta")]
 
 
+def test_a_cluster_without_monitoring_builds_none_of_it():
+    modules = {path.parent.name for path in binaries.MODULES.glob("*/go.mod")}
+
+    assert modules - set(binaries.BASE) == set(monitoring.IMAGES)
+
+
 def pinned(module: str, package: str) -> str:
     """The version of a package in a module's go.mod."""
     text = (binaries.MODULES / module / "go.mod").read_text()
@@ -158,6 +165,41 @@ def test_every_metrics_server_is_the_one_that_is_pinned():
     assert container["image"] == images.METRICS_SERVER
     assert images.METRICS_SERVER.endswith(f":{version}")
     assert f"/{version}/" in kind.METRICS_SERVER
+
+
+def images_of(manifest: Path) -> Iterator[str]:
+    text = manifest.read_text()
+    yield from re.findall(r"(?:image: |-config-reloader=)(\S+)", text)
+
+
+def test_every_image_of_the_manifests_is_one_that_is_pushed():
+    pushed = {image for programs in monitoring.IMAGES.values() for image in programs.values()}
+    named = {
+        image
+        for manifest in (PROJECT / "ops/local/manifests").glob("*.yaml")
+        for image in images_of(manifest)
+    }
+
+    assert named == {*pushed, images.METRICS_SERVER}
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [
+        ("prometheus-operator", "github.com/prometheus-operator/prometheus-operator"),
+        ("prometheus", "github.com/prometheus/prometheus"),
+        ("kube-state-metrics", "k8s.io/kube-state-metrics/v2"),
+        ("keda", "github.com/kedacore/keda/v2"),
+    ],
+)
+def test_every_image_has_the_version_that_is_pinned(module: str, package: str):
+    version = pinned(module, package)
+    if module == "prometheus":
+        # Its Go module's v0.313.5 is release 3.13.5.
+        version = re.sub(r"v0\.(\d)(\d\d)\.", r"v\1.\2.", version)
+
+    for image in monitoring.IMAGES[module].values():
+        assert f"v{image.rpartition(':')[2].removeprefix('v')}" == version
 
 
 def test_the_readme_names_the_go_that_the_modules_ask_for():

@@ -1,0 +1,146 @@
+"""In which order the parts are started, and that their addresses agree; the cluster itself is not asked."""
+
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops.errors import OperationError
+from ops.local import from_modules, kind, monitoring
+from ops.local.control_plane import SERVICES
+
+
+class Cluster:
+    """A cluster where everything succeeds at once, and that writes down what it was asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.did: list[str] = []
+        self.is_healthy = True
+        monkeypatch.setattr(monitoring, "road", lambda: from_modules)
+        monkeypatch.setattr(from_modules, "healthy", lambda: self.is_healthy)
+        monkeypatch.setattr(from_modules, "kubectl", lambda: self)
+        monkeypatch.setattr(monitoring, "build", self._build)
+        monkeypatch.setattr(monitoring, "sources", lambda module, _: Path("/sources") / module)
+        monkeypatch.setattr(monitoring, "push_program", lambda image, *_: self.did.append(f"push {image}"))
+        monkeypatch.setattr(monitoring, "wait_for", lambda _, what, *__: self.did.append(f"until {what}"))
+
+    def _build(self, names: list[str]) -> Path:
+        self.did.append(f"build {' '.join(names)}")
+        return Path("/built")
+
+    def __call__(self, *arguments: str) -> str:
+        self.did.append(" ".join(arguments))
+        return "customresourcedefinition/one customresourcedefinition/two"
+
+    def get(self, *_: str) -> dict[str, Any]:
+        return {"spec": {"clusterIP": "10.96.7.7"}}
+
+    def at(self, *words: str) -> int:
+        """When something was done, which was done once."""
+        (index,) = [index for index, line in enumerate(self.did) if all(word in line for word in words)]
+        return index
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    return Cluster(monkeypatch)
+
+
+def test_without_a_cluster_it_is_told_how_to_start_one(cluster: Cluster):
+    cluster.is_healthy = False
+
+    with pytest.raises(OperationError, match="start it with `make cluster`"):
+        monitoring.up()
+
+    assert cluster.did == []
+
+
+def test_on_kind_it_is_told_which_charts_to_install(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(monitoring, "road", lambda: kind)
+
+    with pytest.raises(OperationError, match="kube-prometheus-stack and keda"):
+        monitoring.up()
+
+    assert cluster.did == []
+
+
+def test_every_image_is_pushed_before_a_pod_asks_for_it(cluster: Cluster):
+    monitoring.up()
+
+    first = min(index for index, line in enumerate(cluster.did) if line.startswith("apply"))
+    pushes = [cluster.at("push", image) for of in monitoring.IMAGES.values() for image in of.values()]
+    assert max(pushes) < first
+
+
+def test_kinds_are_established_before_an_object_of_them_is_applied(cluster: Cluster):
+    monitoring.up()
+
+    established = "wait customresourcedefinition/one customresourcedefinition/two --for=condition=Established"
+    monitors, scalers = [index for index, line in enumerate(cluster.did) if line.startswith(established)]
+    assert cluster.at("monitoring.coreos.com_prometheuses.yaml") < monitors
+    assert monitors < cluster.at("manifests/prometheus.yaml")
+    assert cluster.at("--kustomize=/sources/keda/config/crd") < scalers < cluster.at("manifests/keda.yaml")
+
+
+def test_the_metrics_adapter_starts_once_there_are_certificates_for_it_to_read(cluster: Cluster):
+    monitoring.up()
+
+    operator = cluster.at("rollout status deployment/keda-operator")
+    certificates = cluster.at("wait secret/kedaorg-certs")
+    assert cluster.at("manifests/keda.yaml") < operator < certificates
+    assert certificates < cluster.at("manifests/keda-metrics-apiserver.yaml")
+
+
+def test_the_api_is_added_once_its_service_answers(cluster: Cluster):
+    monitoring.up()
+
+    added = cluster.at("manifests/keda-api.yaml")
+    assert cluster.at("until KEDA's metrics have their address") < added
+    assert added < cluster.at("wait apiservice/v1beta1.external.metrics.k8s.io --for=condition=Available")
+
+
+def objects(kind: str) -> Iterator[dict[str, Any]]:
+    for manifest in sorted(from_modules.MANIFESTS.glob("*.yaml")):
+        yield from (one for one in yaml.safe_load_all(manifest.read_text()) if one["kind"] == kind)
+
+
+def named(kind: str, name: str) -> dict[str, Any]:
+    (one,) = [one for one in objects(kind) if one["metadata"]["name"] == name]
+    return one["spec"]
+
+
+def test_prometheus_is_where_it_is_said_to_be():
+    service = named("Service", "prometheus")
+    (port,) = service["ports"]
+
+    assert f"http://{service['clusterIP']}:{port['port']}" == monitoring.CLUSTER_URL
+    assert f"http://127.0.0.1:{port['nodePort']}" == monitoring.URL
+
+
+def test_the_metrics_adapter_finds_keda_where_its_service_is():
+    (alias,) = named("Deployment", "keda-metrics-apiserver")["template"]["spec"]["hostAliases"]
+
+    assert alias["ip"] == named("Service", "keda-operator")["clusterIP"]
+
+
+def test_no_fixed_address_can_be_given_to_another_service_by_chance():
+    fixed = [one["spec"].get("clusterIP", "None") for one in objects("Service")]
+    fixed = [ipaddress.ip_address(address) for address in fixed if address != "None"]
+
+    # https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/: the first 256 of a /16.
+    first = ipaddress.ip_network(SERVICES).network_address
+    assert len(fixed) == len(set(fixed)) == 2
+    assert all(1 < int(address) - int(first) <= 256 for address in fixed)
+
+
+def test_prometheus_selects_what_every_namespace_asks_for():
+    selectors = {key: value for key, value in named("Prometheus", "prometheus").items() if "Selector" in key}
+
+    assert selectors == {
+        f"{what}{scope}Selector": {}
+        for what in ("serviceMonitor", "podMonitor", "rule")
+        for scope in ("", "Namespace")
+    }
