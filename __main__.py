@@ -4,6 +4,7 @@ import pulumi
 
 from infra.artifact import Artifact
 from infra.cluster import Cluster, ClusterArgs
+from infra.gpu import gpu_node_pool
 from infra.image import ModelImage, ModelImageArgs
 from infra.service import ModelService, ModelServiceArgs
 from infra.settings import Settings
@@ -12,6 +13,7 @@ settings = Settings.load()
 artifact = Artifact.find(settings)
 
 cluster = Cluster("cluster", ClusterArgs.of(settings))
+pool = gpu_node_pool(settings, cluster)
 image = ModelImage("model", ModelImageArgs.of(settings, artifact))
 service = ModelService(
     "model",
@@ -22,7 +24,7 @@ service = ModelService(
         namespace=cluster.namespace,
         instance=pulumi.get_stack(),
     ),
-    pulumi.ResourceOptions(providers=[cluster.provider]),
+    pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[pool] if pool else None),
 )
 
 pulumi.export("url", service.url)

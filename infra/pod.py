@@ -21,6 +21,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
+from infra.gpu.nodes import NODE_SECONDS, RESOURCE, affinity, tolerations
 from infra.settings import Settings
 
 HTTP_PORT = 8000
@@ -56,6 +57,7 @@ def environment(settings: Settings) -> dict[str, str]:
     given: dict[str, object] = {
         "MODEL_PATH": MODEL_PATH,
         "RUNTIME": settings.runtime,
+        "DEVICE": "gpu" if settings.device == "gpu" else None,
         "BATCH_SIZE": settings.batch_size,
         "QUEUE_SIZE": settings.queue_size,
         "REQUEST_TIMEOUT_SECONDS": settings.request_timeout_seconds,
@@ -70,6 +72,11 @@ def environment(settings: Settings) -> dict[str, str]:
     ours = {f"SLIPWAY_{name}": str(value) for name, value in given.items() if value is not None}
     traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": str(settings.otlp_endpoint)} if settings.otlp_endpoint else {}
     return ours | traces
+
+
+def start_seconds(settings: Settings) -> int:
+    """Return how long a pod may take until it is ready; one that wants a GPU, from before there is a node."""
+    return START_SECONDS + (NODE_SECONDS if settings.device == "gpu" else 0)
 
 
 def pod_spec(args: PodArgs) -> PodSpecArgs:
@@ -98,6 +105,8 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
             )
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         ],
+        tolerations=tolerations(settings),
+        affinity=affinity(settings),
         containers=[
             ContainerArgs(
                 name="server",
@@ -112,7 +121,12 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
                 liveness_probe=_probe("/health/live", period=_PROBE_PERIOD_SECONDS, failures=6),
                 resources=ResourceRequirementsArgs(
                     requests={"cpu": settings.cpu_request, "memory": settings.memory_request},
-                    limits={"cpu": settings.cpu_limit, "memory": settings.memory_limit},
+                    limits={
+                        "cpu": settings.cpu_limit,
+                        "memory": settings.memory_limit,
+                        # A GPU's request is its limit, unsaid.
+                        **({RESOURCE: "1"} if settings.device == "gpu" else {}),
+                    },
                 ),
                 security_context=SecurityContextArgs(
                     allow_privilege_escalation=False,

@@ -32,7 +32,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from infra.artifact import Artifact
 from infra.autoscaling import Autoscaler, AutoscalerArgs
 from infra.labels import labels, selector
-from infra.pod import START_SECONDS, PodArgs, environment, pod_spec
+from infra.pod import PodArgs, environment, pod_spec, start_seconds
 from infra.settings import Settings
 
 SERVICE_PORT = 80
@@ -118,16 +118,20 @@ class ModelService(pulumi.ComponentResource):
             service_account=account.metadata["name"],
             pull_secret=pull_secret.metadata["name"] if pull_secret else None,
         )
+        patience = f"{3 * start_seconds(args.settings)}s"
         return Deployment(
             f"{self._name}-deployment",
             metadata=self._metadata(self._model),
             spec=DeploymentSpecArgs(
                 # No replicas: they are the autoscaler's, and a second writer would undo its work.
                 selector=LabelSelectorArgs(match_labels=self._selector),
-                progress_deadline_seconds=START_SECONDS,
+                progress_deadline_seconds=start_seconds(args.settings),
                 strategy=DeploymentStrategyArgs(
                     type="RollingUpdate",
-                    rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
+                    # One more at a time; of GPUs there may be no more, and one gives way to the next.
+                    rolling_update=RollingUpdateDeploymentArgs(max_unavailable=1, max_surge=0)
+                    if args.settings.device == "gpu"
+                    else RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
                 ),
                 template=PodTemplateSpecArgs(
                     metadata=ObjectMetaArgs(labels=self._metadata(None).labels), spec=pod_spec(pod)
@@ -137,7 +141,7 @@ class ModelService(pulumi.ComponentResource):
                 self._child,
                 # A pod at a time is replaced: the engine waits longer than one of them may take.
                 pulumi.ResourceOptions(
-                    custom_timeouts=pulumi.CustomTimeouts(create="15m", update="15m", delete="5m")
+                    custom_timeouts=pulumi.CustomTimeouts(create=patience, update=patience, delete="5m")
                 ),
             ),
         )

@@ -55,8 +55,8 @@ class Declared:
 
     @property
     def is_kubernetes_object(self) -> bool:
-        """Whether this is an object of the cluster, not a provider, component or image."""
-        return self.type.startswith("kubernetes:")
+        """Whether this is an object of the cluster, not a provider, component, image or chart."""
+        return self.type.startswith("kubernetes:") and "kind" in self.inputs
 
 
 @dataclass(frozen=True, kw_only=True)
