@@ -7,6 +7,7 @@ import pulumi
 import pulumi_docker_build as docker_build
 
 from infra.artifact import Artifact
+from infra.clouds.sdk import sdk
 from infra.registry import Credentials, Registry
 from infra.settings import Settings
 
@@ -61,6 +62,17 @@ class ModelImage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ModelImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:ModelImage", name, {}, opts)
+        credentials = args.credentials
+        repository = None
+        if args.registry.ecr and not credentials:
+            with sdk("eks"):
+                from infra.ecr import EcrRepository, EcrRepositoryArgs
+            repository = EcrRepository(
+                name,
+                EcrRepositoryArgs(registry=args.registry, model=args.artifact.name, retain=args.retain),
+                pulumi.ResourceOptions(parent=self),
+            )
+            credentials = repository.credentials
         chosen = {"BUILD_IMAGE": args.build_image, "RUNTIME_IMAGE": args.runtime_image}
         image = docker_build.Image(
             name,
@@ -82,8 +94,12 @@ class ModelImage(pulumi.ComponentResource):
             push=False,
             build_on_preview=False,
             builder=docker_build.BuilderConfigArgs(name=args.builder) if args.builder else None,
-            registries=[args.credentials.for_build()] if args.credentials else None,
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.retain),
+            registries=[credentials.for_build()] if credentials else None,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                retain_on_delete=args.retain,
+                depends_on=[repository] if repository else None,
+            ),
         )
         self.ref = image.ref
         self.register_outputs({"ref": self.ref})

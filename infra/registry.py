@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pulumi
 import pulumi_docker_build as docker_build
@@ -20,6 +21,7 @@ class _Kind:
 
 
 _COMPONENT = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_ECR = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 _KINDS = (
     _Kind(  # https://docs.docker.com/docker-hub/repos/
         host=re.compile(r"docker\.io"),
@@ -37,8 +39,13 @@ _KINDS = (
         path=re.compile(rf"{_COMPONENT}(/{_COMPONENT})*"),
         form="gcr.io/PROJECT",
     ),
+    _Kind(  # https://docs.github.com/packages/working-with-a-github-packages-registry
+        host=re.compile(r"ghcr\.io"),
+        path=re.compile(rf"{_COMPONENT}(/{_COMPONENT})*"),
+        form="ghcr.io/OWNER",
+    ),
     _Kind(  # https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
-        host=re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?"),
+        host=_ECR,
         path=re.compile(rf"(?:{_COMPONENT}(/{_COMPONENT})*)?"),
         form="ACCOUNT.dkr.ecr.REGION.amazonaws.com[/PREFIX]",
     ),
@@ -50,9 +57,16 @@ _KINDS = (
 )
 
 
+class Ecr(NamedTuple):
+    """Whose registry of Amazon's, and where."""
+
+    account: str
+    region: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """Where a model's images are pushed, by Docker Hub, Google, Amazon or any host that speaks OCI."""
+    """Where a model's images are pushed, by Docker Hub, Google, GitHub, Amazon or any OCI registry."""
 
     prefix: str
     host: str
@@ -72,6 +86,16 @@ class Registry:
         if not kind.host.fullmatch(host) or not kind.path.fullmatch(path) or (slash and not path):
             raise ValueError(kind.form)
         return cls(prefix=prefix, host=host, auth=kind.auth or host)
+
+    @property
+    def ecr(self) -> Ecr | None:
+        """Whose it is, if it is Amazon's."""
+        match = _ECR.fullmatch(self.host)
+        return Ecr(*match.groups()) if match else None
+
+    def repository(self, model: str) -> str:
+        """Return the name of a model's images within the registry."""
+        return f"{self.prefix}/{model}".removeprefix(f"{self.host}/")
 
     def tag(self, model: str, version: str) -> str:
         """Return the full name of a model's image, tagged by the model's version."""

@@ -41,6 +41,14 @@ def test_images_are_named_as_each_registry_asks(prefix: str, host: str, auth: st
     assert registry.tag("tiny", "0123") == f"{prefix}/tiny:0123"
 
 
+def test_amazons_registry_says_whose_it_is_and_where():
+    registry = Registry.parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml")
+
+    assert registry.ecr == ("123456789012", "eu-west-1")
+    assert registry.repository("tiny") == "ml/tiny"
+    assert Registry.parse("ghcr.io/acme").ecr is None
+
+
 @pytest.mark.parametrize(
     ("prefix", "form"),
     [
@@ -51,7 +59,9 @@ def test_images_are_named_as_each_registry_asks(prefix: str, host: str, auth: st
         ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/", "ACCOUNT.dkr.ecr.REGION.amazonaws.com"),
         ("acme/models", "HOST"),
         ("https://ghcr.io/acme", "HOST"),
-        ("ghcr.io/acme/", "HOST"),
+        ("ghcr.io", "ghcr.io/OWNER"),
+        ("ghcr.io/acme/", "ghcr.io/OWNER"),
+        ("quay.io/acme/", "HOST"),
         ("", "HOST"),
     ],
 )

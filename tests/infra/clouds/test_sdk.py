@@ -22,8 +22,8 @@ import json, sys, time
 begin = time.perf_counter()
 from ops.program import run
 from ops.stack import Stack
-stack = json.loads(sys.argv[1])
-run(Stack(project="slipway", name="prod", config=stack, secret_keys=frozenset()))
+config, secret = json.loads(sys.argv[1])
+run(Stack(project="slipway", name="prod", config=config, secret_keys=frozenset(secret)))
 seconds = time.perf_counter() - begin
 print(json.dumps({"seconds": seconds, "modules": [name for name in sys.modules if "." not in name]}))
 """
@@ -31,7 +31,7 @@ print(json.dumps({"seconds": seconds, "modules": [name for name in sys.modules i
 
 def cold(stack: Stack) -> dict:
     """Run the program where nothing is imported yet; return the seconds it took, and what it imported."""
-    command = [sys.executable, "-c", COLD, json.dumps(stack.config)]
+    command = [sys.executable, "-c", COLD, json.dumps([stack.config, list(stack.secret_keys)])]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -74,3 +74,11 @@ def test_a_missing_sdk_is_told_with_the_command_that_installs_it(
 def test_what_an_sdk_itself_lacks_is_another_fault():
     with pytest.raises(ModuleNotFoundError, match="no_such_module"), sdk("gke"):
         import no_such_module  # type: ignore[import-not-found] # noqa: F401
+
+
+def test_the_sdk_of_aws_is_imported_for_a_registry_of_amazons_that_no_user_is_named_for(stack_of: StackOf):
+    registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    named = stack_of(registry=registry, registryUsername="AWS", secret={"registryPassword": "token"})
+
+    assert "pulumi_aws" in cold(stack_of(registry=registry))["modules"]
+    assert "pulumi_aws" not in cold(named)["modules"]

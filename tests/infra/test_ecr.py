@@ -1,0 +1,78 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pulumi_aws
+import pytest
+
+from ops.program import IMAGE, Run
+from tests.infra.conftest import TOKEN, is_secret, one_of
+
+Program = Callable[..., Run]
+
+HOST = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+REPOSITORY = "aws:ecr/repository:Repository"
+pytestmark = pytest.mark.usefixtures("clouds")
+
+
+def test_the_repository_is_made_where_the_registry_says(program: Program):
+    repository = one_of(program(registry=f"{HOST}/ml"), REPOSITORY)
+
+    assert (repository["name"], repository["region"]) == ("ml/tiny", "eu-west-1")
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    # A new server for the same version of the model is pushed under the same tag.
+    assert repository["imageTagMutability"] == "MUTABLE"
+
+
+def test_images_that_have_lost_their_tag_do_not_pile_up(program: Program):
+    declared = program(registry=HOST)
+
+    policy = one_of(declared, "aws:ecr/lifecyclePolicy:LifecyclePolicy")
+    assert policy["repository"] == one_of(declared, REPOSITORY)["name"] == "tiny"
+    (rule,) = json.loads(policy["policy"])["rules"]
+    assert rule["selection"]["tagStatus"] == "untagged"
+    assert rule["selection"]["countNumber"] >= 1
+    assert rule["action"] == {"type": "expire"}
+
+
+def test_the_image_is_pushed_with_a_token_of_the_registrys_own_account(program: Program, clouds: list[Any]):
+    registries = one_of(program(registry=HOST), IMAGE)["registries"]
+
+    assert is_secret(registries)
+    assert registries["value"] == [{"address": HOST, "username": "AWS", "password": TOKEN}]
+    (asked,) = clouds
+    assert asked.args == {"registryId": "123456789012", "region": "eu-west-1"}
+
+
+def test_the_token_is_for_pushing_alone(program: Program):
+    objects = program(registry=HOST).objects()
+
+    assert "Secret" not in {one["kind"] for one in objects}
+    assert TOKEN not in str(objects)
+
+
+def test_a_user_of_ones_own_pushes_and_nothing_is_made(program: Program, clouds: list[Any]):
+    declared = program(registry=HOST, registryUsername="AWS", secret={"registryPassword": "mine"})
+
+    assert not [one for one in declared.resources if one.type.startswith("aws:")]
+    (pushes,) = one_of(declared, IMAGE)["registries"]["value"]
+    assert pushes["password"] == "mine"
+    assert clouds == []
+
+
+@pytest.mark.parametrize("retain", [True, False])
+def test_destroy_leaves_the_repository_with_its_images_or_takes_both(
+    program: Program, monkeypatch: pytest.MonkeyPatch, retain: bool
+):
+    options = []
+    original = pulumi_aws.ecr.Repository.__init__
+
+    def spy(self: Any, *args: Any, **kwargs: Any) -> None:
+        options.append(kwargs["opts"])
+        original(self, *args, **kwargs)
+
+    monkeypatch.setattr(pulumi_aws.ecr.Repository, "__init__", spy)
+    repository = one_of(program(registry=HOST, retainImage=str(retain).lower()), REPOSITORY)
+
+    assert [one.retain_on_delete for one in options] == [retain]
+    assert repository["forceDelete"] is not retain
