@@ -156,7 +156,10 @@ def _state(service: Service, *, is_well: bool, **content: str | bool) -> Respons
 
 
 def _summary(service: Service) -> dict[str, str]:
-    return {"status": service.state, "model": service.signature.name}
+    summary = {"status": service.state, "model": service.signature.name}
+    if (device := service.default.device) is not None:
+        summary["device"] = device
+    return summary
 
 
 def _word(service: Service, model: ServedModel) -> str:

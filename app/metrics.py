@@ -85,6 +85,9 @@ class Metrics:
             "model_ready", "1 when the model is loaded, warm and not draining.", LABELS, registry=registry
         )
         self.info = Info("model", "A model that is served.", LABELS, registry=registry)
+        self.device_info = Info(
+            "model_device", "What computes a model, cpu or gpu.", LABELS, registry=registry
+        )
 
 
 class ModelMetrics:
@@ -113,6 +116,10 @@ class ModelMetrics:
             self._metrics.latency.labels(**self._model, code=code),
         )
 
+    def device(self, name: str) -> None:
+        """Say what computes, once it is known."""
+        self._metrics.device_info.labels(**self._model).info({"device": name})
+
     def answered(self, code: int, seconds: float, reason: str | None = None) -> None:
         """Count one answer, how long it took, and why it was none of the model's."""
         count, latency = self._answered.get(code) or self._of_code(code)
@@ -130,5 +137,6 @@ class ModelMetrics:
             metrics.load_seconds,
             metrics.ready,
             metrics.info,
+            metrics.device_info,
         ):
             gauge.remove(*values)

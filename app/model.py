@@ -1,14 +1,16 @@
 """A loaded model, seen to answer as it did at export. Knows nothing of HTTP, JSON or labels."""
 
+import logging
 import time
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from typing import Literal, Self
 
 import numpy as np
 
 from app import runtimes
 from app.artifact import Artifact
-from app.runtimes import Run
+from app.runtimes import Device, DeviceError, Run
 from app.signature import ArtifactError
 from app.tensors import Arrays
 
@@ -29,6 +31,8 @@ MEASURED_SECONDS = 0.3
 INLINE_SECONDS = 0.001
 """A full batch that takes less is computed on the event loop: the way to a thread and back takes as long."""
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -36,17 +40,25 @@ class Model:
 
     artifact: Artifact
     run: Run
+    device: Device
 
     @classmethod
-    def load(cls, artifact: Artifact, runtime: str, batch_size: int) -> Self:
+    def load(cls, artifact: Artifact, runtime: str, batch_size: int, device: Literal[Device, "auto"]) -> Self:
         """Load a model, and warm it up on the artifact's sample, alone and in a full batch.
 
+        Args:
+            artifact: holds the model.
+            runtime: the format to run.
+            batch_size: most samples that it will be given at once.
+            device: what is to compute; `auto` is a GPU that the runtime can use, or else the CPU.
+
         Raises:
-            ArtifactError: it cannot be loaded, or does not answer as it did at export.
+            ArtifactError: it cannot be loaded, not on that device, or does not answer as it did at export.
 
         """
         try:
-            model = cls(artifact=artifact, run=runtimes.load(artifact.path, artifact.signature, runtime))
+            run, chosen = _loaded(artifact, runtime, device)
+            model = cls(artifact=artifact, run=run, device=chosen)
             for size in sorted({1, batch_size}):
                 model.check(size)
         except ArtifactError:
@@ -103,6 +115,21 @@ class Model:
 
     def _samples(self, size: int) -> Arrays:
         return {name: np.repeat(array, size, axis=0) for name, array in self.artifact.inputs.items()}
+
+
+def _loaded(artifact: Artifact, runtime: str, device: Literal[Device, "auto"]) -> tuple[Run, Device]:
+    load = partial(runtimes.load, artifact.path, artifact.signature, runtime)
+    if device != "cpu":
+        try:
+            return load("gpu"), "gpu"
+        except DeviceError as error:
+            if device == "gpu":
+                raise ArtifactError(
+                    f"SLIPWAY_DEVICE=gpu: {error}; run the image with DEVICE=gpu where there is one, "
+                    "or set SLIPWAY_DEVICE to cpu"
+                ) from None
+            log.info("computing on the CPU: %s", error)
+    return load("cpu"), "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from app import problems
 from app.messages import JSON, MOST_DIGITS, OCTETS
+from app.runtimes import Device
 from app.service import State
 from app.signature import Datatype
 
@@ -51,10 +52,16 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     504: _problem("The request's deadline came before the model's answer."),
 }
 _NOT_SO: dict[int | str, dict[str, Any]] = {503: _problem("It is not; the detail says why.")}
+_HEALTH = members(status={"type": "string", "enum": list(get_args(State))}, model=_STRING)
+_HEALTH["properties"] |= {
+    "device": {
+        "type": "string",
+        "enum": list(get_args(Device)),
+        "description": "What computes, where the model is loaded.",
+    }
+}
 HEALTH: dict[int | str, dict[str, Any]] = {
-    200: json_response(
-        "It is so.", members(status={"type": "string", "enum": list(get_args(State))}, model=_STRING)
-    ),
+    200: json_response("It is so.", _HEALTH),
     **_NOT_SO,
 }
 LIVE: dict[int | str, dict[str, Any]] = {200: json_response("It is so.", members(live=_TRUE)), **_NOT_SO}

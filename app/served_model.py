@@ -13,6 +13,7 @@ from app.batching import Batcher, Limits
 from app.metrics import Metrics, ModelMetrics
 from app.model import Model, Pace
 from app.predictions import Answers
+from app.runtimes import Device
 from app.settings import Settings
 from app.tensors import Arrays
 
@@ -50,6 +51,11 @@ class ServedModel:
         return self._batcher
 
     @property
+    def device(self) -> Device | None:
+        """What computes; None while the model is loading."""
+        return self._model.device if self._model else None
+
+    @property
     def stuck_since(self) -> float | None:
         """When the run that takes longest began, on the clock of `time.monotonic`. From any thread."""
         return self._batcher.oldest if self._batcher else None
@@ -63,12 +69,13 @@ class ServedModel:
         """
         start = time.perf_counter()
         loop, settings = asyncio.get_running_loop(), self._settings
-        load = partial(Model.load, self.artifact, settings.runtime, settings.batch_size)
+        load = partial(Model.load, self.artifact, settings.runtime, settings.batch_size, settings.device)
         model = await loop.run_in_executor(self._loader, load)
         pace = await loop.run_in_executor(self._loader, model.pace, settings.batch_size)
         self._model, self._batcher = model, self._queue(model, pace)
         seconds = time.perf_counter() - start
         self.metrics.load_seconds.set(seconds)
+        self.metrics.device(model.device)
         self.state = "ready"
         log.info(
             "model loaded",
@@ -76,6 +83,7 @@ class ServedModel:
                 "model": self.signature.name,
                 "version": self.signature.version,
                 "runtime": settings.runtime,
+                "device": model.device,
                 "seconds": round(seconds, 3),
                 "threads": 0 if pace.inline else settings.threads,
                 "batch_size": pace.batch_size,

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     runtime: Annotated[
         Literal["onnx", "torchscript", "savedmodel"], Field(description="the format to run")
     ] = "onnx"
+    device: Annotated[
+        Literal["auto", "cpu", "gpu"], Field(description="what computes; auto is a GPU where there is one")
+    ] = "auto"
     batch_size: Annotated[int, Field(ge=1, description="most samples that the model is given at once")] = 32
     batch_seconds: Annotated[float, Field(gt=0, description="how long a batch should take at most")] = 0.1
     queue_size: Annotated[int, Field(ge=1, description="samples that may wait; beyond, 503")] = 256

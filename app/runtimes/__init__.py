@@ -1,9 +1,9 @@
-"""One module a format, each with `load(folder, signature)`. Imported only where its format is served."""
+"""One module a format, each with `load(folder, signature, device)`; imported where its format is served."""
 
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from app.signature import ArtifactError, Signature
 from app.tensors import Arrays
@@ -15,15 +15,24 @@ May be called from several threads at once; each call computes on its own thread
 """
 
 
+Device = Literal["cpu", "gpu"]
+"""What computes. A GPU is one of NVIDIA's, by CUDA."""
+
+
+class DeviceError(Exception):
+    """The runtime cannot compute on a device: there is none, or its driver or libraries are missing."""
+
+
 class InputRefused(Exception):  # noqa: N818 - the request is at fault, not the program
     """The model cannot take these values, though datatype and shape fit: an index beyond a table, say."""
 
 
-def load(artifact: Path, signature: Signature, runtime: str) -> Run:
-    """Load an artifact's model in one format.
+def load(artifact: Path, signature: Signature, runtime: str, device: Device) -> Run:
+    """Load an artifact's model in one format, to compute on one device.
 
     Raises:
         ArtifactError: the artifact lacks the format, or this image its runtime.
+        DeviceError: the runtime cannot compute there.
 
     """
     folder = artifact / runtime
@@ -38,4 +47,4 @@ def load(artifact: Path, signature: Signature, runtime: str) -> Run:
         raise ArtifactError(
             f"SLIPWAY_RUNTIME={runtime} needs {error.name}: install app/requirements/{runtime}.txt"
         ) from None
-    return cast(Callable[[Path, Signature], Run], module.load)(folder, signature)
+    return cast(Callable[[Path, Signature, Device], Run], module.load)(folder, signature, device)

@@ -5,15 +5,22 @@ from typing import Any, cast
 
 import tensorflow
 
-from app.runtimes import InputRefused, Run
+from app.runtimes import Device, DeviceError, InputRefused, Run
 from app.signature import Signature
 from app.tensors import Arrays
 
 SIGNATURE = "serving_default"
 
 
-def load(folder: Path, signature: Signature) -> Run:
-    """Return what runs the SavedModel's serving signature."""
+def load(folder: Path, signature: Signature, device: Device) -> Run:
+    """Return what runs the SavedModel's serving signature.
+
+    Raises:
+        DeviceError: it is to compute on a GPU, for which there is no image.
+
+    """
+    if device == "gpu":
+        raise DeviceError("TensorFlow computes on the CPU alone here; ONNX and TorchScript take a GPU")
     tf = cast(Any, tensorflow)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import httpx
 import numpy as np
@@ -15,7 +16,6 @@ import pytest
 
 from app import model
 from app.api import create_app
-from app.artifact import Artifact
 from app.service import Service
 from app.settings import Settings
 
@@ -263,9 +263,9 @@ def test_the_server_lives_but_is_not_ready_while_the_model_loads(tiny: Path, mon
     go_on = Event()
     real = model.Model.load
 
-    def slow(artifact: Artifact, runtime: str, batch_size: int) -> model.Model:
+    def slow(*arguments: Any) -> model.Model:
         assert go_on.wait(10)
-        return real(artifact, runtime, batch_size)
+        return real(*arguments)
 
     monkeypatch.setattr(model.Model, "load", slow)
 
@@ -285,7 +285,7 @@ def test_the_server_lives_but_is_not_ready_while_the_model_loads(tiny: Path, mon
             for path in ("/health", "/health/ready", "/health/live"):
                 response = await client.get(path)
                 assert response.status_code == 200
-                assert response.json() == {"status": "ready", "model": "tiny"}
+                assert response.json() == {"status": "ready", "model": "tiny", "device": "cpu"}
         service.close()
 
     asyncio.run(scenario())

@@ -72,7 +72,11 @@ def metric_lines(server: Process, name: str) -> list[float]:
     return [float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)]
 
 
-@pytest.mark.parametrize("fault", ["ValueError('broken')", "MemoryError('no memory')"])
+NO_MEMORY = "__import__('onnxruntime').capi.onnxruntime_pybind11_state.RuntimeException('CUDA out of memory')"
+"""What a GPU whose memory is full raises."""
+
+
+@pytest.mark.parametrize("fault", ["ValueError('broken')", "MemoryError('no memory')", NO_MEMORY])
 def test_a_runtime_that_cannot_go_on_ends_the_process(start: Callable[..., Process], fault: str):
     server = start(before=wrapped("if value == 666: calls = 10**6", f"if calls >= 10**6: raise {fault}"))
     server.wait_for("/health/ready")

@@ -98,6 +98,7 @@ def test_the_wait_for_the_model_is_observed(service: Service, client):
 
 def test_the_model_and_its_readiness_are_told(service: Service):
     assert value(service, "model_info") == 1
+    assert value(service, "model_device_info", device="cpu") == 1
     assert value(service, "model_ready") == 1
     assert (value(service, "model_load_seconds") or 0) > 0
 

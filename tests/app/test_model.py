@@ -32,7 +32,7 @@ def change_signature(path: Path, change: Callable[[dict], object]) -> None:
 
 def error_of(path: Path, runtime: str = "onnx") -> str:
     with pytest.raises(ArtifactError) as caught:
-        Model.load(Artifact.read(path), runtime, 3)
+        Model.load(Artifact.read(path), runtime, 3, "cpu")
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -46,7 +46,7 @@ def test_a_model_that_answers_otherwise_than_at_export_is_refused(copy: Path):
 def test_a_difference_that_another_processor_makes_is_tolerated(copy: Path):
     change_sample(copy, logits=np.array([[0, 1.5, 3.0001]], np.float32))
 
-    Model.load(Artifact.read(copy), "onnx", 3)
+    Model.load(Artifact.read(copy), "onnx", 3, "cpu")
 
 
 def test_the_model_is_warmed_alone_and_in_a_full_batch(tiny: Path, monkeypatch: pytest.MonkeyPatch):
@@ -58,7 +58,7 @@ def test_the_model_is_warmed_alone_and_in_a_full_batch(tiny: Path, monkeypatch: 
         return {"logits": np.repeat(artifact.outputs["logits"], len(inputs["x"]), axis=0)}
 
     monkeypatch.setattr("app.runtimes.load", lambda *_: run)
-    Model.load(artifact, "onnx", 7)
+    Model.load(artifact, "onnx", 7, "cpu")
 
     assert sizes == [1, 7]
 
@@ -68,7 +68,7 @@ def test_an_export_that_froze_the_batch_is_refused(tiny: Path, monkeypatch: pyte
     monkeypatch.setattr("app.runtimes.load", lambda *_: lambda _: artifact.outputs)
 
     with pytest.raises(ArtifactError, match=r"batch of 3 gives 'logits' as float32 \[1, 3\]"):
-        Model.load(artifact, "onnx", 3)
+        Model.load(artifact, "onnx", 3, "cpu")
 
 
 def test_a_model_file_that_is_none_is_refused_in_one_line(copy: Path):

@@ -238,8 +238,8 @@ SLOW = """
     import time
     from app import runtimes
     real = runtimes.load
-    def load(path, signature, runtime):
-        run = real(path, signature, runtime)
+    def load(path, signature, *more):
+        run = real(path, signature, *more)
         def slow(inputs):
             time.sleep(0.005)
             return run(inputs)

@@ -1,5 +1,6 @@
 """The process as Kubernetes runs it: probes, ports, signals and exit codes."""
 
+import re
 import socket
 import time
 from collections.abc import Callable, Generator
@@ -177,6 +178,7 @@ def test_every_line_of_the_log_is_json(start: Callable[..., Process]):
     assert all({"time", "level", "message"} <= line.keys() for line in lines)
     (loaded,) = [line for line in lines if line["message"] == "model loaded"]
     assert loaded["model"] == "tiny"
+    assert loaded["device"] == "cpu"
     assert loaded["seconds"] > 0
     (request,) = [line for line in lines if line["message"] == "request answered"]
     assert request["code"] == 200
@@ -207,6 +209,20 @@ def test_a_model_that_cannot_be_loaded_ends_the_process_with_one_clear_line(
     (line,) = [line for line in server.logged() if line["level"] == "ERROR"]
     assert line["message"].startswith(f"model not loaded: {broken}: onnx cannot serve it")
     assert "Traceback" in line["exc_info"]
+
+
+def test_a_gpu_that_is_wanted_and_not_there_ends_the_process_with_one_line_that_says_what_to_do(
+    start: Callable[..., Process],
+):
+    # As a machine without a GPU sees it, whatever this one has.
+    server = start(before="import onnxruntime as ort; ort.get_available_providers = lambda: []", device="gpu")
+
+    assert server.exit_code() == 1
+    (line,) = [line for line in server.logged() if line["level"] == "ERROR"]
+    assert re.match(
+        "model not loaded: SLIPWAY_DEVICE=gpu: ONNX Runtime .* without CUDA; .*set SLIPWAY_DEVICE to cpu",
+        line["message"],
+    )
 
 
 def test_a_missing_artifact_ends_the_process_with_one_clear_line(

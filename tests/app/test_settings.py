@@ -19,7 +19,8 @@ def test_without_an_environment_the_defaults_hold():
     settings = Settings.load()
 
     assert settings.model_path == Path("/model")
-    assert (settings.runtime, settings.batch_size, settings.log_level) == ("onnx", 32, "info")
+    assert (settings.runtime, settings.device, settings.batch_size) == ("onnx", "auto", 32)
+    assert settings.log_level == "info"
     assert (settings.host, settings.port, settings.metrics_port) == ("0.0.0.0", 8000, 8001)
     assert settings.max_body_bytes == 8 * 1024 * 1024
     assert (settings.drain_delay_seconds, settings.drain_timeout_seconds) == (0, 10)
@@ -31,6 +32,7 @@ def test_without_an_environment_the_defaults_hold():
     [
         ("model_path", "/elsewhere", Path("/elsewhere")),
         ("runtime", "torchscript", "torchscript"),
+        ("device", "gpu", "gpu"),
         ("batch_size", "4", 4),
         ("threads", "3", 3),
         ("log_level", "debug", "debug"),

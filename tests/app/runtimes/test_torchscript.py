@@ -1,14 +1,17 @@
 """The TorchScript runtime, where PyTorch is installed."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from app.artifact import Artifact
 from app.model import Model
-from app.runtimes import InputRefused
+from app.runtimes import InputRefused, torchscript
+from app.signature import ArtifactError
 from app.tensors import Arrays
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
@@ -42,7 +45,7 @@ def test_inputs_and_outputs_go_by_the_order_of_the_signature(tmp_path: Path):
     one, two = np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)
     made = artifact(tmp_path, Sum(), {"a": one, "b": two}, {"sum": one + two, "difference": one - two})
 
-    answer = Model.load(made, "torchscript", 2).run({"b": one, "a": two})
+    answer = Model.load(made, "torchscript", 2, "cpu").run({"b": one, "a": two})
 
     assert answer["sum"].tolist() == [[3]]
     assert answer["difference"].tolist() == [[1]]
@@ -53,7 +56,75 @@ def test_an_index_beyond_its_table_is_refused(tmp_path: Path):
     table = torch.nn.Embedding(4, 2)
     rows = np.array([[1]])
     expected = table(torch.from_numpy(rows)).detach().numpy()
-    model = Model.load(artifact(tmp_path, table, {"rows": rows}, {"found": expected}), "torchscript", 1)
+    made = artifact(tmp_path, table, {"rows": rows}, {"found": expected})
+    model = Model.load(made, "torchscript", 1, "cpu")
 
     with pytest.raises(InputRefused):
         model.run({"rows": np.array([[9]])})
+
+
+@pytest.fixture
+def doubler(tmp_path: Path) -> Artifact:
+    class Double(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + x
+
+    one = np.array([[1.0]], np.float32)
+    return artifact(tmp_path, Double(), {"x": one}, {"y": one + one})
+
+
+@pytest.fixture
+def precision() -> Iterator[Any]:
+    """That of cuDNN's convolutions, as PyTorch sets it by default."""
+    convolutions = torch.backends.cudnn.conv
+    before, convolutions.fp32_precision = convolutions.fp32_precision, "tf32"
+    yield convolutions
+    convolutions.fp32_precision = before
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_without_a_gpu_auto_computes_on_the_cpu_and_gpu_is_refused(
+    doubler: Artifact, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    assert Model.load(doubler, "torchscript", 1, "auto").device == "cpu"
+    with pytest.raises(ArtifactError, match=r"SLIPWAY_DEVICE=gpu: PyTorch .* finds no NVIDIA GPU"):
+        Model.load(doubler, "torchscript", 1, "gpu")
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("device", ["auto", "gpu"])
+def test_with_a_gpu_the_model_and_its_inputs_go_there(
+    doubler: Artifact, device: str, precision: Any, monkeypatch: pytest.MonkeyPatch
+):
+    # The machine need not have one: the CPU stands in, and the place that is asked for is watched.
+    places: list[str] = []
+    real = torch.jit.load
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setitem(torchscript.PLACES, "gpu", "cpu:0")
+
+    def watched(file: Path, map_location: str) -> object:
+        places.append(map_location)
+        return real(file)
+
+    monkeypatch.setattr(torch.jit, "load", watched)
+
+    model = Model.load(doubler, "torchscript", 1, device)  # type: ignore[arg-type]
+
+    assert model.device == "gpu"
+    assert places == ["cpu:0"]
+    assert precision.fp32_precision == "ieee"
+    assert model.run({"x": np.array([[2.0]], np.float32)})["y"].tolist() == [[4]]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_a_gpu_without_memory_is_no_fault_of_the_request(doubler: Artifact, monkeypatch: pytest.MonkeyPatch):
+    model = Model.load(doubler, "torchscript", 1, "cpu")
+
+    def full(_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB")
+
+    monkeypatch.setattr(torch, "from_numpy", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        model.run({"x": np.array([[2.0]], np.float32)})
