@@ -9,7 +9,13 @@ METRICS_SERVICE = "model-metrics"
 """The headless Service whose pods are scraped. Its name is the `service` label of every series."""
 
 FAULTS = "5.."
-"""Codes of answers that are the service's own fault."""
+"""Codes of answers that are the service's own fault, a refusal for overload (503) among them."""
+
+CLIENTS_OWN = "4.."
+"""Codes of what says nothing about the service: requests that are wrong, or whose clients left (499)."""
+
+WAITED = "2..|499"
+"""Codes of what shows how long clients wait: answers, and clients that waited for one until they left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +49,14 @@ class Queries:
         matcher = f'code=~"{FAULTS}"'
         return f"sum({self._rate('request_count_total', window, matcher)})"
 
+    def valid_rate(self, window: str) -> str:
+        """Answers a second of which a share may be faults: all but the client's own."""
+        matcher = f'code!~"{CLIENTS_OWN}"'
+        return f"sum({self._rate('request_count_total', window, matcher)})"
+
     def error_ratio(self, window: str) -> str:
-        """Share of answers that were the service's fault, 0 to 1."""
-        return f"{self.fault_rate(window)} / {self.request_rate(window)}"
+        """Share of the answers to valid requests that were the service's fault, 0 to 1."""
+        return f"{self.fault_rate(window)} / {self.valid_rate(window)}"
 
     def rejected_rate_by_reason(self, window: str) -> str:
         """Refusals a second, without an answer of the model, by reason."""
@@ -59,10 +70,16 @@ class Queries:
         """Seconds within which that share of the requests was answered."""
         return f"histogram_quantile({quantile}, {self.latency_buckets(window)})"
 
-    def faster_rate(self, seconds: float, window: str) -> str:
-        """Answers a second, none a fault, that took at most so long. Must be a bound of the histogram."""
-        matchers = (f'le="{float(seconds)}"', f'code!~"{FAULTS}"')
-        return f"sum({self._rate('request_latency_seconds_bucket', window, *matchers)})"
+    def waited_rate(self, window: str) -> str:
+        """Return the requests a second that show how long clients wait."""
+        matcher = f'code=~"{WAITED}"'
+        return f"sum({self._rate('request_latency_seconds_count', window, matcher)})"
+
+    def slow_rate(self, seconds: float, window: str) -> str:
+        """Return those among them that took longer. `seconds` must be a bound of the histogram."""
+        matchers = (f'le="{float(seconds)}"', f'code=~"{WAITED}"')
+        within = f"sum({self._rate('request_latency_seconds_bucket', window, *matchers)})"
+        return f"{self.waited_rate(window)} - {within}"
 
     def queue_depth(self) -> str:
         """How many samples wait, over all pods."""
