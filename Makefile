@@ -60,6 +60,10 @@ format: $(INSTALLED) ## Put the code into shape
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --python-version 3.11 \
   --no-annotate --no-emit-index-url --no-emit-find-links
 RUNTIMES := onnx torchscript savedmodel
+# Not by pyproject.toml, which leaves the libraries of CUDA out; Triton compiles what torch.compile has made.
+LOCK_GPU = env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(LOCK) --no-config --python-platform x86_64-manylinux_2_28 \
+  --no-emit-package triton
+GPU_RUNTIMES := onnx torchscript
 # Environments of their own.
 APART := bench/plot $(wildcard bench/peers/*) tests/app/kserve
 
@@ -69,6 +73,10 @@ requirements: $(INSTALLED) ## Lock pyproject.toml and each .in file
 	$(LOCK) pyproject.toml --extra gke --extra eks --extra aks --constraints requirements.txt --output-file requirements-clouds.txt
 	for runtime in $(RUNTIMES); do \
 	  $(LOCK) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --output-file app/requirements/$$runtime.txt || exit 1; \
+	done
+	for runtime in $(GPU_RUNTIMES); do \
+	  $(LOCK_GPU) app/requirements/$$runtime-gpu.in --constraints app/requirements/$$runtime.txt \
+	    --output-file app/requirements/$$runtime-gpu.txt || exit 1; \
 	done
 	for folder in $(APART); do \
 	  $(LOCK) $$folder/requirements.in --output-file $$folder/requirements.txt || exit 1; \

@@ -1,6 +1,7 @@
 """The registry, BuildKit, and the images that the cluster itself needs."""
 
 import hashlib
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,9 @@ def build_images(bin_folder: Path) -> None:
     context.mkdir()
     for file in (Path("/bin/busybox"), CERTIFICATES):
         shutil.copy(file, context)
+    wheels = _wheels()
+    for wheel in wheels:
+        shutil.copy(wheel, context)
     for recipe in (
         _Recipe(
             image=PAUSE,
@@ -98,18 +102,27 @@ def build_images(bin_folder: Path) -> None:
         _Recipe(image=RUNTIME_IMAGE, dockerfile="FROM scratch\nADD python.tar /\n", context=CACHE / "debian"),
         _Recipe(
             image=BUILD_IMAGE,
-            # The machine's own certificates, for a network that looks into TLS.
+            # The machine's own certificates, for a network that looks into TLS, and what its pip takes from a
+            # folder: a build of torch that no index of its network has.
             dockerfile=f"""\
 FROM {RUNTIME_IMAGE}
 RUN apt-get update && apt-get install --yes --no-install-recommends python3-pip ca-certificates
 COPY {CERTIFICATES.name} {CERTIFICATES}
 ENV PIP_CERT={CERTIFICATES} SSL_CERT_FILE={CERTIFICATES}
-""",
+"""
+            + "".join(f"COPY {wheel.name} /wheels/\n" for wheel in wheels)
+            + ("ENV PIP_FIND_LINKS=/wheels\n" if wheels else ""),
             context=context,
             depends_on=hashlib.sha256(CERTIFICATES.read_bytes()).hexdigest(),
         ),
     ):
         _ensure(recipe, bin_folder)
+
+
+def _wheels() -> list[Path]:
+    """Return the wheels in the folders of PIP_FIND_LINKS: https://pip.pypa.io/en/stable/cli/pip_install/."""
+    folders = (Path(place) for place in os.environ.get("PIP_FIND_LINKS", "").split())
+    return sorted(wheel for folder in folders for wheel in folder.glob("*.whl"))
 
 
 def push_program(image: str, program: Path, bin_folder: Path) -> None:

@@ -31,7 +31,7 @@ def test_the_server_is_not_root():
     assert "USER 65532:65532" in FINAL
 
 
-@pytest.mark.parametrize("runtime", ["onnx", "torchscript", "savedmodel"])
+@pytest.mark.parametrize("runtime", ["onnx", "onnx-gpu", "torchscript", "torchscript-gpu", "savedmodel"])
 def test_dependencies_are_pinned_without_a_machines_own_names(runtime: str):
     text = (APP / "requirements" / f"{runtime}.txt").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
@@ -46,9 +46,43 @@ def test_dependencies_are_pinned_without_a_machines_own_names(runtime: str):
         ("onnx", "torch tensorflow"),
         ("torchscript", "onnxruntime tensorflow"),
         ("savedmodel", "onnxruntime torch"),
+        ("onnx-gpu", "torch tensorflow"),
+        ("torchscript-gpu", "onnxruntime tensorflow"),
     ],
 )
 def test_an_image_holds_its_own_runtime_only(runtime: str, foreign: str):
     text = (APP / "requirements" / f"{runtime}.txt").read_text()
 
     assert not [name for name in foreign.split() if re.search(rf"^{name}\b", text, re.MULTILINE)]
+
+
+def packages(runtime: str) -> dict[str, str]:
+    text = (APP / "requirements" / f"{runtime}.txt").read_text()
+    return dict(line.split("==") for line in text.splitlines() if "==" in line)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torchscript", "savedmodel"])
+def test_no_library_of_cuda_enters_an_image_without_a_gpu(runtime: str):
+    assert not [name for name in packages(runtime) if re.match("nvidia|cuda|triton|onnxruntime-gpu", name)]
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torchscript"])
+def test_the_image_for_a_gpu_holds_the_libraries_of_cuda_and_else_what_the_other_holds(runtime: str):
+    cpu, gpu = packages(runtime), packages(f"{runtime}-gpu")
+
+    assert "nvidia-cudnn-cu13" in gpu
+    same = cpu.keys() - {"onnxruntime"}
+    assert {name: gpu[name] for name in same} == {name: cpu[name] for name in same}
+
+
+def stage(name: str) -> str:
+    return next(one for one in STAGES if one.splitlines()[0].endswith(f" AS {name}"))
+
+
+def test_a_gpu_is_asked_for_by_the_image_for_a_gpu_alone():
+    assert FINAL[0] == "base-${DEVICE}"
+    assert "NVIDIA_VISIBLE_DEVICES=all" in stage("base-gpu")
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in stage("base-gpu")
+    assert "NVIDIA" not in stage("base-cpu").partition("#")[0] + STAGES[-1]
+    assert "${RUNTIME}-gpu.txt" in stage("requirements-gpu")
+    assert "\nARG DEVICE=cpu\n" in STAGES[0]

@@ -73,3 +73,25 @@ def test_a_program_of_another_build_is_pushed_anew(store: Store, tmp_path: Path)
 
     assert len(store.builds) == 2
     assert 'ENTRYPOINT ["/bin/tool"]' in store.builds[0]
+
+
+def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    wheels, state, programs = tmp_path / "wheels", tmp_path / "state", tmp_path / "bin"
+    for folder in (wheels, state, programs):
+        folder.mkdir()
+    (wheels / "torch-1-py3-none-any.whl").touch()
+    monkeypatch.setattr(images, "STATE", state)
+    monkeypatch.setattr(images, "CERTIFICATES", tmp_path / "certificates")
+    images.CERTIFICATES.touch()
+    monkeypatch.setattr(images, "_answers", lambda _: False)
+    monkeypatch.setattr(images, "_bootstrap", lambda _: None)
+    monkeypatch.setenv("PIP_FIND_LINKS", f"https://example.com/wheels {wheels}")
+
+    images.build_images(programs)
+
+    (build_image,) = [one for one in store.builds if "python3-pip" in one]
+    assert "COPY torch-1-py3-none-any.whl /wheels/\n" in build_image
+    assert "ENV PIP_FIND_LINKS=/wheels\n" in build_image
+    assert (state / "context" / "torch-1-py3-none-any.whl").exists()
