@@ -1,0 +1,166 @@
+"""The combinations of settings that a stack may have, and what must come of each."""
+
+import itertools
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.infra.conftest import CLOUD_CONFIG
+
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+PRIVATE = {"registryUsername": "someone", "registryPassword": "hunter2", "pullSecret": "true"}
+SECRETS = ("registryPassword", "grafanaAdminPassword")
+
+CLUSTERS: dict[str, dict[str, str]] = {
+    "local": {"cluster": "local"},
+    "kubeconfig": {"cluster": "kubeconfig"},
+    **CLOUD_CONFIG,
+}
+FOUND: dict[str, dict[str, str]] = {
+    "kubeconfig of a stack": {"cluster": "kubeconfig", "clusterStack": "acme/clusters/prod"},
+    "gke, found": CLOUD_CONFIG["gke"] | {"clusterName": "theirs"},
+    "eks, found": CLOUD_CONFIG["eks"] | {"clusterName": "theirs"},
+    "aks, found": CLOUD_CONFIG["aks"] | {"clusterName": "group/theirs"},
+    "eks, found, of a stack": CLOUD_CONFIG["eks"]
+    | {"clusterName": "theirs", "clusterStack": "acme/clusters/prod"},
+}
+REGISTRIES: dict[str, dict[str, str]] = {
+    "Docker Hub": {"registry": "docker.io/acme", **PRIVATE},
+    "Artifact Registry": {"registry": "europe-docker.pkg.dev/acme/models"},
+    "GCR": {"registry": "gcr.io/acme"},
+    "ECR": {"registry": ECR},
+    "GHCR": {"registry": "ghcr.io/acme", **PRIVATE},
+    "a host": {"registry": "127.0.0.1:5000"},
+}
+DEVICES = {device: {"device": device} for device in ("cpu", "gpu")}
+RUNTIMES = {runtime: {"runtime": runtime} for runtime in ("onnx", "torchscript", "savedmodel")}
+TARGETS = {"cpu": "", "queue-depth": "8", "in-flight": "4", "latency": "0.25"}
+AUTOSCALING: dict[str, dict[str, str]] = {
+    f"{signal} by {backend}": {
+        "autoscalingSignal": signal,
+        "autoscalingBackend": backend,
+        "autoscalingTarget": target,
+    }
+    for signal, target in TARGETS.items()
+    for backend in ("hpa-cpu", "prometheus-adapter", "keda")
+}
+MONITORING: dict[str, dict[str, str]] = {
+    "none": {"monitoring": "none"},
+    "existing": {"monitoring": "existing", "prometheusUrl": "http://prometheus.monitoring:9090"},
+    "install": {"monitoring": "install", "grafanaAdminPassword": "hunter3"},
+}
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One value of each dimension, by its name there."""
+
+    names: tuple[str, ...]
+    config: dict[str, str] = field(compare=False)
+
+    @property
+    def is_legal(self) -> bool:
+        return not self.broken
+
+    @property
+    def broken(self) -> set[str]:
+        """The keys of the rules that it breaks, as the README tells them, not as the settings check them."""
+        keys: set[str] = set()
+        value = self.config.__getitem__
+        if value("cluster") == "local" and value("device") == "gpu":
+            keys.add("device")
+        elif value("device") == "gpu" and value("runtime") == "savedmodel":
+            keys.add("runtime")
+        if value("monitoring") == "none" and value("autoscalingSignal") != "cpu":
+            keys.add("autoscalingSignal")
+        else:
+            first = "hpa-cpu" if value("autoscalingSignal") == "cpu" else "prometheus-adapter"
+            if value("autoscalingBackend") not in (first, "keda"):
+                keys.add("autoscalingBackend")
+        return keys
+
+    @property
+    def cloud_types(self) -> set[str]:
+        """The types of what a cloud must be asked to make."""
+        cluster, is_made = self.config["cluster"], "clusterName" not in self.config
+        pool = {
+            "gke": {"gcp:container/nodePool:NodePool"},
+            "eks": {
+                "aws:eks/nodeGroup:NodeGroup",
+                "aws:iam/role:Role",
+                "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+            },
+            "aks": {"azure-native:containerservice:AgentPool"},
+        }.get(cluster, set())
+        made = {
+            "gke": pool | {"gcp:container/cluster:Cluster"},
+            "eks": pool
+            | {
+                "aws:eks/cluster:Cluster",
+                "aws:eks/addon:Addon",
+                "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+                "aws:iam/rolePolicy:RolePolicy",
+            },
+            "aks": {
+                "azure-native:containerservice:ManagedCluster",
+                "azure-native:resources:ResourceGroup",
+            },
+        }.get(cluster, set())
+        repository = {"aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"}
+        return (
+            (made if is_made else set())
+            | (pool if self.config["device"] == "gpu" else set())
+            | (repository if self.config["registry"] == ECR else set())
+        )
+
+    @property
+    def charts(self) -> set[str]:
+        """The charts that must be there of those that concern clusters and GPUs."""
+        cluster, is_made = self.config["cluster"], "clusterName" not in self.config
+        gpus = self.config["device"] == "gpu" and cluster in CLOUD_CONFIG
+        watched = self.config["monitoring"] != "none"
+        return {
+            *(["cluster-autoscaler"] if cluster == "eks" and is_made else []),
+            *(["nvidia-device-plugin"] if gpus and cluster != "gke" else []),
+            *(["dcgm-exporter"] if gpus and watched else []),
+        }
+
+    def stack_config(self, models: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """What is plain and what is secret of its configuration, with a model to serve."""
+        given = {**self.config, "modelDirectory": models}
+        return (
+            {key: value for key, value in given.items() if key not in SECRETS},
+            {key: value for key, value in given.items() if key in SECRETS},
+        )
+
+
+def combinations(
+    clusters: dict[str, dict[str, str]], registries: dict[str, dict[str, str]]
+) -> list[Combination]:
+    """All combinations of these with every device, runtime, way of scaling and monitoring."""
+    dimensions = (clusters, registries, DEVICES, RUNTIMES, AUTOSCALING, MONITORING)
+    return [
+        Combination(
+            tuple(name for name, _ in chosen),
+            {key: value for _, config in chosen for key, value in config.items()},
+        )
+        for chosen in itertools.product(*(one.items() for one in dimensions))
+    ]
+
+
+def pairwise(legal: list[Combination]) -> list[Combination]:
+    """Return some in which any two values that can meet do meet."""
+    missing = {pair for one in legal for pair in _pairs(one)}
+    shuffled = random.Random(0).sample(legal, len(legal))
+    chosen: list[Combination] = []
+    # A combination that brings many new pairs before one that brings few.
+    for least in (12, 8, 4, 2, 1):
+        for one in shuffled:
+            if len(new := missing & _pairs(one)) >= least:
+                chosen.append(one)
+                missing -= new
+    return chosen
+
+
+def _pairs(one: Combination) -> set[Any]:
+    return set(itertools.combinations(enumerate(one.names), 2))

@@ -1,0 +1,158 @@
+"""Every combination of cluster, registry, device, runtime, autoscaling and monitoring.
+
+`SLIPWAY_MATRIX=whole` builds all that are legal; otherwise any two values meet in one that is built.
+"""
+
+import json
+import multiprocessing
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from ops.errors import OperationError
+from ops.local.binaries import KUBERNETES
+from ops.program import Run, run
+from ops.stack import Stack
+from tests.conftest import write_artifact
+from tests.infra.conftest import is_secret
+from tests.infra.matrix import CLUSTERS, FOUND, REGISTRIES, Combination, combinations, pairwise
+
+VERSION = KUBERNETES.removeprefix("v").rpartition(".")[0]
+OURS = ("gcp:", "aws:", "azure-native:")
+CHARTS = {"cluster-autoscaler", "nvidia-device-plugin", "dcgm-exporter"}
+
+BUILT_IN = ("apps", "autoscaling", "batch", "policy")
+"""API groups of Kubernetes itself, beside those in k8s.io and the core without a name."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("models")
+    write_artifact(folder, "tiny", "0123456789ab", ("onnx", "torchscript", "savedmodel"))
+    (folder / "tiny" / "latest").symlink_to("0123456789ab")
+    return str(folder)
+
+
+def stack_for(one: Combination, models: str) -> Stack:
+    read = Stack.read("prod")
+    plain, secret = one.stack_config(models)
+    given = {"model": "tiny", "modelVersion": "latest", **plain, **secret}
+    config = {key if ":" in key else f"slipway:{key}": value for key, value in given.items()}
+    secret_keys = frozenset(f"slipway:{key}" for key in secret)
+    return Stack(project=read.project, name="prod", config={**read.config, **config}, secret_keys=secret_keys)
+
+
+def unwrapped(value: Any) -> Any:
+    """A value as the cluster gets it: secrets go over the wire marked."""
+    if is_secret(value):
+        return unwrapped(value["value"])
+    if isinstance(value, dict):
+        return {key: unwrapped(item) for key, item in value.items()}
+    return [unwrapped(item) for item in value] if isinstance(value, list) else value
+
+
+def is_built_in(one: dict[str, Any]) -> bool:
+    group = one["apiVersion"].rpartition("/")[0]
+    return group in ("", *BUILT_IN) or group.endswith(".k8s.io")
+
+
+def wrong_with(one: Combination, declared: Run, seen: set[str]) -> list[str]:
+    """What is not as it must be. Objects that are in `seen` are known to fit."""
+    wrong = []
+    types = {resource.type for resource in declared.resources if resource.type.startswith(OURS)}
+    if types != one.cloud_types:
+        wrong.append(f"declares {sorted(types ^ one.cloud_types)} or lacks them")
+    charts = {
+        resource.inputs["chart"] for resource in declared.resources if resource.type.endswith(":Release")
+    }
+    if charts & CHARTS != one.charts:
+        wrong.append(f"declares charts {sorted(charts)}, not {sorted(one.charts)}")
+    for found in map(unwrapped, declared.objects()):
+        text = json.dumps(found, sort_keys=True)
+        if text in seen or not is_built_in(found):
+            continue
+        try:
+            kubernetes_validate.validate(found, VERSION, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            wrong.append(f"{found['kind']}: {error.message}")
+        seen.add(text)
+    return wrong
+
+
+def build(some: list[Combination], models: str) -> list[str]:
+    """Build some combinations; return what is wrong with them."""
+    seen: set[str] = set()
+    return [
+        f"{', '.join(one.names)}: {problem}"
+        for one in some
+        for problem in wrong_with(one, run(stack_for(one, models)), seen)
+    ]
+
+
+def report(capsys: pytest.CaptureFixture[str], what: str, since: float) -> None:
+    with capsys.disabled():
+        sys.stdout.write(f"\n  {what} in {time.monotonic() - since:.0f} s ")
+
+
+def test_any_two_values_that_can_meet_give_objects_that_fit(models: str, capsys: pytest.CaptureFixture[str]):
+    since = time.monotonic()
+    legal = [one for one in combinations(CLUSTERS | FOUND, REGISTRIES) if one.is_legal]
+    chosen = pairwise(legal)
+
+    assert build(chosen, models) == []
+
+    report(capsys, f"{len(chosen)} of {len(legal)} legal combinations built", since)
+
+
+@pytest.mark.skipif(os.environ.get("SLIPWAY_MATRIX") != "whole", reason="takes minutes: SLIPWAY_MATRIX=whole")
+@pytest.mark.timeout(1800)
+def test_every_legal_combination_gives_objects_that_fit(models: str, capsys: pytest.CaptureFixture[str]):
+    since = time.monotonic()
+    legal = [one for one in combinations(CLUSTERS, REGISTRIES) if one.is_legal]
+    workers = os.cpu_count() or 1
+    # Spawned, for a forked child would have the threads' locks and not the threads.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        found = pool.map(build, [legal[index::workers] for index in range(workers)], [models] * workers)
+        assert [problem for some in found for problem in some] == []
+
+    report(capsys, f"{len(legal)} legal combinations built", since)
+
+
+def test_every_illegal_combination_is_refused_once_with_a_line_for_each_broken_rule(
+    models: str, capsys: pytest.CaptureFixture[str]
+):
+    since = time.monotonic()
+    # No rule looks at the registry, nor at which of the clouds it is.
+    clusters = {name: CLUSTERS[name] for name in ("local", "kubeconfig", "gke")}
+    illegal = [one for one in combinations(clusters, {"GCR": REGISTRIES["GCR"]}) if not one.is_legal]
+
+    for one in illegal:
+        with pytest.raises(OperationError) as raised:
+            run(stack_for(one, models))
+        head, *lines = str(raised.value).splitlines()
+        assert head.startswith("stack prod: change these"), one
+        assert {line.strip().partition(":")[0] for line in lines} == one.broken, one
+        assert len(lines) == len(one.broken), one
+
+    report(capsys, f"{len(illegal)} illegal combinations refused", since)
+
+
+def test_what_does_not_fit_is_found(models: str):
+    one = next(one for one in combinations(CLUSTERS, REGISTRIES) if one.is_legal)
+    declared = run(stack_for(one, models))
+    assert wrong_with(one, declared, set()) == []
+
+    for each in declared.objects():
+        if each["kind"] == "Deployment":
+            each["spec"]["replica"] = 1
+    elsewhere = replace(one, config=one.config | CLUSTERS["aks"])
+    wrong = wrong_with(elsewhere, declared, set())
+
+    assert "azure-native:containerservice:ManagedCluster" in wrong[0]
+    assert "replica" in wrong[1]
