@@ -1,0 +1,46 @@
+"""Which metrics there are, and with which labels."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.metrics import Metrics, ModelMetrics
+
+TARGET = {"namespace", "service", "pod", "container", "endpoint", "instance", "job"}
+"""What prometheus-operator adds to each series of a ServiceMonitor."""
+
+OF_A_POD = {"namespace", "pod", "container"}
+OF_A_GPU = {"Hostname", "gpu", "UUID", "device", "modelName", "namespace", "exported_namespace", "pod"}
+
+CLUSTER: dict[str, set[str]] = {
+    "container_cpu_usage_seconds_total": OF_A_POD | {"cpu"},
+    "container_cpu_cfs_periods_total": OF_A_POD,
+    "container_cpu_cfs_throttled_periods_total": OF_A_POD,
+    "container_memory_working_set_bytes": OF_A_POD,
+    "kube_deployment_spec_replicas": {"namespace", "deployment"},
+    "kube_deployment_status_replicas_ready": {"namespace", "deployment"},
+    "kube_horizontalpodautoscaler_spec_max_replicas": {"namespace", "horizontalpodautoscaler"},
+    "kube_horizontalpodautoscaler_spec_min_replicas": {"namespace", "horizontalpodautoscaler"},
+    "kube_pod_container_resource_limits": OF_A_POD | {"node", "resource", "unit", "uid"},
+    "kube_pod_container_status_restarts_total": OF_A_POD | {"uid"},
+    "kube_replicaset_created": {"namespace", "replicaset"},
+    "DCGM_FI_DEV_FB_FREE": OF_A_GPU,
+    "DCGM_FI_DEV_FB_USED": OF_A_GPU,
+    "DCGM_FI_DEV_GPU_UTIL": OF_A_GPU,
+    "DCGM_FI_DEV_POWER_USAGE": OF_A_GPU,
+}
+"""What cAdvisor, kube-state-metrics and the DCGM exporter export, as their documentation has it."""
+
+
+def server() -> dict[str, set[str]]:
+    """The labels by metric that our server exports for one model, scraped by a ServiceMonitor."""
+    metrics = Metrics()
+    signature = cast(Any, SimpleNamespace(name="tiny", version="0123456789ab"))
+    ModelMetrics(metrics, signature, lambda: True)
+    exported: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):
+        for sample in family.samples:
+            exported.setdefault(sample.name, set(TARGET)).update(sample.labels)
+    return exported

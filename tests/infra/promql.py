@@ -1,0 +1,70 @@
+"""What a PromQL expression names: its metrics, and the labels that it asks of each."""
+
+import re
+from collections.abc import Iterator
+
+import promql_parser as promql
+
+GRAFANA = re.compile(r"\$__\w+")
+EVERY = frozenset({"*"})
+"""Stands for all labels that a series has."""
+
+
+def parse(expression: str) -> promql.Expr:
+    """Parse an expression in which Grafana may have left its variables for durations."""
+    return promql.parse(GRAFANA.sub("5m", expression))
+
+
+def names(expression: str) -> dict[str, set[str]]:
+    """The labels by the metric that they are asked of: to select by, to group by, and to match by."""
+    found: dict[str, set[str]] = {}
+    for metric, labels in _names(parse(expression)):
+        found.setdefault(metric, set()).update(labels)
+    return found
+
+
+def result(node: promql.Expr) -> frozenset[str]:
+    """The labels that the result has, or `EVERY`."""
+    match node:
+        case promql.AggregateExpr():
+            if node.modifier is None:
+                return frozenset()
+            assert node.modifier.type == promql.AggModifierType.By
+            return frozenset(node.modifier.labels)
+        case promql.BinaryExpr():
+            sides = (node.lhs, node.rhs)
+            return result(next(side for side in sides if not isinstance(side, promql.NumberLiteral)))
+        case promql.Call():
+            (vector,) = (one for one in node.args if not isinstance(one, promql.NumberLiteral))
+            return result(vector) - ({"le"} if node.func.name == "histogram_quantile" else set())
+        case promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
+            return result(node.expr)
+        case _:
+            return EVERY
+
+
+def _names(node: promql.Expr) -> Iterator[tuple[str, set[str]]]:
+    match node:
+        case promql.MatrixSelector():
+            yield from _names(node.vector_selector)
+        case promql.VectorSelector():
+            assert node.name, node
+            yield node.name, {matcher.name for matcher in node.matchers.matchers}
+        case promql.AggregateExpr():
+            labels = set(node.modifier.labels) if node.modifier else set()
+            yield from ((metric, asked | labels) for metric, asked in _names(node.expr))
+        case promql.BinaryExpr():
+            matching = node.modifier.matching if node.modifier else None
+            labels = set(matching.labels) if matching else set()
+            for side in (node.lhs, node.rhs):
+                yield from ((metric, asked | labels) for metric, asked in _names(side))
+        case promql.Call():
+            labels = {"le"} if node.func.name == "histogram_quantile" else set()
+            for argument in node.args:
+                yield from ((metric, asked | labels) for metric, asked in _names(argument))
+        case promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
+            yield from _names(node.expr)
+        case promql.NumberLiteral() | promql.StringLiteral():
+            pass
+        case _:
+            raise AssertionError(f"unknown kind of PromQL: {node}")

@@ -1,0 +1,222 @@
+import contextvars
+import json
+import re
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import Any
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from pulumi.runtime import set_all_config, set_mocks
+
+from infra.dashboards import dashboards
+from infra.settings import Settings
+from ops.program import Recorder
+from tests.conftest import StackOf
+from tests.infra.conftest import Declare
+from tests.infra.exports import CLUSTER, server
+from tests.infra.promql import EVERY, names, parse, result
+
+Board = dict[str, Any]
+BoardOf = Callable[..., Board]
+KEDA = {
+    "monitoring": "existing",
+    "prometheusUrl": "http://prometheus.monitoring:9090",
+    "autoscalingBackend": "keda",
+    "autoscalingTarget": "4",
+}
+ANY = {**KEDA, "autoscalingSignal": "queue-depth", "device": "gpu"}
+"""A stack whose dashboard has all panels."""
+
+
+@pytest.fixture
+def settings_of(stack_of: StackOf) -> Callable[..., Settings]:
+    def load(**config: str) -> Settings:
+        stack = stack_of(**config)
+        set_mocks(Recorder(), stack.project, stack.name)
+        set_all_config(stack.config)
+        return Settings.load()
+
+    # Pulumi keeps what is set in the context.
+    return lambda **config: contextvars.copy_context().run(load, **config)
+
+
+@pytest.fixture
+def board_of(settings_of: Callable[..., Settings]) -> BoardOf:
+    def board(**config: str) -> Board:
+        (text,) = dashboards(settings_of(**config), "tiny").values()
+        return json.loads(text)
+
+    return board
+
+
+def panels(board: Board) -> list[dict[str, Any]]:
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def panel(board: Board, title: str) -> dict[str, Any]:
+    (found,) = [one for one in panels(board) if one["title"] == title]
+    return found
+
+
+def expressions(board: Board) -> Iterator[str]:
+    yield from (target["expr"] for one in panels(board) for target in one["targets"])
+    yield from (annotation["expr"] for annotation in board["annotations"]["list"])
+
+
+def dashed_lines(one: dict[str, Any]) -> list[float]:
+    defaults = one["fieldConfig"]["defaults"]
+    if "thresholdsStyle" not in defaults.get("custom", {}):
+        return []
+    return [step["value"] for step in defaults["thresholds"]["steps"] if step["value"] is not None]
+
+
+def test_every_metric_and_label_that_a_panel_names_is_exported(board_of: BoardOf):
+    exported = {**server(), **CLUSTER}
+
+    for expression in expressions(board_of(**ANY)):
+        for metric, labels in names(expression).items():
+            assert metric in exported, expression
+            assert labels <= exported[metric], expression
+
+
+def test_a_panel_asks_for_the_series_of_its_own_namespace_alone(board_of: BoardOf):
+    for expression in expressions(board_of(**ANY, namespace="apart")):
+        selectors = re.findall(r"\{[^{}]*\}", expression)
+
+        assert selectors
+        assert all('namespace="apart"' in selector for selector in selectors), expression
+
+
+def test_a_legend_names_labels_that_its_query_keeps(board_of: BoardOf):
+    for one in panels(board_of(**ANY)):
+        for target in one["targets"]:
+            kept = result(parse(target["expr"]))
+
+            assert kept == EVERY or kept == set(re.findall(r"{{(\w+)}}", target["legendFormat"])), one[
+                "title"
+            ]
+
+
+def test_every_panel_says_what_it_shows_in_which_unit_and_from_where(board_of: BoardOf):
+    board = board_of(**ANY)
+
+    (variable,) = board["templating"]["list"]
+    assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
+    for one in panels(board):
+        assert one["description"].endswith("."), one["title"]
+        assert one["fieldConfig"]["defaults"]["unit"], one["title"]
+        assert one["datasource"] == {"type": "prometheus", "uid": f"${{{variable['name']}}}"}, one["title"]
+        assert [target["refId"] for target in one["targets"]] == list("ABCD"[: len(one["targets"])])
+        assert all(target["legendFormat"] for target in one["targets"]), one["title"]
+    titles = [one["title"] for one in board["panels"]]
+    assert len(set(titles)) == len(titles)
+
+
+def test_panels_do_not_overlap_and_stay_on_the_grid(board_of: BoardOf):
+    def cells(one: dict[str, Any]) -> set[tuple[int, int]]:
+        place = one["gridPos"]
+        return {
+            (place["x"] + across, place["y"] + down)
+            for across in range(place["w"])
+            for down in range(place["h"])
+        }
+
+    board = board_of(**ANY)
+
+    for one, other in combinations(board["panels"], 2):
+        assert not cells(one) & cells(other), (one["title"], other["title"])
+    occupied = set().union(*map(cells, board["panels"]))
+    assert max(across for across, _ in occupied) == 23
+    # No hole either: every row of the grid is full.
+    assert len(occupied) == 24 * (1 + max(down for _, down in occupied))
+
+
+def test_grafana_reads_back_what_is_written(board_of: BoardOf):
+    board = board_of(**ANY)
+
+    again = Dashboard.from_json(board)
+
+    assert again.schema_version == board["schemaVersion"] >= 36
+    read = json.loads(json.dumps(again, cls=JSONEncoder))
+    # What the SDK does not know of annotations.
+    for annotation in board["annotations"]["list"]:
+        for key in ("titleFormat", "step", "useValueForTime"):
+            annotation.pop(key, None)
+    assert read == board
+    identifiers = [one["id"] for one in board["panels"]]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+def test_the_same_stack_gives_the_same_text(settings_of: Callable[..., Settings]):
+    assert dashboards(settings_of(), "tiny") == dashboards(settings_of(), "tiny")
+
+
+def test_each_namespace_and_model_has_a_file_and_an_address_of_its_own(
+    settings_of: Callable[..., Settings],
+):
+    written = [
+        item
+        for namespace in ("one", "n" * 63)
+        for model in ("tiny", "m" * 63)
+        for item in dashboards(settings_of(namespace=namespace), model).items()
+    ]
+
+    assert len({name for name, _ in written}) == 4
+    addresses = {json.loads(text)["uid"] for _, text in written}
+    assert len(addresses) == 4
+    # Grafana's own rule.
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,40}", address) for address in addresses)
+
+
+def test_gpus_are_shown_where_there_are_any(board_of: BoardOf):
+    def rows(**config: str) -> list[str]:
+        return [one["title"] for one in board_of(**config)["panels"] if one["type"] == "row"]
+
+    assert "GPUs" not in rows()
+    assert "GPUs" in rows(device="gpu")
+
+
+def test_latency_is_held_against_the_objective(board_of: BoardOf):
+    assert dashed_lines(panel(board_of(sloLatencySeconds="0.25"), "Latency")) == [0.25]
+    assert dashed_lines(panel(board_of(sloAvailability="99.5"), "Error ratio")) == [pytest.approx(0.005)]
+
+
+@pytest.mark.parametrize(
+    ("signal", "title"), [("queue-depth", "Queue depth"), ("in-flight", "Requests in flight")]
+)
+def test_the_line_above_which_pods_are_added_is_drawn_through_the_signal_alone(
+    board_of: BoardOf, signal: str, title: str
+):
+    board = board_of(**KEDA, autoscalingSignal=signal)
+
+    lines = {
+        one["title"]: target["expr"]
+        for one in panels(board)
+        for target in one["targets"]
+        if target["legendFormat"] == "more pods above"
+    }
+    assert lines.keys() == {title}
+    assert lines[title].endswith("* 4.0")
+
+
+def test_pods_are_found_under_the_names_that_the_deployment_gives_them(board_of: BoardOf, declare: Declare):
+    deployment = declare()["Deployment"]
+    name, container = deployment["metadata"]["name"], deployment["spec"]["template"]["spec"]["containers"][0]
+    expression = panel(board_of(), "CPU")["targets"][0]["expr"]
+
+    (pattern,) = re.findall(r'pod=~"([^"]+)"', expression)
+    assert re.fullmatch(pattern, f"{name}-6f7d9c5b84-x7k2p")
+    assert not re.fullmatch(pattern, f"{name}-other-6f7d9c5b84-x7k2p")
+    assert f'container="{container["name"]}"' in expression
+
+
+def test_a_rollout_is_marked_at_the_making_of_its_replica_set(board_of: BoardOf):
+    (rollouts,) = [
+        one for one in board_of()["annotations"]["list"] if "kube_replicaset_created" in one["expr"]
+    ]
+
+    assert rollouts["useValueForTime"] == "on"
+    assert rollouts["expr"].endswith("* 1000")
+    assert "{{replicaset}}" in rollouts["titleFormat"]
