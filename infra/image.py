@@ -24,6 +24,7 @@ class ModelImageArgs:
 
     artifact: Artifact
     runtime: str
+    device: Literal["cpu", "gpu"]
     registry: Registry
     credentials: Credentials | None
     platform: Literal["linux/amd64", "linux/arm64"]
@@ -38,6 +39,7 @@ class ModelImageArgs:
         return cls(
             artifact=artifact,
             runtime=settings.runtime,
+            device=settings.device,
             registry=settings.registry,
             credentials=settings.credentials,
             platform=settings.platform,
@@ -49,7 +51,7 @@ class ModelImageArgs:
 
 
 class ModelImage(pulumi.ComponentResource):
-    """An image that holds the server, one runtime and one model.
+    """An image that holds the server, one runtime, for CPUs or GPUs, and one model.
 
     pulumi-docker-build rather than pulumi-docker: only BuildKit takes the artifact as a named
     context (so that the model is a layer of its own, outside the server's folder), rewrites
@@ -83,6 +85,7 @@ class ModelImage(pulumi.ComponentResource):
             dockerfile=docker_build.DockerfileArgs(location=f"{APP}/Dockerfile"),
             build_args={
                 "RUNTIME": args.runtime,
+                "DEVICE": args.device,
                 "VERSION": args.artifact.version,
                 "SOURCE_DATE_EPOCH": "0",
                 **{key: value for key, value in chosen.items() if value is not None},

@@ -57,7 +57,7 @@ def environment(settings: Settings) -> dict[str, str]:
     given: dict[str, object] = {
         "MODEL_PATH": MODEL_PATH,
         "RUNTIME": settings.runtime,
-        "DEVICE": "gpu" if settings.device == "gpu" else None,
+        "DEVICE": settings.device,
         "BATCH_SIZE": settings.batch_size,
         "QUEUE_SIZE": settings.queue_size,
         "REQUEST_TIMEOUT_SECONDS": settings.request_timeout_seconds,

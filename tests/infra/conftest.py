@@ -1,6 +1,7 @@
 """The program run with Pulumi's mocks, and its objects found by kind."""
 
 import base64
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,13 @@ def program(stack_of: StackOf) -> Callable[..., Run]:
 def declare(program: Callable[..., Run]) -> Declare:
     return lambda *args, **config: by_kind(program(*args, **config))
 
+
+SDKS = {"gke": "pulumi_gcp", "eks": "pulumi_aws", "aks": "pulumi_azure_native"}
+
+needs_clouds = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in SDKS.values()),
+    reason="an SDK of the clouds is not installed: make clouds",
+)
 
 CLOUD_CONFIG = {
     "gke": {"cluster": "gke", "gcp:project": "acme", "gcp:zone": "europe-west4-a"},

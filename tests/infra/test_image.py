@@ -72,6 +72,11 @@ def test_every_build_argument_is_one_of_the_dockerfiles(image: Declare):
     assert (declared["BUILD_IMAGE"], declared["RUNTIME_IMAGE"]) == ("a/b:1", "c/d:2")
 
 
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_the_runtime_is_the_one_for_the_device(image: Declare, device: str):
+    assert image(device=device)["buildArgs"]["DEVICE"] == device
+
+
 def test_the_dockerfiles_own_base_images_are_used_unless_they_are_set(image: Declare):
     assert not {"BUILD_IMAGE", "RUNTIME_IMAGE"} & set(image()["buildArgs"])
 

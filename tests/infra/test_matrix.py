@@ -20,8 +20,10 @@ from ops.local.binaries import KUBERNETES
 from ops.program import Run, run
 from ops.stack import Stack
 from tests.conftest import write_artifact
-from tests.infra.conftest import is_secret
+from tests.infra.conftest import is_secret, needs_clouds
 from tests.infra.matrix import CLUSTERS, FOUND, REGISTRIES, Combination, combinations, pairwise
+
+pytestmark = needs_clouds
 
 VERSION = KUBERNETES.removeprefix("v").rpartition(".")[0]
 OURS = ("gcp:", "aws:", "azure-native:")

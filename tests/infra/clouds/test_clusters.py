@@ -9,7 +9,9 @@ import yaml
 
 from ops.errors import OperationError
 from ops.program import Run
-from tests.infra.conftest import CLOUD_CONFIG, is_secret, one_of
+from tests.infra.conftest import CLOUD_CONFIG, is_secret, needs_clouds, one_of
+
+pytestmark = needs_clouds
 
 PROVIDER = "pulumi:providers:kubernetes"
 FOUND = {"gke": "theirs", "eks": "theirs", "aks": "group/theirs"}

@@ -13,9 +13,9 @@ from ops.errors import OperationError
 from ops.program import Run
 from ops.stack import PROJECT, Stack
 from tests.conftest import StackOf
-from tests.infra.conftest import CLOUD_CONFIG
+from tests.infra.conftest import CLOUD_CONFIG, SDKS, needs_clouds
 
-SDKS = {"gke": "pulumi_gcp", "eks": "pulumi_aws", "aks": "pulumi_azure_native"}
+pytestmark = needs_clouds
 
 COLD = """
 import json, sys, time
