@@ -42,13 +42,8 @@ _PLACEHOLDER = "?"
 
 
 def query(expression: str, legend: str) -> prometheus.Dataquery:
-    """Return a query over the time that the dashboard shows. A legend names labels as `{{label}}`."""
+    """Return a query whose legend names labels as `{{label}}`."""
     return prometheus.Dataquery().expr(expression).legend_format(legend).range()
-
-
-def latest(expression: str, legend: str) -> prometheus.Dataquery:
-    """Return a query of how things are now."""
-    return prometheus.Dataquery().expr(expression).legend_format(legend).instant()
 
 
 def steps(*later: tuple[float, str], first: str = GREEN) -> dashboard.ThresholdsConfig:

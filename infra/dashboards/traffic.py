@@ -42,7 +42,7 @@ def errors(watched: Watched) -> timeseries.Panel:
     allowed = (100 - watched.settings.slo_availability) / 100
     return graph(
         "Error ratio",
-        f"Share of the valid requests that were answered with 5xx. The objective allows {allowed:.4g} of them.",
+        f"Share of the valid requests that were answered with 5xx. The objective allows {allowed:.4g}.",
         units.PercentUnit,
         [query(watched.queries.error_ratio(RATE), "5xx")],
         limit=allowed,
