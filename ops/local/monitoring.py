@@ -78,8 +78,8 @@ def _start_prometheus() -> None:
     module = "prometheus-operator"
     definitions = sources(module, f"github.com/{module}/{module}") / "example" / "prometheus-operator-crd"
     _define([f"--filename={definitions / f'monitoring.coreos.com_{kind}.yaml'}" for kind in WATCHED])
-    for name in ("prometheus-operator", "kube-state-metrics", "prometheus"):
-        run("apply", f"--filename={MANIFESTS / f'{name}.yaml'}")
+    parts = ("prometheus-operator", "kube-state-metrics", "prometheus")
+    run("apply", *(f"--filename={MANIFESTS / f'{part}.yaml'}" for part in parts))
     for name in ("prometheus-operator", "kube-state-metrics"):
         _rolled_out(name, "monitoring")
     is_available = ("--for=condition=Available", "--namespace=monitoring", f"--timeout={SECONDS}s")
@@ -92,12 +92,13 @@ def _start_keda() -> None:
     here = "--namespace=keda"
     _define([f"--kustomize={sources('keda', 'github.com/kedacore/keda/v2') / 'config' / 'crd'}"])
     run("apply", f"--filename={MANIFESTS / 'keda.yaml'}")
-    _rolled_out("keda-operator", "keda")
-    # The adapter reads them once, as it starts; the operator has just made them.
-    certificates = ("secret/kedaorg-certs", r"--for=jsonpath={.data.tls\.crt}")
-    run("wait", *certificates, here, f"--timeout={SECONDS}s")
+    # Only now the adapter, which reads once, as it starts, the certificates that the operator makes.
+    certificates = ("secret/kedaorg-certs", here, f"--timeout={SECONDS}s")
+    run("wait", *certificates, "--for=create")
+    run("wait", *certificates, r"--for=jsonpath={.data.tls\.crt}")
     run("apply", f"--filename={MANIFESTS / 'keda-metrics-apiserver.yaml'}")
-    _rolled_out("keda-metrics-apiserver", "keda")
+    for name in ("keda-operator", "keda-metrics-apiserver"):
+        _rolled_out(name, "keda")
     # As with metrics-server: only now the API.
     address = run.get("service/keda-metrics-apiserver", here)["spec"]["clusterIP"]
     wait_for("kube-proxy", "KEDA's metrics have their address", lambda: answers(address), SECONDS)

@@ -88,9 +88,9 @@ def test_kinds_are_established_before_an_object_of_them_is_applied(cluster: Clus
 def test_the_metrics_adapter_starts_once_there_are_certificates_for_it_to_read(cluster: Cluster):
     monitoring.up()
 
-    operator = cluster.at("rollout status deployment/keda-operator")
-    certificates = cluster.at("wait secret/kedaorg-certs")
-    assert cluster.at("manifests/keda.yaml") < operator < certificates
+    secret = cluster.at("wait secret/kedaorg-certs", "--for=create")
+    certificates = cluster.at("wait secret/kedaorg-certs", "--for=jsonpath")
+    assert cluster.at("manifests/keda.yaml") < secret < certificates
     assert certificates < cluster.at("manifests/keda-metrics-apiserver.yaml")
 
 
