@@ -1,0 +1,190 @@
+"""What holds of settings whatever they are: drawn, not chosen."""
+
+import contextvars
+import json
+import string
+from typing import Any
+
+import kubernetes_validate
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pulumi.runtime import reset_options, set_all_config, set_mocks
+
+from infra.settings import SECRETS, Settings, SettingsError
+from ops.local.binaries import KUBERNETES
+from ops.program import Recorder, run
+from ops.stack import PROJECT, Stack
+from tests.conftest import StackOf
+
+VERSION = KUBERNETES.removeprefix("v").rpartition(".")[0]
+KEYS = sorted(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"])
+
+# Derandomized, for a run to fail or pass as the one before. The fixtures make one folder, which every example
+# only reads.
+drawn = settings(
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def parse(stack: Stack) -> Settings:
+    """Load the settings of a stack as the program does."""
+
+    def load() -> Settings:
+        reset_options()
+        set_mocks(Recorder(), stack.project, stack.name)
+        set_all_config(stack.config, list(stack.secret_keys))
+        return Settings.load()
+
+    return contextvars.copy_context().run(load)
+
+
+def problems(stack: Stack) -> dict[str, str]:
+    """What is wrong with a stack's settings, by key."""
+    try:
+        parse(stack)
+    except SettingsError as error:
+        _, *lines = str(error).splitlines()
+        return {key.strip(): problem for key, _, problem in (line.partition(": ") for line in lines)}
+    return {}
+
+
+def secrets_apart(config: dict[str, str]) -> dict[str, Any]:
+    """As `stack_of` takes it."""
+    plain = {key: value for key, value in config.items() if key not in SECRETS}
+    return {**plain, "secret": {key: value for key, value in config.items() if key in SECRETS}}
+
+
+words = st.text(string.ascii_letters + string.digits + "-._/:", max_size=12)
+numbers = st.one_of(st.integers(-10, 10**6), st.floats()).map(str)
+tokens = st.sampled_from(
+    ["", "true", "gpu", "gke", "keda", "install", "250m", "1Gi", "inf", "1e400", "٣", "\x00"]
+)
+
+
+@drawn
+@given(
+    config=st.dictionaries(st.sampled_from(KEYS), st.one_of(st.text(), words, numbers, tokens), max_size=8)
+)
+def test_whatever_is_given_the_parser_returns_settings_or_says_what_is_wrong(
+    stack_of: StackOf, config: dict[str, str]
+):
+    found = problems(stack_of(**secrets_apart(config)))
+
+    assert set(found) <= set(KEYS)
+    assert all(found.values())
+
+
+def between(low: int, high: int) -> st.SearchStrategy[str]:
+    return st.integers(low, high).map(str)
+
+
+@st.composite
+def legal(draw: st.DrawFn) -> dict[str, str]:
+    """A stack's configuration in which nothing is wrong."""
+
+    def one_of(*values: str) -> str:
+        return draw(st.sampled_from(values))
+
+    least, request, memory = draw(st.integers(1, 20)), draw(st.integers(1, 4000)), draw(st.integers(64, 4096))
+    monitoring = one_of("none", "existing", "install")
+    signal = "cpu" if monitoring == "none" else one_of("cpu", "queue-depth", "in-flight", "latency")
+    device = one_of("cpu", "gpu")
+    service, delay, drain = (
+        one_of("LoadBalancer", "NodePort", "ClusterIP"),
+        *draw(st.tuples(st.integers(0, 30), st.integers(10, 60))),
+    )
+    return {
+        "cluster": "kubeconfig",
+        "device": device,
+        "runtime": "onnx",
+        "namespace": draw(st.from_regex(r"[a-z]([-a-z0-9]{0,40}[a-z0-9])?", fullmatch=True)),
+        "minReplicas": str(least),
+        "maxReplicas": str(least + draw(st.integers(0, 20))),
+        "targetCpuUtilization": draw(between(1, 100)),
+        "cpuRequest": f"{request}m",
+        "cpuLimit": f"{request + draw(st.integers(0, 4000))}m",
+        "memoryRequest": f"{memory}Mi",
+        "memoryLimit": f"{memory + draw(st.integers(0, 4096))}Mi",
+        "serviceType": service,
+        "nodePort": draw(between(30000, 32767)) if service == "NodePort" else "0",
+        "batchSize": draw(between(1, 10**4)),
+        "queueSize": draw(between(1, 10**6)),
+        "requestTimeoutSeconds": draw(between(1, 10)),
+        "drainDelaySeconds": str(delay),
+        "drainTimeoutSeconds": str(drain),
+        "terminationGracePeriodSeconds": str(delay + drain + draw(st.integers(3, 60))),
+        "monitoring": monitoring,
+        "prometheusUrl": "http://prometheus.monitoring:9090",
+        "grafanaAdminPassword": "hunter3",
+        "sloAvailability": draw(st.sampled_from(["90", "99.5", "99.99"])),
+        "autoscalingSignal": signal,
+        "autoscalingBackend": one_of("hpa-cpu" if signal == "cpu" else "prometheus-adapter", "keda"),
+        "autoscalingTarget": "" if signal == "cpu" else str(draw(st.floats(0.001, 1000))),
+        "logLevel": one_of("debug", "info", "warning", "error"),
+    }
+
+
+@settings(drawn, max_examples=20)
+@given(config=legal())
+def test_legal_settings_give_objects_that_fit(stack_of: StackOf, config: dict[str, str]):
+    declared = run(stack_of(**secrets_apart(config)))
+
+    kinds = set()
+    for one in declared.objects():
+        # What JSON has no word for, no API server takes.
+        json.dumps(one, allow_nan=False)
+        if "." not in one["apiVersion"].rpartition("/")[0].removesuffix(".k8s.io"):
+            kubernetes_validate.validate(one, VERSION, strict=True)
+            kinds.add(one["kind"])
+    assert {"Deployment", "Service"} <= kinds
+
+
+BROKEN: dict[str, st.SearchStrategy[str]] = {
+    "cluster": words.filter(lambda text: text not in ("local", "kubeconfig", "gke", "eks", "aks")),
+    "namespace": st.sampled_from(["Über", "-a", "a_b", "n" * 64]),
+    "registry": st.sampled_from(["docker.io", "ghcr.io", "gcr.io/", "https://ghcr.io/acme", "acme/models"]),
+    "platform": st.just("linux/s390x"),
+    "cpuRequest": st.sampled_from(["0", "lots", "-1", "1Gi", "1e3"]),
+    "memoryRequest": st.sampled_from(["0", "1GB", "half", "250m"]),
+    "serviceType": st.just("Ingress"),
+    "batchSize": between(-100, 0),
+    "queueSize": st.sampled_from(["many", "1.5", "0"]),
+    "threads": between(-100, -1),
+    "otlpEndpoint": st.sampled_from(["collector:4318", "ftp://collector"]),
+    "logLevel": st.just("loud"),
+    "sloWindowDays": st.sampled_from(["1", "365"]),
+    "targetCpuUtilization": st.sampled_from(["0", "101"]),
+    "gpuMinNodes": between(-100, -1),
+}
+"""Values that are wrong whatever else is set."""
+
+
+@drawn
+@given(
+    config=legal(),
+    broken=st.lists(st.sampled_from(sorted(BROKEN)), unique=True, max_size=len(BROKEN)).flatmap(
+        lambda keys: st.fixed_dictionaries({key: BROKEN[key] for key in keys})
+    ),
+)
+def test_all_that_is_wrong_is_told_at_once_with_its_value_and_nothing_else_is(
+    stack_of: StackOf, config: dict[str, str], broken: dict[str, str]
+):
+    found = problems(stack_of(**secrets_apart({**config, **broken})))
+
+    assert set(found) == set(broken)
+    for key, value in broken.items():
+        assert found[key].startswith(repr(value)), key
+
+
+@drawn
+@given(secret=st.text(string.ascii_letters, min_size=12, max_size=40), config=legal())
+def test_no_problem_repeats_a_secret(stack_of: StackOf, secret: str, config: dict[str, str]):
+    given_settings = {**config, "registryPassword": secret, "logLevel": "loud", "pullSecret": "perhaps"}
+
+    assert secret not in str(problems(stack_of(**secrets_apart(given_settings))))
+    plain = stack_of(**{key: value for key, value in given_settings.items() if key != "grafanaAdminPassword"})
+    assert secret not in str(problems(plain))
