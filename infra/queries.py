@@ -17,6 +17,9 @@ CLIENTS_OWN = "4.."
 WAITED = "2..|499"
 """Codes of what shows how long clients wait: answers, and clients that waited for one until they left."""
 
+TOO_LATE = "504"
+"""Code of a request that was given up, for its answer would have come too late."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Queries:
@@ -81,6 +84,19 @@ class Queries:
         within = f"sum({self._rate('request_latency_seconds_bucket', window, *matchers)})"
         return f"{self.waited_rate(window)} - {within}"
 
+    def waited_quantile(self, quantile: float, window: str) -> str:
+        """Seconds within which that share of the clients waited no more; 0 where none waited.
+
+        Those that were given up are among them, those that were refused are not: refusals are quick, and a
+        service that refuses half of its clients would look fast. As long as pods are scraped it is a number,
+        and otherwise nothing: an autoscaler must tell these apart, and cannot read NaN, the quantile of none.
+
+        """
+        matcher = f'code=~"{WAITED}|{TOO_LATE}"'
+        buckets = self._rate("request_latency_seconds_bucket", window, matcher)
+        rate = self._rate("request_latency_seconds_count", window, matcher)
+        return f"histogram_quantile({quantile}, sum by (le) ({buckets})) >= 0 or sum({rate}) == 0"
+
     def queue_depth(self) -> str:
         """How many samples wait, over all pods."""
         return f"sum({self._series('request_queue_depth')})"
@@ -99,6 +115,10 @@ class Queries:
         samples = self._rate("request_batch_size_sum", window)
         batches = self._rate("request_batch_size_count", window)
         return f"sum({samples}) / sum({batches})"
+
+    def scraped(self) -> str:
+        """Series that are there as long as any pod is scraped."""
+        return self._series("model_info")
 
     def ready(self) -> str:
         """Pods whose model is loaded, warm and not draining, by version."""

@@ -1,0 +1,24 @@
+"""How many pods serve a model."""
+
+import pulumi
+
+from infra.autoscaling.args import AutoscalerArgs, prometheus_url
+from infra.autoscaling.hpa import horizontal_pod_autoscaler
+from infra.autoscaling.keda import scaled_object
+from infra.autoscaling.prometheus_adapter import ExternalRule, adapter_rule
+
+__all__ = ["Autoscaler", "AutoscalerArgs", "ExternalRule", "adapter_rule", "prometheus_url"]
+
+
+class Autoscaler(pulumi.ComponentResource):
+    """Follows one signal by one backend. It alone owns the Deployment's number of replicas."""
+
+    def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:infra:Autoscaler", name, {}, opts)
+        declare = {
+            "hpa-cpu": horizontal_pod_autoscaler,
+            "prometheus-adapter": horizontal_pod_autoscaler,
+            "keda": scaled_object,
+        }[args.backend]
+        declare(f"{name}-autoscaler", args, pulumi.ResourceOptions(parent=self))
+        self.register_outputs({})
