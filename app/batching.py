@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -34,17 +33,15 @@ class Observer(Protocol):
 
     def queued(self, value: float, /) -> None:
         """Tell how many samples wait."""
-        ...
 
     def waited(self, amount: float, /) -> None:
         """Tell how long a request waited for the model."""
-        ...
 
     def batched(self, amount: float, /) -> None:
         """Tell how many samples the model was given at once."""
-        ...
 
 
+Results = list[tuple[Answers | Exception, int]]
 Done = Callable[[Answers | Exception, int], None]
 """Takes a batch's answers with the index of the first that is one's own, or what went wrong."""
 
@@ -230,18 +227,20 @@ class Batcher:
         self._computing += samples
         self._observer.batched(samples)
         if self._executor is None:
-            self._finish(number, batch, self._results(batch), (time.monotonic() - began) / samples)
+            results = self._results(batch)
+            self._finish(number, (time.monotonic() - began) / samples)
+            _tell(batch, results)
             return
         loop = asyncio.get_running_loop()
 
         def work() -> None:
             results = self._results(batch)
             seconds = (time.monotonic() - began) / samples
-            loop.call_soon_threadsafe(partial(self._finish_and_go_on, number, batch, results, seconds))
+            loop.call_soon_threadsafe(self._finish_and_go_on, number, results, seconds)
 
         self._executor.submit(work)
 
-    def _results(self, batch: list[Work]) -> list[tuple[Answers | Exception, int]]:
+    def _results(self, batch: list[Work]) -> Results:
         """Compute a batch; where that fails, each request alone, so that a fault is one's own failure."""
         try:
             answers = self._run(_joined(batch))
@@ -252,21 +251,18 @@ class Batcher:
         firsts = itertools.accumulate((work.size for work in batch), initial=0)
         return [(answers, first) for _, first in zip(batch, firsts, strict=False)]
 
-    def _finish(
-        self, number: int, batch: list[Work], results: list[tuple[Answers | Exception, int]], seconds: float
-    ) -> None:
-        del self._running[number]
+    def _finish(self, number: int, seconds: float) -> list[Work]:
+        _, batch = self._running.pop(number)
         self._idle += 1
         self._computing -= sum(work.size for work in batch)
         self._seconds += SMOOTHING * (seconds - self._seconds)
-        for work, (result, first) in zip(batch, results, strict=True):
-            work.end(result, first)
+        return batch
 
-    def _finish_and_go_on(
-        self, number: int, batch: list[Work], results: list[tuple[Answers | Exception, int]], seconds: float
-    ) -> None:
-        self._finish(number, batch, results, seconds)
+    def _finish_and_go_on(self, number: int, results: Results, seconds: float) -> None:
+        batch = self._finish(number, seconds)
+        # The next batch first: it is computed while these answers are written.
         self._dispatch()
+        _tell(batch, results)
 
     def _watch_deadlines(self) -> None:
         if not self._sweeping:
@@ -286,6 +282,11 @@ class Batcher:
                     work.end(_late())
         if self._queue or self._running:
             self._watch_deadlines()
+
+
+def _tell(batch: list[Work], results: Results) -> None:
+    for work, (result, first) in zip(batch, results, strict=True):
+        work.end(result, first)
 
 
 def _joined(batch: list[Work]) -> Arrays:

@@ -175,6 +175,22 @@ def test_on_threads_a_batch_gathers_while_the_model_is_busy(model: Model, thread
     assert model.batches == [[1], [2, 3, 4]]
 
 
+def test_the_next_batch_is_begun_before_the_last_is_answered(model: Model, threads: ThreadPoolExecutor):
+    seen = Silent()
+    queue = batcher(model, threads, batch_size=1, observer=seen)
+    begun: list[int] = []
+
+    async def work() -> None:
+        for value in (1, 2):
+            inputs = {"x": np.full((1, 1), value, np.float32)}
+            queue.submit(Work(inputs, time.monotonic() + 10, lambda *_: begun.append(len(seen.sizes))))
+        await until(lambda: len(begun) == 2)
+
+    run(work)
+
+    assert begun == [2, 2]
+
+
 def test_idle_threads_share_what_waits(model: Model, threads: ThreadPoolExecutor):
     queue = batcher(model, threads, executors=2)
     requests = [Request(value) for value in (1, 2, 3, 4)]
