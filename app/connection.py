@@ -9,16 +9,18 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from httptools import HttpRequestParser
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.inference import Exchange
+from app.inference import NO_ROOM, Exchange
 from app.messages import HEADERS, Answer
 from app.problems import Problem
+from app.receiver import Receiver
 from app.service import Service
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -91,6 +93,8 @@ class Connection(HttpToolsProtocol):
         self._since = 0.0
         self._head_bytes = 0
         self._unread_since: float | None = None
+        self.room = NO_ROOM
+        """Where the next bytes belong, if that is known; all else is given to `data_received`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -101,20 +105,39 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self.room = NO_ROOM
         if self._direct is not None:
             self._direct.disconnected = True
             if self._direct.exchange is not None:
                 self._direct.exchange.cancel()
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         if self._phase == "idle":
             self._enter("head")
-        super().data_received(data)
+        super().data_received(cast(bytes, data))
         if self._phase == "head":
             # What the parser holds of a header that has no end yet is seen by nobody else.
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"more than {MAX_HEAD_BYTES} bytes")
+        elif self._phase == "body":
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Have the rest of a long body written where it belongs, past the parser."""
+        cycle = self.cycle
+        # The parser of a last request ignores what follows it; a new one would not.
+        if isinstance(cycle, DirectCycle) and cycle.exchange is not None and cycle.keep_alive:
+            self.room = cycle.exchange.room()
+
+    def room_filled(self, count: int) -> None:
+        """Take note of bytes of a body that were written where there was room for them."""
+        self.room = self.room[count:]
+        if not self.room:
+            # The old parser still waits for the body.
+            self.parser = HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
@@ -255,9 +278,9 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def protocol(service: Service) -> Callable[..., Connection]:
+def protocol(service: Service) -> Callable[..., Receiver]:
     """Return what uvicorn makes a connection with."""
-    return partial(Connection, service=service)
+    return lambda *arguments, **named: Receiver(Connection(*arguments, service=service, **named))
 
 
 async def sweep(connections: set[Any]) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 
+import numpy as np
+
 from app import messages
 from app.batching import Work
 from app.messages import IDENTITY, WINDOW_BITS, Answer, Call, Codec, Head
@@ -20,6 +22,18 @@ from app.problems import Problem
 from app.runtimes import InputRefused
 from app.served_model import ServedModel
 from app.service import Service
+
+SHORT = 64 * 1024
+"""Bytes of a body below which it is given in pieces."""
+
+BELIEVED = 16
+"""A body takes at most so many times the memory of what has come of it: an announcement alone takes none.
+
+Not even where untouched memory takes some, in huge pages:
+https://www.kernel.org/doc/html/latest/admin-guide/mm/transhuge.html
+"""
+
+NO_ROOM = memoryview(b"")
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +78,7 @@ class Exchange:
         self._codec, self._model = route
         self._head = Head(headers)
         self._reply: Callable[[Answer], None] | None = reply
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | memoryview] = []
         self._length = 0
         self._work: Work | None = None
         self._over = False
@@ -92,6 +106,23 @@ class Exchange:
         self._length += len(chunk)
         if self._length > self._service.settings.max_body_bytes:
             self._finish(Answer.of(messages.too_large(self._service.settings.max_body_bytes)))
+
+    def room(self) -> memoryview:
+        """Return where the rest of the body is to be written, rather than received; then it is complete.
+
+        Returns:
+            No room where too little has come, little is missing, its length is unknown or nobody wants it.
+
+        """
+        received, length = self._length, self._head.content_length
+        if self._over or length - received < SHORT or length > received * BELIEVED:
+            return NO_ROOM
+        body = np.empty(length, np.uint8).data
+        body[:received] = b"".join(self._chunks)
+        self._chunks.clear()
+        self._chunks.append(body)
+        self._length = length
+        return body[received:]
 
     def complete(self) -> None:
         """Say that the body is whole."""
@@ -164,7 +195,7 @@ class Exchange:
         self._deadline = time.monotonic() + seconds
         self._model.batcher.admit(seconds)
 
-    def _read(self, body: bytes) -> Call | Exception:
+    def _read(self, body: bytes | memoryview) -> Call | Exception:
         try:
             plain = messages.decompressed(
                 body, self._head.content_encoding, self._service.settings.max_body_bytes

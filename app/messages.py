@@ -188,7 +188,7 @@ class Codec(Protocol):
         """
         ...
 
-    def decode(self, body: bytes, head: Head, signature: Signature, batch_size: int) -> Call:
+    def decode(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> Call:
         """Read a body.
 
         Raises:
@@ -198,7 +198,7 @@ class Codec(Protocol):
         ...
 
 
-def decompressed(body: bytes, coding: str, limit: int) -> bytes:
+def decompressed(body: bytes | memoryview, coding: str, limit: int) -> bytes | memoryview:
     """Return a body without its content coding.
 
     Raises:

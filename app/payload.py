@@ -76,7 +76,7 @@ def decode(body: bytes, signature: Signature) -> Arrays:
     return arrays
 
 
-def octets(body: bytes, tensor: Tensor) -> NDArray[Any]:
+def octets(body: bytes | memoryview, tensor: Tensor) -> NDArray[Any]:
     """Return the samples that a body holds as little-endian values, row-major, without padding.
 
     The layout is that of the Open Inference Protocol's binary tensors:

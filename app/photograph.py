@@ -18,7 +18,9 @@ MAX_PIXELS = 25_000_000
 Image.MAX_IMAGE_PIXELS = None
 
 
-def decode(body: bytes, content_type: str, image: ImageInput, tensor: Tensor) -> NDArray[np.float32]:
+def decode(
+    body: bytes | memoryview, content_type: str, image: ImageInput, tensor: Tensor
+) -> NDArray[np.float32]:
     """Return a batch of one, of shape [1, 3, H, W] or [1, H, W, 3] by the layout.
 
     Raises:

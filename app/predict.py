@@ -27,7 +27,7 @@ class Predict:
             return True
         return head.content_type not in photograph.FORMATS and length <= LONG
 
-    def decode(self, body: bytes, head: Head, signature: Signature, batch_size: int) -> Call:
+    def decode(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> Call:
         """Read a body by its media type.
 
         Raises:
@@ -39,9 +39,9 @@ class Predict:
         return Call(inputs, partial(_encode, signature, size))
 
 
-def _inputs(body: bytes, content_type: str, signature: Signature) -> Arrays:
+def _inputs(body: bytes | memoryview, content_type: str, signature: Signature) -> Arrays:
     if content_type == JSON:
-        return payload.decode(body, signature)
+        return payload.decode(bytes(body), signature)
     only = signature.inputs[0]
     if content_type == OCTETS:
         return {only.name: payload.octets(body, only)}

@@ -89,7 +89,7 @@ class ProtocolV2:
         strings_in = any(tensor.datatype == "BYTES" for tensor in signature.inputs)
         return (length if strings_in or head.json_length is None else head.json_length) <= LONG
 
-    def decode(self, body: bytes, head: Head, signature: Signature, batch_size: int) -> Call:
+    def decode(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> Call:
         """Read a body: JSON, then the tensors that it says are binary.
 
         Raises:
