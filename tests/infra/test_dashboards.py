@@ -1,4 +1,3 @@
-import contextvars
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -8,12 +7,9 @@ from typing import Any
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from pulumi.runtime import set_all_config, set_mocks
 
 from infra.dashboards import dashboards
-from infra.settings import Settings
-from ops.program import Recorder
-from tests.conftest import StackOf
+from tests.conftest import SettingsOf
 from tests.infra.conftest import Declare
 from tests.infra.exports import CLUSTER, server
 from tests.infra.promql import EVERY, names, parse, result
@@ -31,19 +27,7 @@ ANY = {**KEDA, "autoscalingSignal": "queue-depth", "device": "gpu"}
 
 
 @pytest.fixture
-def settings_of(stack_of: StackOf) -> Callable[..., Settings]:
-    def load(**config: str) -> Settings:
-        stack = stack_of(**config)
-        set_mocks(Recorder(), stack.project, stack.name)
-        set_all_config(stack.config)
-        return Settings.load()
-
-    # Pulumi keeps what is set in the context.
-    return lambda **config: contextvars.copy_context().run(load, **config)
-
-
-@pytest.fixture
-def board_of(settings_of: Callable[..., Settings]) -> BoardOf:
+def board_of(settings_of: SettingsOf) -> BoardOf:
     def board(**config: str) -> Board:
         (text,) = dashboards(settings_of(**config), "tiny").values()
         return json.loads(text)
@@ -149,12 +133,12 @@ def test_grafana_reads_back_what_is_written(board_of: BoardOf):
     assert len(set(identifiers)) == len(identifiers)
 
 
-def test_the_same_stack_gives_the_same_text(settings_of: Callable[..., Settings]):
+def test_the_same_stack_gives_the_same_text(settings_of: SettingsOf):
     assert dashboards(settings_of(), "tiny") == dashboards(settings_of(), "tiny")
 
 
 def test_each_namespace_and_model_has_a_file_and_an_address_of_its_own(
-    settings_of: Callable[..., Settings],
+    settings_of: SettingsOf,
 ):
     written = [
         item
