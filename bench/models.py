@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -89,21 +90,26 @@ class Model:
             raise BenchError(f"{who} answers {str(answer)[:200]}, which is not what {self.name} gives")
 
 
-def load(name: str) -> Model:
+def load(name: str, formats: Sequence[str] = FORMATS, output: Path = OUTPUT) -> Model:
     """Return a model, exported first where it is not there yet.
+
+    Args:
+        name: of the model.
+        formats: to export it in.
+        output: the folder of all artifacts with these formats.
 
     Raises:
         BenchError: the export failed.
 
     """
-    artifact = OUTPUT / name / "latest"
+    artifact = output / name / "latest"
     if not (artifact / "signature.json").exists():
         with step(f"export {name}"):
             if name == "small":
                 CHECKPOINT.parent.mkdir(parents=True, exist_ok=True)
                 _run(["bench.small_model", str(CHECKPOINT)])
-            formats = [f"--format={form}" for form in FORMATS]
-            _run(["model", "export", *EXPORTS[name], *formats, f"--output={OUTPUT}"])
+            options = [f"--format={form}" for form in formats]
+            _run(["model", "export", *EXPORTS[name], *options, f"--output={output}"])
     signature = cast(dict[str, Any], json.loads((artifact / "signature.json").read_text()))
     with np.load(artifact / "sample.npz") as arrays:
         sample, expected = (

@@ -75,15 +75,15 @@ def markdown(results: Results, summary: Summary) -> Iterator[str]:
         rows = (
             (
                 SERVERS[server].title,
-                _cell(start.cold_start_seconds, 2),
-                _cell(start.idle_mib, 0),
-                _cell(start.peak_mib, 0),
+                cell(start.cold_start_seconds, 2),
+                cell(start.idle_mib, 0),
+                cell(start.peak_mib, 0),
                 str(start.processes),
             )
             for server, start in starts.items()
         )
         head = ("server", "cold start, s", "MiB at rest", "MiB at most", "processes")
-        yield from _section(f"Start and memory: {model}", _table(head, rows))
+        yield from _section(f"Start and memory: {model}", table(head, rows))
     if summary.batching:
         yield from _section("Slipway with batching and without: requests a second", _batching(summary))
     yield from _section("Versions", _versions(results))
@@ -93,26 +93,26 @@ def _goals(goals: Iterable[Goal]) -> Iterator[str]:
     rows = (
         (
             goal.name,
-            f"{_cell(goal.measured, 2)}{goal.unit}",
+            f"{cell(goal.measured, 2)}{goal.unit}",
             f"{'≥' if goal.at_least else '≤'} {goal.bound:g}{goal.unit}",
             "yes" if goal.met else "no",
         )
         for goal in goals
     )
-    return _table(("what", "measured", "wanted", "met"), rows)
+    return table(("what", "measured", "wanted", "met"), rows)
 
 
 def _loads(loads: dict[str, Load], bodies: dict[str, str], limit: tuple[str, ...] | None) -> Iterator[str]:
     rows = [(SERVERS[server].title, bodies[server], *_cells(load)) for server, load in loads.items()]
     head = ("server", "body", "requests a second", "p50, ms", "p99, ms")
-    return _table(head, [*rows, *([limit] if limit else [])])
+    return table(head, [*rows, *([limit] if limit else [])])
 
 
 def _limit(summary: Summary, scenario: str, model: str) -> tuple[str, ...] | None:
     if scenario == "small-one" or model not in summary.limits:
         return None
     title = f"ONNX Runtime alone, batches of {summary.limit_batches[model]} (the limit)"
-    return title, "", _cell(summary.limits[model], 0), "", ""
+    return title, "", cell(summary.limits[model], 0), "", ""
 
 
 def _open(summary: Summary, scenario: str) -> Iterator[str]:
@@ -120,16 +120,16 @@ def _open(summary: Summary, scenario: str) -> Iterator[str]:
         (
             SERVERS[server].title,
             *(
-                cell
+                shown
                 for share, load in loads.items()
-                for cell in (_cell(summary.sent[scenario][server][share], 0), *_cells(load))
+                for shown in (cell(summary.sent[scenario][server][share], 0), *_cells(load))
             ),
         )
         for server, loads in summary.open[scenario].items()
         if len(loads) == len(SHARES)
     )
     columns = ("sent a second", "answered", "p50, ms", "p99, ms")
-    return _table(("server", *(f"{share:.0%}: {column}" for share in SHARES for column in columns)), rows)
+    return table(("server", *(f"{share:.0%}: {column}" for share in SHARES for column in columns)), rows)
 
 
 def _batching(summary: Summary) -> Iterator[str]:
@@ -137,15 +137,15 @@ def _batching(summary: Summary) -> Iterator[str]:
         (
             connections,
             *(
-                cell
+                shown
                 for settings in BATCHING_SETTINGS
-                for cell in _cells(summary.batching.get(settings, {}).get(connections))
+                for shown in _cells(summary.batching.get(settings, {}).get(connections))
             ),
         )
         for connections in map(str, BATCHING_CONNECTIONS)
     )
     columns = (column for settings in BATCHING_SETTINGS for column in (settings, "p50, ms", "p99, ms"))
-    return _table(("connections", *columns), rows)
+    return table(("connections", *columns), rows)
 
 
 def _versions(results: Results) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _versions(results: Results) -> Iterator[str]:
         (SERVERS[server].title, ", ".join(f"{name} {version}" for name, version in packages.items()))
         for server, packages in results.versions.items()
     )
-    return _table(("server", "packages"), rows)
+    return table(("server", "packages"), rows)
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -161,7 +161,8 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     yield from lines
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield the lines of a Markdown table."""
     titles = tuple(head)
     yield f"| {' | '.join(titles)} |"
     yield f"|{'---|' * len(titles)}"
@@ -172,10 +173,11 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
 def _cells(load: Load | None) -> tuple[str, str, str]:
     if load is None:
         return "", "", ""
-    return _cell(load.per_second, 0), _cell(load.p50_ms, 2), _cell(load.p99_ms, 2)
+    return cell(load.per_second, 0), cell(load.p50_ms, 2), cell(load.p99_ms, 2)
 
 
-def _cell(spread: Spread, digits: int) -> str:
+def cell(spread: Spread, digits: int) -> str:
+    """Return the median, and the least and the most where they differ."""
     middle = f"{spread.median:,.{digits}f}"
     if spread.least == spread.most:
         return middle

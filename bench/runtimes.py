@@ -1,0 +1,216 @@
+"""`python -m bench.runtimes`: our server with each of its runtimes, on the CPU or on a GPU, side by side.
+
+`--device cpu gpu` compares the two by the same loads. It needs a GPU, and the CUDA builds that
+app/requirements/*-gpu.txt name in the place of the CPU's; `--runtime` leaves out what is not there.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from bench import machine, models, tools
+from bench.clients import Figures
+from bench.errors import BenchError
+from bench.models import Model
+from bench.paths import BUILD, PROJECT, RESULTS
+from bench.progress import say
+from bench.report import cell, table
+from bench.scenarios import FULL, IMAGE, QUICK, Plan
+from bench.servers import SLIPWAY
+from bench.summary import MEBIBYTE, Spread
+from bench.up import refuse_errors, running_server, shown
+
+TITLES = {"onnx": "ONNX Runtime", "torchscript": "TorchScript", "savedmodel": "TensorFlow"}
+MODULES = {"onnx": "onnxruntime", "torchscript": "torch", "savedmodel": "tensorflow"}
+PACKAGES = ("onnxruntime", "onnxruntime-gpu", "torch", "tensorflow_cpu")
+ON_GPU = ("onnx", "torchscript")
+CONNECTIONS = {"cpu": (1, 16), "gpu": (1, 16, 64)}
+"""Where a GPU is measured, both devices get its loads."""
+
+IDLE_SECONDS = 1.0
+
+IMAGE_SIZES = PROJECT / "build" / "e2e" / "image_sizes.json"
+"""Bytes of the images over their base by runtime, as `make e2e` has found them in the registry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """One start of the server, to its end."""
+
+    round: int
+    runtime: str
+    device: str
+    cold_start_seconds: float
+    idle_bytes: int
+    """Resident after it is ready and before its first request."""
+
+    peak_bytes: int
+    closed: dict[int, Figures]
+    """Closed loops with a binary body, by number of connections."""
+
+
+@dataclass(kw_only=True)
+class Results:
+    """What a run came to."""
+
+    started: str
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    image_bytes: dict[str, int]
+    plan: Plan
+    lives: list[Life] = field(default_factory=list[Life])
+    failures: list[str] = field(default_factory=list[str])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 1 where anything failed."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except BenchError as error:
+        say(f"error: {error}")
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    missing = [name for name in options.runtime if find_spec(MODULES[name]) is None]
+    if missing:
+        raise BenchError(
+            f"{', '.join(MODULES[name] for name in missing)} is not installed here; --runtime leaves it out"
+        )
+    wrk = tools.wrk()
+    formats = [name for name in TITLES if name in options.runtime]
+    # Apart, so that all of them serve the same artifact.
+    model = models.load(IMAGE, formats, BUILD / "runtimes" / "-".join(formats))
+    results = Results(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=machine.describe(),
+        versions=tools.versions(Path(sys.executable), PACKAGES),
+        image_bytes=json.loads(IMAGE_SIZES.read_text()) if IMAGE_SIZES.exists() else {},
+        plan=QUICK if options.quick else FULL,
+    )
+    connections = CONNECTIONS["gpu" if "gpu" in options.device else "cpu"]
+    for number in range(1, results.plan.rounds + 1):
+        for runtime in options.runtime:
+            for device in options.device:
+                if device == "cpu" or runtime in ON_GPU:
+                    _measure(results, wrk, model, (number, runtime, device), connections)
+    whole = not options.quick and options.runtime == list(TITLES)
+    name = "devices" if "gpu" in options.device else "runtimes"
+    folder = options.output or (RESULTS if whole else BUILD / "results")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(asdict(results), indent=1) + "\n")
+    (folder / f"{name}.md").write_text("\n".join(markdown(results)) + "\n")
+    sys.stdout.write((folder / f"{name}.md").read_text())
+    return 1 if results.failures else 0
+
+
+def _measure(
+    results: Results, wrk: str, model: Model, which: tuple[int, str, str], connections: Sequence[int]
+) -> None:
+    number, runtime, device = which
+    say(f"→ round {number}: {runtime} on the {device}")
+    env = {"SLIPWAY_RUNTIME": runtime, "SLIPWAY_DEVICE": device}
+    request = SLIPWAY.requests["raw"](model)
+    try:
+        with running_server(SLIPWAY, model, Path(sys.executable), env) as up:
+            time.sleep(IDLE_SECONDS)
+            idle = up.running.resident_bytes()
+            up.check(request)
+            up.closed_loop(wrk, request, max(connections), results.plan.warm_up)
+            closed = {
+                count: up.closed_loop(wrk, request, count, results.plan.seconds) for count in connections
+            }
+            up.check(request)
+            up.running.resident_bytes()
+        for count, figures in closed.items():
+            say(f"  {count} connections: {shown(figures)}")
+            refuse_errors(figures)
+    except BenchError as error:
+        say(f"✗ {error}")
+        results.failures.append(f"round {number}, {runtime} on the {device}: {error}")
+        return
+    results.lives.append(
+        Life(
+            round=number,
+            runtime=runtime,
+            device=device,
+            cold_start_seconds=up.running.cold_start_seconds,
+            idle_bytes=idle,
+            peak_bytes=up.running.peak_bytes,
+            closed=closed,
+        )
+    )
+
+
+def markdown(results: Results) -> Iterator[str]:
+    """Yield the table's lines. In a cell: the median (the least to the most of the rounds)."""
+    here, plan = results.machine, results.plan
+    yield "# Runtimes"
+    yield ""
+    yield (
+        f"EfficientNet-Lite0, a binary body, one server at a time. {here['cores']} cores of "
+        f"{here['processor']}, {here['memory_gib']} GiB, Python {here['python']}; servers and clients share "
+        f"the cores. {plan.rounds} rounds, {plan.seconds} s a run after {plan.warm_up} s of warm-up: the "
+        f"median, and in brackets the least and the most. Started {results.started}. Load average before: "
+        f"{here['load_average_before']}. "
+        f"{', '.join(f'{name} {version}' for name, version in results.versions.items())}."
+    )
+    if results.failures:
+        yield from ("", "**Some of it failed:**", "")
+        yield from (f"- {failure.splitlines()[0]}" for failure in results.failures)
+    yield ""
+    loads = sorted({count for life in results.lives for count in life.closed})
+    head = ["runtime", "device", "image over its base, MB", "cold start, s", "MiB at rest", "MiB at most"]
+    for count in loads:
+        who = f"{count} connection{'s'[: count > 1]}"
+        head += [f"{who}: requests a second", f"{who}: p50 / p99, ms"]
+    yield from table(head, (_row(which, lives, results) for which, lives in _grouped(results.lives).items()))
+
+
+def _grouped(lives: Sequence[Life]) -> Mapping[tuple[str, str], list[Life]]:
+    grouped: dict[tuple[str, str], list[Life]] = {}
+    for life in lives:
+        grouped.setdefault((life.runtime, life.device), []).append(life)
+    return grouped
+
+
+def _row(which: tuple[str, str], lives: Sequence[Life], results: Results) -> Iterator[str]:
+    runtime, device = which
+    size = results.image_bytes.get(runtime) if device == "cpu" else None
+    yield TITLES[runtime]
+    yield device
+    yield f"{size / 1e6:,.0f}" if size else "not measured"
+    yield cell(Spread.of(life.cold_start_seconds for life in lives), 2)
+    yield cell(Spread.of(life.idle_bytes / MEBIBYTE for life in lives), 0)
+    yield cell(Spread.of(life.peak_bytes / MEBIBYTE for life in lives), 0)
+    for count in lives[0].closed:
+        figures = [life.closed[count] for life in lives]
+        yield cell(Spread.of(each.per_second for each in figures), 0)
+        p50, p99 = (Spread.of(ms).median for ms in zip(*((f.p50_ms, f.p99_ms) for f in figures), strict=True))
+        yield f"{p50:.1f} / {p99:.1f}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.runtimes", description=__doc__)
+    add = parser.add_argument
+    add("--device", nargs="+", choices=("cpu", "gpu"), default=["cpu"], help="cpu gpu compares the two")
+    add("--runtime", nargs="+", choices=TITLES, default=list(TITLES), help=", ".join(TITLES))
+    add("--quick", action="store_true", help="one round of short runs, to see that all works")
+    add(
+        "--output",
+        type=Path,
+        help="where to write (bench/results of all runtimes, build/bench/results of less)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

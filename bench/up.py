@@ -1,0 +1,104 @@
+"""A server that is up, and the loads that it is put under."""
+
+import json
+import socket
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import clients, machine
+from bench.clients import Figures, Request, ask
+from bench.errors import BenchError
+from bench.models import Model
+from bench.paths import BUILD
+from bench.processes import Running, running
+from bench.servers import Launch, Server
+
+
+@dataclass(frozen=True, kw_only=True)
+class Up:
+    """A server that is up, with what its clients need."""
+
+    server: Server
+    model: Model
+    running: Running
+    folder: Path
+
+    def check(self, request: Request) -> None:
+        """Send one request and hold its answer against the model's.
+
+        Raises:
+            BenchError: it is another answer, or none.
+
+        """
+        answer = json.loads(ask(self.running.port, request))
+        self.model.check(self.server.answer(answer), self.server.name)
+
+    def closed_loop(self, wrk: str, request: Request, connections: int, seconds: int) -> Figures:
+        """Keep a number of connections busy.
+
+        Raises:
+            BenchError: wrk failed.
+
+        """
+        return clients.closed_loop(
+            wrk, self.running.port, request, self.folder, connections=connections, seconds=seconds
+        )
+
+
+@contextmanager
+def running_server(
+    server: Server, model: Model, python: Path, env: Mapping[str, str] | None = None
+) -> Generator[Up]:
+    """Start a server with a model, and end it.
+
+    Args:
+        server: what to start.
+        model: what it serves.
+        python: of the server's environment.
+        env: beside the server's own variables.
+
+    Raises:
+        BenchError: it did not become ready, or ended under load.
+
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        launch = Launch(python=python, model=model, cores=machine.cores(), ports=_free_ports(), folder=folder)
+        with running(
+            server.command(launch),
+            env={**server.environment(launch), **(env or {})},
+            folder=server.home,
+            port=launch.port,
+            ready=server.ready,
+            log=BUILD / "logs" / f"{server.name}-{model.name}.log",
+        ) as process:
+            yield Up(server=server, model=model, running=process, folder=folder)
+
+
+def refuse_errors(figures: Figures) -> None:
+    """Fail where a request was not answered with 200.
+
+    Raises:
+        BenchError: how many were not, and why, where the client tells.
+
+    """
+    if figures.errors:
+        said = f": {figures.faults}" if figures.faults else ""
+        raise BenchError(f"{figures.errors} of {figures.requests} requests were not answered with 200{said}")
+
+
+def shown(figures: Figures) -> str:
+    """Return a line for a person."""
+    errors = f", {figures.errors} errors" if figures.errors else ""
+    return f"{figures.per_second:,.0f}/s, p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms{errors}"
+
+
+def _free_ports() -> tuple[int, int, int]:
+    with ExitStack() as stack:
+        first, second, third = (
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(3)
+        )
+        return first, second, third

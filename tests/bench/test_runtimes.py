@@ -1,0 +1,120 @@
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench import models, runtimes
+from bench.models import Model
+from bench.processes import Family, Running
+from bench.results import Results as PeersResults
+from bench.runtimes import Life, Results, main, markdown
+from bench.scenarios import QUICK
+from tests.bench.conftest import figures
+
+MIB = 2**20
+
+
+@pytest.fixture
+def run(results: PeersResults) -> Results:
+    return Results(
+        started=results.started,
+        machine=results.machine,
+        versions={"onnxruntime": "1.32.0"},
+        image_bytes={"onnx": 191_000_000},
+        plan=QUICK,
+    )
+
+
+def life(number: int, runtime: str, per_second: float, device: str = "cpu") -> Life:
+    return Life(
+        round=number,
+        runtime=runtime,
+        device=device,
+        cold_start_seconds=float(number),
+        idle_bytes=100 * MIB,
+        peak_bytes=200 * MIB,
+        closed={16: figures(per_second)},
+    )
+
+
+def test_a_row_holds_a_runtimes_medians_and_the_size_of_its_image(run: Results):
+    run.lives = [life(1, "onnx", 100), life(2, "onnx", 120), life(3, "onnx", 90), life(1, "savedmodel", 50)]
+
+    said = list(markdown(run))
+
+    assert (
+        "| ONNX Runtime | cpu | 191 | 2.00 (1.00 to 3.00) | 100 | 200 | 100 (90 to 120) | 1.0 / 2.0 |" in said
+    )
+    assert "| TensorFlow | cpu | not measured | 1.00 | 100 | 200 | 50 | 1.0 / 2.0 |" in said
+    assert any("2 cores of a processor" in line and "onnxruntime 1.32.0" in line for line in said)
+
+
+def test_the_size_of_the_image_for_cpus_is_not_told_of_a_gpu(run: Results):
+    run.lives = [life(1, "onnx", 100, "gpu")]
+
+    assert any(line.startswith("| ONNX Runtime | gpu | not measured |") for line in markdown(run))
+
+
+def test_what_failed_is_told_before_the_table(run: Results):
+    run.failures = ["round 1, onnx on the gpu: the server ended with 1\nits log"]
+
+    said = list(markdown(run))
+
+    assert "- round 1, onnx on the gpu: the server ended with 1" in said
+
+
+@pytest.fixture
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """Every start of the server, with no server and no load: what it is told by its environment."""
+    started: list[dict[str, str]] = []
+    ones = np.ones(3, np.float32)
+    model = Model(name="m", artifact=tmp_path, sample=ones, expected=ones, labels=None)
+
+    class Up:
+        running = Running(port=1, family=Family(2**30), cold_start_seconds=1.0)
+
+        def check(self, _: object) -> None: ...
+
+        def closed_loop(self, *_: object) -> Any:
+            return figures()
+
+    @contextmanager
+    def start(_server: object, _model: object, _python: object, env: dict[str, str]):
+        started.append(env)
+        yield Up()
+
+    monkeypatch.setattr(runtimes, "IDLE_SECONDS", 0)
+    monkeypatch.setattr(runtimes, "find_spec", lambda _: True)
+    monkeypatch.setattr(runtimes, "running_server", start)
+    monkeypatch.setattr(runtimes.tools, "wrk", lambda: "wrk")
+    monkeypatch.setattr(models, "load", lambda *_: model)
+    return started
+
+
+def test_on_a_gpu_the_runtimes_that_can_are_measured_beside_all_on_the_cpu(
+    measured: list[dict[str, str]], tmp_path: Path
+):
+    assert main(["--device", "cpu", "gpu", "--quick", "--output", str(tmp_path)]) == 0
+
+    assert [(env["SLIPWAY_RUNTIME"], env["SLIPWAY_DEVICE"]) for env in measured] == [
+        ("onnx", "cpu"),
+        ("onnx", "gpu"),
+        ("torchscript", "cpu"),
+        ("torchscript", "gpu"),
+        ("savedmodel", "cpu"),
+    ]
+    table = (tmp_path / "devices.md").read_text()
+    assert "64 connections: requests a second" in table
+    assert (tmp_path / "devices.json").exists()
+
+
+def test_a_runtime_that_is_not_installed_is_told_before_anything_is_measured(
+    measured: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None if name == "tensorflow" else True)
+
+    assert main(["--quick"]) == 1
+    assert "tensorflow is not installed here" in capsys.readouterr().err
+    assert measured == []
