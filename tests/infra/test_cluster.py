@@ -46,7 +46,7 @@ def test_a_kubeconfig_and_a_context_of_ones_own(
 def test_another_programs_stack_has_the_kubeconfig(
     program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ):
-    outputs = {"outputs": {"kubeconfig": "kind: Config"}, "secretOutputNames": ["kubeconfig"]}
+    outputs = {"outputs": {"kubeconfig": "kind: Config"}, "secretOutputNames": []}
     monkeypatch.setitem(STATES, "pulumi:pulumi:StackReference", outputs)
 
     declared = program(clusterStack="acme/clusters/prod")
