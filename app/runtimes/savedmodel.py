@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import tensorflow
+from numpy.typing import NDArray
 
 from app.runtimes import Device, DeviceError, InputRefused, Run
 from app.signature import Signature
@@ -34,6 +36,14 @@ def load(folder: Path, signature: Signature, device: Device) -> Run:
             answer = serve(**{name: tf.constant(array) for name, array in arrays.items()})
         except tf.errors.InvalidArgumentError as error:
             raise InputRefused(str(error)) from None
-        return {name: answer[name].numpy() for name in outputs}
+        return {name: _text(answer[name].numpy()) for name in outputs}
 
     return run
+
+
+def _text(array: NDArray[Any]) -> NDArray[Any]:
+    """Return TensorFlow's strings, which are bytes, as `str`; numbers as they are."""
+    if array.dtype.kind != "O":
+        return array
+    texts = [element.decode(errors="replace") for element in array.ravel().tolist()]
+    return np.array(texts, np.object_).reshape(array.shape)

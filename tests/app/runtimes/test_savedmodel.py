@@ -1,0 +1,100 @@
+"""The TensorFlow runtime, where TensorFlow is installed."""
+
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.artifact import Artifact
+from app.model import Model
+from app.runtimes import InputRefused
+from app.signature import ArtifactError
+from app.tensors import Arrays
+
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
+TYPES = {"float32": "FP32", "int64": "INT64", "object": "BYTES"}
+
+
+@pytest.fixture(scope="module")
+def tf() -> Any:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import tensorflow
+    # As the runtime sets them, which must come before anything is computed.
+    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    return tensorflow
+
+
+@pytest.fixture(scope="module")
+def table(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """A row's number and a word to the row, and to the word with the row's name before it."""
+
+    class Table(tf.Module):
+        def __init__(self) -> None:
+            self.rows = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.int64, name="number"),
+                tf.TensorSpec([None], tf.string, name="word"),
+            ]
+        )
+        def serve(self, number: Any, word: Any) -> dict[str, Any]:
+            names = tf.gather(tf.constant(["é", "ten"]), number)
+            return {"row": tf.gather(self.rows, number), "named": tf.strings.join([names, word], " ")}
+
+    path = tmp_path_factory.mktemp("savedmodel")
+    module = Table()
+    tf.saved_model.save(module, str(path / "savedmodel"), signatures={"serving_default": module.serve})
+    return artifact(
+        path,
+        {"number": np.array([1]), "word": np.array(["x"], np.object_)},
+        {"row": np.array([[3, 4]], np.float32), "named": np.array(["ten x"], np.object_)},
+    )
+
+
+def artifact(path: Path, inputs: Arrays, outputs: Arrays) -> Artifact:
+    def described(arrays: Arrays) -> list[dict[str, Any]]:
+        return [
+            {"name": name, "datatype": TYPES[str(array.dtype)], "shape": [-1, *array.shape[1:]]}
+            for name, array in arrays.items()
+        ]
+
+    # An array of objects would be a pickle.
+    stored = {
+        name: array.astype(np.str_) if array.dtype == np.object_ else array
+        for name, array in {**inputs, **outputs}.items()
+    }
+    np.savez(path / "sample.npz", **stored)
+    signature = {"inputs": described(inputs), "outputs": described(outputs), "labels": None}
+    rest = {"name": "m", "version": "1", "formats": ["savedmodel"], "activation": None, "image": None}
+    (path / "signature.json").write_text(json.dumps({**signature, **rest}))
+    return Artifact.read(path)
+
+
+def test_tensors_go_by_name_and_strings_come_back_as_text(table: Artifact):
+    model = Model.load(table, "savedmodel", 2, "auto")
+
+    answer = model.run({"word": np.array(["a", "ö"], np.object_), "number": np.array([1, 0])})
+
+    assert model.device == "cpu"
+    assert answer["row"].tolist() == [[3, 4], [1, 2]]
+    assert answer["named"].tolist() == ["ten a", "é ö"]
+
+
+def test_a_number_beyond_the_table_is_refused(table: Artifact):
+    model = Model.load(table, "savedmodel", 1, "cpu")
+
+    with pytest.raises(InputRefused):
+        model.run({"number": np.array([9]), "word": np.array(["a"], np.object_)})
+
+
+def test_it_takes_no_gpu(table: Artifact):
+    with pytest.raises(ArtifactError, match="SLIPWAY_DEVICE=gpu: TensorFlow computes on the CPU alone here"):
+        Model.load(table, "savedmodel", 1, "gpu")
