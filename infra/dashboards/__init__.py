@@ -13,7 +13,7 @@ from grafana_foundation_sdk.builders import dashboard, heatmap, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync
 
-from infra.dashboards import annotations, batching, pods, traffic
+from infra.dashboards import annotations, batching, objectives, pods, traffic
 from infra.dashboards.panels import COLUMNS, VARIABLE
 from infra.dashboards.watched import Watched
 from infra.settings import Settings
@@ -69,6 +69,14 @@ def _dashboard(watched: Watched) -> dashboard.Dashboard:
 def _rows(watched: Watched) -> Rows:
     """Return the rows by title, and their lines: what users feel first, what causes it below."""
     rows: Rows = {
+        "Objectives": (
+            (
+                objectives.version(watched),
+                objectives.ready(watched),
+                *(objectives.budget_left(watched, slo) for slo in objectives.SLOS),
+            ),
+            (objectives.burn_rate(watched), objectives.budgets(watched)),
+        ),
         "Requests": (
             (traffic.request_rate(watched), traffic.answers_by_code(watched), traffic.latency(watched)),
             (traffic.latency_heat_map(watched), traffic.errors(watched), traffic.refusals(watched)),

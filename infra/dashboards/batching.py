@@ -3,19 +3,14 @@
 from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import units
 
-from infra.dashboards.panels import ORANGE, RATE, dashed, graph, query
+from infra.dashboards.panels import ORANGE, RATE, SCALES_UP, dashed, graph, query
 from infra.dashboards.watched import Watched
-from infra.settings.scaling import Signal
-
-SCALES_UP = "more pods above"
-"""Legend of the line above which the autoscaler adds pods."""
 
 
 def queue_depth(watched: Watched) -> timeseries.Panel:
     """Return how many samples wait, against what the autoscaler lets wait."""
     return _signal(
         watched,
-        "queue-depth",
         "Queue depth",
         f"Samples that wait for the model, over all pods. Each refuses above {watched.settings.queue_size}.",
         watched.queries.queue_depth(),
@@ -27,7 +22,6 @@ def in_flight(watched: Watched) -> timeseries.Panel:
     """Return how many requests are being answered, against what the autoscaler aims for."""
     return _signal(
         watched,
-        "in-flight",
         "Requests in flight",
         "Requests being answered, those that wait among them, over all pods.",
         watched.queries.in_flight(),
@@ -59,17 +53,12 @@ def batch_size(watched: Watched) -> timeseries.Panel:
     )
 
 
-def _signal(
-    watched: Watched, signal: Signal, title: str, description: str, expression: str, legend: str
-) -> timeseries.Panel:
+def _signal(watched: Watched, title: str, description: str, expression: str, legend: str) -> timeseries.Panel:
     """Return a graph of what the autoscaler may follow, and its bound where it does."""
-    queries = [query(expression, legend)]
-    settings = watched.settings
-    if settings.autoscaling_signal != signal:
+    metric, queries = watched.metric, [query(expression, legend)]
+    if metric is None or metric.query != expression:
         return graph(title, description, units.Short, queries)
-    # AverageValue: the target is a pod's share, so what is borne grows with the pods.
-    borne = f"{watched.kubernetes.wanted()} * {settings.autoscaling_target}"
-    description += f" Above {settings.autoscaling_target:g} for each pod there are more pods."
-    return dashed(
-        graph(title, description, units.Short, [*queries, query(borne, SCALES_UP)]), SCALES_UP, ORANGE
-    )
+    # The target is a pod's share, so what is borne grows with the pods.
+    queries.append(query(f"{watched.kubernetes.wanted()} * {metric.target:g}", SCALES_UP))
+    description += f" Above {metric.target:g} for each pod there are more pods."
+    return dashed(graph(title, description, units.Short, queries), SCALES_UP, ORANGE)

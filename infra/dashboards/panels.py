@@ -35,6 +35,9 @@ RATE = "$__rate_interval"
 """The range over which Grafana has a rate taken: at least four scrapes, more where the picture is coarser."""
 
 GREEN, ORANGE, RED, BLUE = "green", "orange", "red", "blue"
+SCALES_UP = "more pods above"
+"""Legend of the line above which the autoscaler adds pods."""
+
 HEIGHT = 8
 COLUMNS = 24
 
@@ -44,6 +47,11 @@ _PLACEHOLDER = "?"
 def query(expression: str, legend: str) -> prometheus.Dataquery:
     """Return a query whose legend names labels as `{{label}}`."""
     return prometheus.Dataquery().expr(expression).legend_format(legend).range()
+
+
+def latest(expression: str, legend: str) -> prometheus.Dataquery:
+    """Return a query of how things are now: what was there earlier has no part in it."""
+    return query(expression, legend).instant()
 
 
 def steps(*later: tuple[float, str], first: str = GREEN) -> dashboard.ThresholdsConfig:
@@ -62,6 +70,7 @@ def graph(
     queries: Sequence[prometheus.Dataquery],
     *,
     limit: float | None = None,
+    least: float | None = 0,
     stacked: bool = False,
 ) -> timeseries.Panel:
     """Return lines over time, their last and greatest values in the legend.
@@ -72,6 +81,7 @@ def graph(
         unit: one of Grafana's.
         queries: a line or several each.
         limit: what the lines should stay under, drawn as a dashed line.
+        least: where the axis begins; None lets the lines say.
         stacked: whether the lines are parts of a whole.
 
     """
@@ -81,7 +91,6 @@ def graph(
         .description(description)
         .datasource(DATA_SOURCE)
         .unit(unit)
-        .min(0)
         .targets(_lettered(queries))
         .height(HEIGHT)
         .line_width(1.5)
@@ -99,6 +108,8 @@ def graph(
             .sort_desc(True)
         )
     )
+    if least is not None:
+        panel.min(least)
     if stacked:
         panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL))
     if limit is not None:

@@ -4,7 +4,17 @@ from grafana_foundation_sdk.builders import heatmap, timeseries
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
-from infra.dashboards.panels import GREEN, ORANGE, RATE, RED, graph, heat_map, query
+from infra.dashboards.panels import (
+    GREEN,
+    ORANGE,
+    RATE,
+    RED,
+    SCALES_UP,
+    dashed,
+    graph,
+    heat_map,
+    query,
+)
 from infra.dashboards.watched import Watched
 
 QUANTILES = (0.5, 0.95, 0.99)
@@ -50,16 +60,23 @@ def errors(watched: Watched) -> timeseries.Panel:
 
 
 def latency(watched: Watched) -> timeseries.Panel:
-    """Return quantiles of latency, against what was promised."""
+    """Return quantiles of latency, against what was promised and what the autoscaler follows."""
     seconds, percent = watched.settings.slo_latency_seconds, watched.settings.slo_latency_percent
-    return graph(
+    queries = [
+        query(watched.queries.latency_quantile(share, RATE), f"p{share * 100:g}") for share in QUANTILES
+    ]
+    metric = watched.metric
+    if metric and metric.target_type == "Value":
+        queries += [query(metric.query, "scaled by"), query(f"vector({metric.target:g})", SCALES_UP)]
+    panel = graph(
         "Latency",
         f"From a request's headers to its answer. The objective: {percent:g} % within {seconds:g} s, "
         "the dashed line.",
         units.Seconds,
-        [query(watched.queries.latency_quantile(share, RATE), f"p{share * 100:g}") for share in QUANTILES],
+        queries,
         limit=seconds,
     )
+    return dashed(panel, SCALES_UP, ORANGE)
 
 
 def latency_heat_map(watched: Watched) -> heatmap.Panel:

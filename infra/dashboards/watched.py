@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from infra.autoscaling.metric import Metric
 from infra.dashboards.kubernetes import KubernetesQueries
 from infra.queries import Queries
 from infra.settings import Settings
@@ -25,3 +26,8 @@ class Watched:
     def kubernetes(self) -> KubernetesQueries:
         """What the cluster measures of them."""
         return KubernetesQueries(namespace=self.settings.namespace, deployment=self.deployment)
+
+    @cached_property
+    def metric(self) -> Metric | None:
+        """What the autoscaler follows beside CPU."""
+        return Metric.of(self.settings)

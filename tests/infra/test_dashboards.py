@@ -1,6 +1,6 @@
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
@@ -8,7 +8,11 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from infra.autoscaling.metric import Metric
+from infra.autoscaling.prometheus_adapter import adapter_rule
 from infra.dashboards import dashboards
+from infra.settings import Settings
+from infra.slo import slo_rules
 from tests.conftest import SettingsOf
 from tests.infra.conftest import Declare
 from tests.infra.exports import CLUSTER, server
@@ -56,31 +60,73 @@ def dashed_lines(one: dict[str, Any]) -> list[float]:
     return [step["value"] for step in defaults["thresholds"]["steps"] if step["value"] is not None]
 
 
-def test_every_metric_and_label_that_a_panel_names_is_exported(board_of: BoardOf):
-    exported = {**server(), **CLUSTER}
+def unknown(expressions: Iterable[str], exported: dict[str, set[str]]) -> list[str]:
+    """The metrics and labels that are named and not exported, each with where."""
+    return [
+        f"{metric}{sorted(labels)} in {expression}"
+        for expression in expressions
+        for metric, labels in names(expression).items()
+        if metric not in exported or not labels <= exported[metric]
+    ]
 
-    for expression in expressions(board_of(**ANY)):
-        for metric, labels in names(expression).items():
-            assert metric in exported, expression
-            assert labels <= exported[metric], expression
+
+def recorded(rules: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
+    return {rule["record"]: set(rule["labels"]) for rule in rules if "record" in rule}
+
+
+def rules_of(settings: Settings) -> list[dict[str, Any]]:
+    return [rule for group in slo_rules(settings, "tiny", "https://runbooks") for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("signal", ["queue-depth", "in-flight", "latency"])
+def test_every_metric_and_label_that_a_panel_names_is_exported(
+    board_of: BoardOf, settings_of: SettingsOf, signal: str
+):
+    config = {**ANY, "autoscalingSignal": signal}
+    exported = {**server(), **CLUSTER, **recorded(rules_of(settings_of(**config)))}
+
+    assert unknown(expressions(board_of(**config)), exported) == []
+
+
+@pytest.mark.parametrize("fewest", [{}, {"minReplicas": "0", "autoscalingWakeQuery": "vector(1)"}])
+def test_every_metric_and_label_that_a_rule_names_is_exported(
+    settings_of: SettingsOf, fewest: dict[str, str]
+):
+    rules = rules_of(settings_of(**ANY, **fewest))
+
+    assert unknown((rule["expr"] for rule in rules), {**server(), **CLUSTER, **recorded(rules)}) == []
+
+
+@pytest.mark.parametrize("backend", ["keda", "prometheus-adapter"])
+@pytest.mark.parametrize("signal", ["queue-depth", "in-flight", "latency"])
+def test_every_metric_and_label_that_a_scaler_names_is_exported(
+    settings_of: SettingsOf, signal: str, backend: str
+):
+    settings = settings_of(**{**KEDA, "autoscalingSignal": signal, "autoscalingBackend": backend})
+    metric, rule = Metric.of(settings), adapter_rule(settings)
+
+    assert metric
+    assert (rule is not None) == (backend == "prometheus-adapter")
+    asked = [metric.query, *((rule["seriesQuery"], rule["metricsQuery"]) if rule else ())]
+    assert unknown(asked, server()) == []
 
 
 def test_a_panel_asks_for_the_series_of_its_own_namespace_alone(board_of: BoardOf):
     for expression in expressions(board_of(**ANY, namespace="apart")):
         selectors = re.findall(r"\{[^{}]*\}", expression)
 
-        assert selectors
+        assert selectors or expression.startswith("vector(")
         assert all('namespace="apart"' in selector for selector in selectors), expression
 
 
 def test_a_legend_names_labels_that_its_query_keeps(board_of: BoardOf):
     for one in panels(board_of(**ANY)):
         for target in one["targets"]:
-            kept = result(parse(target["expr"]))
+            # All are of one model, which the title names.
+            kept = result(parse(target["expr"])) - {"model"}
+            named = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
 
-            assert kept == EVERY or kept == set(re.findall(r"{{(\w+)}}", target["legendFormat"])), one[
-                "title"
-            ]
+            assert kept in (EVERY, named), one["title"]
 
 
 def test_every_panel_says_what_it_shows_in_which_unit_and_from_where(board_of: BoardOf):
@@ -168,10 +214,15 @@ def test_latency_is_held_against_the_objective(board_of: BoardOf):
 
 
 @pytest.mark.parametrize(
-    ("signal", "title"), [("queue-depth", "Queue depth"), ("in-flight", "Requests in flight")]
+    ("signal", "title", "bound"),
+    [
+        ("queue-depth", "Queue depth", "* 4"),
+        ("in-flight", "Requests in flight", "* 4"),
+        ("latency", "Latency", "vector(4)"),
+    ],
 )
 def test_the_line_above_which_pods_are_added_is_drawn_through_the_signal_alone(
-    board_of: BoardOf, signal: str, title: str
+    board_of: BoardOf, signal: str, title: str, bound: str
 ):
     board = board_of(**KEDA, autoscalingSignal=signal)
 
@@ -182,7 +233,7 @@ def test_the_line_above_which_pods_are_added_is_drawn_through_the_signal_alone(
         if target["legendFormat"] == "more pods above"
     }
     assert lines.keys() == {title}
-    assert lines[title].endswith("* 4.0")
+    assert lines[title].endswith(bound)
 
 
 def test_pods_are_found_under_the_names_that_the_deployment_gives_them(board_of: BoardOf, declare: Declare):
@@ -204,3 +255,22 @@ def test_a_rollout_is_marked_at_the_making_of_its_replica_set(board_of: BoardOf)
     assert rollouts["useValueForTime"] == "on"
     assert rollouts["expr"].endswith("* 1000")
     assert "{{replicaset}}" in rollouts["titleFormat"]
+
+
+def test_budgets_are_told_against_the_objectives(board_of: BoardOf):
+    board = board_of(sloAvailability="99.5", sloWindowDays="15")
+
+    (availability,) = panel(board, "Availability budget left")["targets"]
+    assert 'slo="availability"' in availability["expr"]
+    assert "99.5 %" in panel(board, "Availability budget left")["description"]
+    burn_rate = panel(board, "Burn rate")
+    assert burn_rate["targets"][0]["expr"].endswith("/ 0.005")
+    # 2 % of 15 days' budget within an hour.
+    assert dashed_lines(burn_rate) == [pytest.approx(0.02 * 15 * 24)]
+
+
+def test_only_the_versions_that_are_served_now_are_told(board_of: BoardOf):
+    (target,) = panel(board_of(), "Model version")["targets"]
+
+    assert target["instant"]
+    assert not target.get("range")
