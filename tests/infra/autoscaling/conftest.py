@@ -1,0 +1,74 @@
+"""A stack's autoscaler, and how many pods it wants."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from infra.autoscaling import adapter_rule
+from ops.program import Run
+from tests.infra.autoscaling.horizontal_pod_autoscaler import Seen, by_adapter, by_keda
+from tests.infra.conftest import SettingsOf
+
+Program = Callable[..., Run]
+Autoscaler = Callable[..., dict[str, Any]]
+Wanted = Callable[..., int]
+
+METRICS = ("queue-depth", "in-flight", "latency")
+BACKENDS = ("prometheus-adapter", "keda")
+KINDS = ("HorizontalPodAutoscaler", "ScaledObject")
+
+
+def by(backend: str, signal: str = "queue-depth", target: str = "4", **config: str) -> dict[str, str]:
+    """Settings that follow a signal by a backend."""
+    return {
+        "monitoring": "existing",
+        "prometheusUrl": "http://prometheus.monitoring:9090",
+        "autoscalingBackend": backend,
+        "autoscalingSignal": signal,
+        "autoscalingTarget": target,
+        **config,
+    }
+
+
+EACH_BACKEND = [by("hpa-cpu", "cpu", ""), *map(by, BACKENDS)]
+FROM_ZERO = {"minReplicas": "0", "autoscalingWakeQuery": "sum(ingress_requests)"}
+
+
+def autoscaler_of(declared: Run) -> dict[str, Any]:
+    """The one object that scales."""
+    (found,) = [one for one in declared.objects() if one["kind"] in KINDS]
+    return found
+
+
+def see(replicas: int, ready: int | None = None, cpu: int | None = 1) -> Seen:
+    """Pods, all ready and idle unless told otherwise."""
+    return Seen(replicas=replicas, ready=replicas if ready is None else ready, cpu=cpu)
+
+
+@pytest.fixture
+def autoscaler(program: Program) -> Autoscaler:
+    return lambda **config: autoscaler_of(program(**config))
+
+
+@pytest.fixture
+def wanted_by(autoscaler: Autoscaler, settings_of: SettingsOf) -> Callable[..., Wanted]:
+    """How many pods a stack's autoscaler wants, by what Prometheus measures and by what else is seen.
+
+    The backends are told the same only if they ask the same of Prometheus.
+    """
+
+    def of(**config: str) -> Wanted:
+        spec = autoscaler(**config)["spec"]
+        rule = adapter_rule(settings_of(**{**config, "autoscalingBackend": "prometheus-adapter"}))
+        assert rule is not None
+
+        def wanted(measured: float | None, **seen: int | None) -> int:
+            answers = {rule["metricsQuery"]: measured}
+            if config["autoscalingBackend"] == "keda":
+                return by_keda(spec, answers, see(**seen))
+            return by_adapter(spec, dict(rule), answers, see(**seen))
+
+        return wanted
+
+    return of

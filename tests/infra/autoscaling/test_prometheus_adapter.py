@@ -1,0 +1,43 @@
+import re
+
+import pytest
+
+from infra.autoscaling import adapter_rule
+from tests.infra.autoscaling.conftest import METRICS, Autoscaler, by
+from tests.infra.conftest import SettingsOf
+from tests.infra.promql import names
+
+
+@pytest.mark.parametrize("signal", METRICS)
+def test_prometheus_adapter_serves_the_metric_under_the_name_that_the_autoscaler_asks_for(
+    autoscaler: Autoscaler, settings_of: SettingsOf, signal: str
+):
+    config = by("prometheus-adapter", signal)
+
+    rule = adapter_rule(settings_of(**config))
+
+    assert rule is not None
+    external = autoscaler(**config)["spec"]["metrics"][0]["external"]
+    assert external["metric"] == {"name": rule["name"]["as"]}
+    # What the adapter would fill in, and the namespace that it would add.
+    assert "<<" not in rule["metricsQuery"]
+    assert rule["resources"] == {"namespaced": False}
+    assert names(rule["seriesQuery"]) == {"model_info": {"namespace", "service"}}
+
+
+def test_no_two_services_have_a_metric_of_one_name(settings_of: SettingsOf):
+    found = {
+        rule["name"]["as"]
+        for namespace in ("a", "a-b", "ab", "a--b", "n" * 63)
+        for signal in METRICS
+        if (rule := adapter_rule(settings_of(**by("prometheus-adapter", signal), namespace=namespace)))
+    }
+
+    assert len(found) == 15
+    # A segment of a URL, that also Prometheus would take for a name.
+    assert all(re.fullmatch("[a-z_][a-z0-9_]*", name) for name in found)
+
+
+def test_prometheus_adapter_is_told_nothing_where_it_is_not_the_backend(settings_of: SettingsOf):
+    assert adapter_rule(settings_of()) is None
+    assert adapter_rule(settings_of(**by("keda"))) is None

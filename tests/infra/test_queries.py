@@ -1,0 +1,151 @@
+import inspect
+import json
+import math
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import promql_parser as promql
+
+from app.metrics import CODES, LATENCY_BUCKETS
+from infra.queries import CLIENTS_OWN, FAULTS, TOO_LATE, WAITED, Queries
+from tests.infra.exports import server
+from tests.infra.promql import names, parse
+from tests.infra.promtool import PROMTOOL, needs_promtool
+
+QUERIES = Queries(namespace="apart")
+EXAMPLES: dict[str, Any] = {"window": "5m", "quantile": 0.99, "seconds": 0.5}
+OF_US = {"namespace": "apart", "service": "model-metrics"}
+
+
+def every_query() -> dict[str, str]:
+    """Each of the questions, with an example for each of its parameters."""
+    methods = inspect.getmembers(QUERIES, inspect.ismethod)
+    return {
+        name: method(**{each: EXAMPLES[each] for each in get_type_hints(method) if each != "return"})
+        for name, method in methods
+        if not name.startswith("_")
+    }
+
+
+def selectors(node: Any) -> list[promql.VectorSelector]:
+    match node:
+        case promql.VectorSelector():
+            return [node]
+        case promql.MatrixSelector():
+            return [node.vector_selector]
+        case promql.Call():
+            return [found for each in node.args for found in selectors(each)]
+        case promql.BinaryExpr():
+            return selectors(node.lhs) + selectors(node.rhs)
+        case promql.NumberLiteral():
+            return []
+        case _:
+            return selectors(node.expr)
+
+
+def test_every_metric_and_label_that_a_query_names_is_exported():
+    exported = server()
+    queries = every_query()
+
+    assert len(queries) >= 15
+    for name, query in queries.items():
+        asked = names(query)
+        assert asked, name
+        for metric, labels in asked.items():
+            assert metric in exported, name
+            assert labels <= exported[metric], name
+
+
+def test_every_query_is_about_one_service_of_one_namespace():
+    for name, query in every_query().items():
+        for selector in selectors(parse(query)):
+            matchers = selector.matchers.matchers
+            exact = {each.name: each.value for each in matchers if each.op == promql.MatchOp.Equal}
+            assert exact.items() >= OF_US.items(), name
+
+
+def test_a_code_is_matched_as_it_is_exported():
+    def codes(pattern: str) -> set[int]:
+        return {code for code in CODES if re.fullmatch(pattern, str(code))}
+
+    assert codes(FAULTS) == {500, 503, 504}
+    assert codes(CLIENTS_OWN) == {400, 404, 405, 408, 413, 415, 499}
+    assert codes(WAITED) == {200, 499}
+    assert codes(TOO_LATE) == {504}
+
+
+def promtool(folder: Path, given: dict[str, str], asked: dict[str, float | None]) -> None:
+    """Have promtool ask of ten minutes of series, and check the one number that each answer has, or none."""
+    questions = [
+        {
+            "eval_time": "10m",
+            "expr": query,
+            "exp_samples": [] if answer is None else [{"labels": "{}", "value": answer}],
+        }
+        for query, answer in asked.items()
+    ]
+    series = [{"series": name, "values": values} for name, values in given.items()]
+    tests = [{"interval": "30s", "input_series": series, "promql_expr_test": questions}]
+    # JSON is YAML.
+    (folder / "tests.yaml").write_text(json.dumps({"tests": tests}))
+    done = subprocess.run(
+        [str(PROMTOOL), "test", "rules", "tests.yaml"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def of_pod(metric: str, pod: str = "a", **labels: str) -> str:
+    pairs = ",".join(f'{key}="{value}"' for key, value in {**OF_US, "pod": pod, **labels}.items())
+    return f"{metric}{{{pairs}}}"
+
+
+def answers(*of_code: tuple[int, float, int]) -> dict[str, str]:
+    """The histogram of ten minutes with so many answers of a code every 30 s, each after so many seconds."""
+    taken = dict.fromkeys(CODES, (0.0, 0)) | {code: (seconds, each) for code, seconds, each in of_code}
+    given: dict[str, str] = {}
+    for code, (seconds, each) in taken.items():
+        for bound in (*LATENCY_BUCKETS, math.inf):
+            name = of_pod(
+                "request_latency_seconds_bucket",
+                code=str(code),
+                le=str(float(bound)).replace("inf", "+Inf"),
+            )
+            given[name] = f"0+{each if seconds <= bound else 0}x20"
+        given[of_pod("request_latency_seconds_count", code=str(code))] = f"0+{each}x20"
+    return given
+
+
+WAITED_FOR = QUERIES.waited_quantile(0.95, "2m")
+
+
+@needs_promtool
+def test_clients_that_were_given_up_have_waited_and_those_refused_have_not(tmp_path: Path):
+    mostly_refused = answers((200, 2.0, 1), (503, 0.001, 99), (400, 0.001, 99))
+    given_up = answers((200, 0.01, 9), (504, 10.0, 1))
+    left = answers((200, 0.01, 9), (499, 4.0, 1))
+
+    promtool(tmp_path, mostly_refused, {f"({WAITED_FOR}) > bool 1": 1, f"({WAITED_FOR}) <= bool 2.5": 1})
+    promtool(tmp_path, given_up, {f"({WAITED_FOR}) > bool 5": 1, f"({WAITED_FOR}) <= bool 10": 1})
+    promtool(tmp_path, left, {f"({WAITED_FOR}) > bool 2.5": 1, f"({WAITED_FOR}) <= bool 5": 1})
+
+
+@needs_promtool
+def test_waiting_is_zero_without_requests_and_nothing_without_scrapes(tmp_path: Path):
+    elsewhere = {name.replace('"apart"', '"other"'): values for name, values in answers((200, 1, 1)).items()}
+
+    promtool(tmp_path, answers(), {WAITED_FOR: 0})
+    promtool(tmp_path, answers((503, 0.001, 9)), {WAITED_FOR: 0})
+    promtool(tmp_path, elsewhere, {WAITED_FOR: None})
+
+
+@needs_promtool
+def test_what_pods_share_is_summed_and_nothing_without_scrapes(tmp_path: Path):
+    asked = {"request_queue_depth": QUERIES.queue_depth(), "request_in_flight": QUERIES.in_flight()}
+    for metric, query in asked.items():
+        pods = {of_pod(metric, pod, version=version): "3x20" for pod, version in ("ax", "bx", "by")}
+
+        promtool(tmp_path, pods, {query: 9})
+        promtool(tmp_path, {of_pod(metric, namespace="other"): "3x20"}, {query: None})
+        promtool(tmp_path, {of_pod(metric, service="other"): "3x20"}, {query: None})
