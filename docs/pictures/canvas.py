@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
@@ -80,7 +81,7 @@ class Canvas:
             )
         )
 
-    def text(self, left: float, middle: float, text: str, **look: object) -> None:
+    def text(self, left: float, middle: float, text: str, **look: Any) -> None:  # noqa: ANN401 - matplotlib's own keywords
         """Write a text from a point on, or up to it."""
         self._figure.text(
             left / self.width,
@@ -90,7 +91,7 @@ class Canvas:
             **look,  # pyright: ignore
         )
 
-    def stroke(self, left: float, middle: float, width: float, color: str, style: str) -> None:
+    def stroke(self, left: float, middle: float, width: float, color: str, *, dashed: bool) -> None:
         """Draw the sample of a line that stands in a legend."""
         height = 1 - middle / self.height
         self._figure.add_artist(
@@ -98,8 +99,8 @@ class Canvas:
                 [left / self.width, (left + width) / self.width],
                 [height, height],
                 color=color,
-                linestyle=style,
-                linewidth=2.6 if style == "-" else 1.4,
+                linestyle="--" if dashed else "-",
+                linewidth=1.4 if dashed else 2.6,
             )
         )
 
@@ -129,7 +130,7 @@ def scale(axes: Axes, unit: str, *, whole: bool = False) -> None:
     """Let the vertical axis show values of a unit, with lines across."""
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit)))
     steps = [1, 2, 4, 8, 10] if unit == "bytes" else [1, 2, 2.5, 5, 10]
-    locator = MaxNLocator(nbins=5, min_n_ticks=3, integer=whole, steps=steps)
+    locator = MaxNLocator(nbins=5, min_n_ticks=1 if whole else 3, integer=whole, steps=steps)
     if unit == "bytes":
         low, high = axes.get_ylim()
         power = 1024 ** math.floor(math.log(max(high, 1), 1024))
@@ -142,12 +143,19 @@ def scale(axes: Axes, unit: str, *, whole: bool = False) -> None:
 
 
 def curve(
-    axes: Axes, line: Line, span: Span, *, color: str, style: str = "-", fill: float = 0, step: bool = False
+    axes: Axes,
+    line: Line,
+    span: Span,
+    *,
+    color: str,
+    dashed: bool = False,
+    fill: float = 0,
+    step: bool = False,
 ) -> None:
     """Draw a line, broken where there was nothing to measure."""
     times, values = broken(line.series.times, line.series.values, span.step)
     drawn = "steps-post" if step else "default"
-    axes.plot(times, values, color=color, linestyle=style, linewidth=1.3, drawstyle=drawn)
+    axes.plot(times, values, color=color, linestyle="--" if dashed else "-", linewidth=1.3, drawstyle=drawn)
     if fill:
         axes.fill_between(times, values, color=color, alpha=fill, linewidth=0, step="post" if step else None)
 

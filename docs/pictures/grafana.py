@@ -108,12 +108,16 @@ class Panel:
 
     def lines(self, prometheus: Prometheus, span: Span) -> list[Line]:
         """Ask for everything that the panel shows."""
-        return [
-            Line(name=legend(target.get("legendFormat", ""), series.labels), series=series)
-            for target in self.json.get("targets", [])
-            for series in prometheus.over(substitute(target["expr"], span), span)
-            if series.times
-        ]
+        lines: list[Line] = []
+        for target in self.json.get("targets", []):
+            answered = [one for one in prometheus.over(substitute(target["expr"], span), span) if one.times]
+            if target.get("instant"):
+                now = max((one.times[-1] for one in answered), default=0)
+                answered = [one for one in answered if one.times[-1] == now]
+            lines += [
+                Line(name=legend(target.get("legendFormat", ""), one.labels), series=one) for one in answered
+            ]
+        return lines
 
 
 class Dashboard:

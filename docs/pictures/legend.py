@@ -23,8 +23,8 @@ class Legend:
 
     panel: Panel
     lines: Sequence[Line]
-    looks: Sequence[tuple[str, str]]
-    """Colour and stroke of each line."""
+    looks: Sequence[tuple[str, bool]]
+    """Colour of each line, and whether it is dashed."""
 
     @property
     def height(self) -> float:
@@ -39,9 +39,9 @@ class Legend:
         canvas.text(right, middle, "Max", ha="right", color=FAINT)
         canvas.text(right - NUMBER, middle, "Last", ha="right", color=FAINT)
         letters = int((width - 2 * NUMBER - SAMPLE) / LETTER)
-        for line, (tint, style) in self._ordered()[:MOST]:
+        for line, (tint, dashed) in self._ordered()[:MOST]:
             middle += ROW
-            canvas.stroke(left, middle, SAMPLE, tint, style)
+            canvas.stroke(left, middle, SAMPLE, tint, dashed=dashed)
             name = line.name if len(line.name) <= letters else f"{line.name[: letters - 1]}…"
             canvas.text(left + SAMPLE + 7, middle, name)
             values = line.series.values
@@ -50,7 +50,7 @@ class Legend:
         if len(self.lines) > MOST:
             canvas.text(left + SAMPLE + 7, middle + ROW, f"and {len(self.lines) - MOST} more", color=FAINT)
 
-    def _ordered(self) -> list[tuple[Line, tuple[str, str]]]:
+    def _ordered(self) -> list[tuple[Line, tuple[str, bool]]]:
         rows = list(zip(self.lines, self.looks, strict=True))
         if self.panel.options["legend"].get("sortBy") == "Max":
             rows.sort(key=lambda row: -max(row[0].series.values))

@@ -88,7 +88,7 @@ def graph(panel: Panel, lines: Sequence[Line], frame: Frame) -> None:
 
 
 def _curves(
-    axes: Axes, panel: Panel, lines: Sequence[Line], looks: Sequence[tuple[str, str]], span: Span
+    axes: Axes, panel: Panel, lines: Sequence[Line], looks: Sequence[tuple[str, bool]], span: Span
 ) -> None:
     fill = panel.custom.get("fillOpacity", 0) / 100
     if panel.custom.get("stacking", {}).get("mode", "none") == "normal":
@@ -100,9 +100,8 @@ def _curves(
             axes.plot(times, total, color=tint, linewidth=1.3)
         return
     step = panel.custom.get("lineInterpolation") == "stepAfter"
-    for line, (tint, style) in zip(lines, looks, strict=True):
-        under = fill if style == "-" else 0
-        canvas.curve(axes, line, span, color=tint, style=style, fill=under, step=step)
+    for line, (tint, dashed) in zip(lines, looks, strict=True):
+        canvas.curve(axes, line, span, color=tint, dashed=dashed, fill=0 if dashed else fill, step=step)
 
 
 def number(panel: Panel, lines: Sequence[Line], frame: Frame) -> None:
@@ -117,7 +116,7 @@ def number(panel: Panel, lines: Sequence[Line], frame: Frame) -> None:
     latest = line.series.values[-1]
     tint = color([name for least, name in panel.steps if latest >= least][-1])
     if panel.options.get("textMode") == "name":
-        text = "\n".join(one.name for one in lines if one.series.times[-1] == line.series.times[-1])
+        text = "\n".join(one.name for one in lines)
     else:
         text = write(latest, panel.unit)
     if panel.options.get("graphMode") == "area":
@@ -127,7 +126,8 @@ def number(panel: Panel, lines: Sequence[Line], frame: Frame) -> None:
         axes.set_axis_off()
         canvas.curve(axes, line, frame.span, color=tint, fill=0.18)
         axes.set_xlim(frame.span.start, frame.span.end)
-    size = min(24, 1.15 * frame.width / max(map(len, text.split("\n"))), 30 / (text.count("\n") + 1))
+    longest = max(1, *map(len, text.split("\n")))
+    size = min(24, 1.15 * frame.width / longest, 30 / (text.count("\n") + 1))
     frame.canvas.text(frame.left + frame.width / 2, middle, text, ha="center", color=tint, size=size)
 
 
@@ -193,13 +193,14 @@ def _bar(greatest: float, panel: Panel, frame: Frame) -> None:
     axes.set_xticks([])
     axes.yaxis.tick_right()
     axes.set_yticks([0, 63], ["0", write(greatest, panel.unit).replace(" ", "\n")])
-    axes.get_yticklabels()[-1].set_va("top")
-    axes.get_yticklabels()[0].set_va("bottom")
+    least, most = axes.get_yticklabels()
+    least.set_verticalalignment("bottom")
+    most.set_verticalalignment("top")
 
 
-def _looks(panel: Panel, lines: Sequence[Line]) -> list[tuple[str, str]]:
-    """Return the colour and the stroke of each line."""
-    looks: list[tuple[str, str]] = []
+def _looks(panel: Panel, lines: Sequence[Line]) -> list[tuple[str, bool]]:
+    """Return the colour of each line, and whether it is dashed."""
+    looks: list[tuple[str, bool]] = []
     shades: dict[str, int] = {}
     for index, line in enumerate(lines):
         override = panel.override(line.name)
@@ -210,7 +211,7 @@ def _looks(panel: Panel, lines: Sequence[Line]) -> list[tuple[str, str]]:
             shades[tint] = shades.get(tint, -1) + 1
             tint = to_hex([part * 0.72 ** shades[tint] for part in to_rgb(tint)])
         dash = override.get("custom.lineStyle", {}).get("fill") == "dash"
-        looks.append((tint, "--" if dash else "-"))
+        looks.append((tint, dash))
     return looks
 
 
