@@ -36,13 +36,16 @@ FEWEST_BAD = 10
 UNAVAILABLE_FOR = timedelta(minutes=5)
 
 LEVEL = "namespace_service_slo"
-VALID = f"{LEVEL}:valid_requests:rate5m"
-BAD = f"{LEVEL}:bad_requests:rate5m"
-BUDGET_REMAINING = f"{LEVEL}:error_budget_remaining:ratio"
-"""The recorded share of the budget that is left: 1 is all of it, and below 0 the promise is broken.
+"""Labels of all that is recorded. `slo` is availability or latency."""
 
-Labels `namespace`, `service` and `slo`, which is availability or latency.
-"""
+VALID = f"{LEVEL}:valid_requests:rate5m"
+"""Recorded: the requests a second that count for an objective."""
+
+BAD = f"{LEVEL}:bad_requests:rate5m"
+"""Recorded: those among them that it forbids."""
+
+BUDGET_REMAINING = f"{LEVEL}:error_budget_remaining:ratio"
+"""Recorded: the share of the budget that is left. 1 is all of it, and below 0 the promise is broken."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,22 @@
-"""Prometheus' own tool, where there is one: on PATH, or as the local cluster has built it."""
+"""Prometheus' own tool, where there is one: on PATH, or as the local cluster has built it.
 
+Its tests: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/
+"""
+
+import json
 import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from infra.slo import Group
 from ops.local.paths import CACHE
+
+Case = dict[str, Any]
+Series = dict[str, str]
+"""Samples in promtool's notation, a minute apart, by series."""
 
 
 def find_promtool() -> str | None:
@@ -17,3 +29,32 @@ PROMTOOL = find_promtool()
 needs_promtool = pytest.mark.skipif(
     PROMTOOL is None, reason="promtool is not on PATH, and not built: make monitoring"
 )
+
+
+def promtool(folder: Path, groups: list[Group], cases: list[Case], interval: str = "5m") -> None:
+    """Check rules, and test them, evaluated at an interval."""
+    # JSON is YAML, and quicker to write.
+    (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
+    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": interval, "tests": cases}
+    (folder / "tests.yaml").write_text(json.dumps(tests))
+    check = ["check", "rules", "--lint=all", "--lint-fatal", "rules.yaml"]
+    for command in (check, ["test", "rules", "tests.yaml"]):
+        done = subprocess.run([str(PROMTOOL), *command], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, (done.stdout + done.stderr)[:4000]
+
+
+def case(name: str, input_series: Series, **tests: Any) -> Case:
+    """A test: what there is, and what it must lead to."""
+    given = [{"series": one, "values": values} for one, values in input_series.items()]
+    return {"name": name, "interval": "1m", "input_series": given, **tests}
+
+
+def says(eval_time: str, query: str, samples: dict[str, float]) -> Case:
+    """What a query says at a time, by its series."""
+    given = [{"labels": labels, "value": value} for labels, value in samples.items()]
+    return {"eval_time": eval_time, "expr": query, "exp_samples": given}
+
+
+def series(metric: str = "", **labels: Any) -> str:
+    """A series in promtool's notation."""
+    return metric + "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}"

@@ -1,0 +1,230 @@
+"""Unit tests for promtool, generated for a stack's objectives: traffic, and which alerts it must raise when.
+
+What must be raised is reckoned here from the workbook's table and the traffic alone, not from the rules.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra.settings import Settings
+from tests.infra.promtool import Case, Series, case, says, series
+
+HOUR, DAY = 60, 24 * 60
+"""In minutes, as all times here are."""
+
+RATE_WINDOW = 5
+FEWEST_BAD = 10
+MARGIN = 0.01
+"""How far from a bound a value must be for its side to be sure: the rates that add up to it are rounded."""
+
+FIRING = 'count by (alertname, severity, long_window) (ALERTS{alertstate="firing"})'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """A row of the workbook's table: so many percent of the budget within so long."""
+
+    severity: str
+    percent: int
+    long: int
+    window: str
+
+    @property
+    def short(self) -> int:
+        return self.long // 12
+
+    def factor(self, days: int) -> float:
+        return max(1, self.percent / 100 * days * DAY / self.long)
+
+
+TABLE = (
+    Speed(severity="page", percent=2, long=HOUR, window="1h"),
+    Speed(severity="page", percent=5, long=6 * HOUR, window="6h"),
+    Speed(severity="ticket", percent=10, long=DAY, window="1d"),
+    Speed(severity="ticket", percent=10, long=3 * DAY, window="3d"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """Requests a minute, and which share of them is bad for how many minutes, one after the other."""
+
+    phases: Sequence[tuple[int, float]]
+    per_minute: float = 60_000
+
+    @property
+    def minutes(self) -> int:
+        return sum(minutes for minutes, _ in self.phases)
+
+    def times(self, step: int) -> range:
+        """When the rules are evaluated, once rates are there."""
+        return range(2 * step, self.minutes + 1, step)
+
+    def bad(self, at: float, window: int) -> float:
+        """Bad requests within a window that ends at a time."""
+        start, found = 0, 0.0
+        for minutes, share in self.phases:
+            within = min(at, start + minutes) - max(at - window, start)
+            found += max(0, within) * share * self.per_minute
+            start += minutes
+        return found
+
+    def mean(self, at: float, window: int) -> float:
+        """The share of the requests within a window that was bad."""
+        return self.bad(at, window) / (min(at, window) * self.per_minute)
+
+    def counter(self, *, bad: bool) -> str:
+        """The samples of a counter of the bad requests, or of the good ones."""
+        total, parts = 0.0, []
+        for minutes, share in self.phases:
+            step = self.per_minute * (share if bad else 1 - share)
+            # The sample before the first phase is one of it.
+            first, repeats = (total + step, minutes - 1) if parts else (total, minutes)
+            parts.append(f"{first:.9f}+{step:.9f}x{repeats}")
+            total += step * minutes
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """One objective of a stack: its alert, its budget as a share of requests, and its series."""
+
+    slo: str
+    alert: str
+    budget: float
+    settings: Settings
+
+    @classmethod
+    def all(cls, settings: Settings) -> "tuple[Promise, Promise]":
+        return (
+            cls(
+                slo="availability",
+                alert="ModelErrorBudgetBurn",
+                budget=1 - settings.slo_availability / 100,
+                settings=settings,
+            ),
+            cls(
+                slo="latency",
+                alert="ModelLatencyBudgetBurn",
+                budget=1 - settings.slo_latency_percent / 100,
+                settings=settings,
+            ),
+        )
+
+    def threshold(self, speed: Speed) -> float:
+        return speed.factor(self.settings.slo_window_days) * self.budget
+
+    def bounds(self, traffic: Traffic, at: int, speed: Speed) -> "tuple[Side, Side, Side]":
+        """Whether the long window and the short one are above the threshold, and the bad requests enough."""
+        threshold = self.threshold(speed)
+
+        def above(window: int) -> Side:
+            # Recorded rates look back themselves: longer windows see what was up to that much earlier.
+            lags = range(RATE_WINDOW + 1) if window > RATE_WINDOW else (0,)
+            return side((traffic.mean(at - lag, window) for lag in lags), threshold)
+
+        bad = (traffic.bad(at - lag, speed.long) for lag in range(RATE_WINDOW + 1))
+        return above(speed.long), above(speed.short), side(bad, FEWEST_BAD)
+
+    def series(self, traffic: Traffic) -> Series:
+        good, bad = traffic.counter(bad=False), traffic.counter(bad=True)
+        if self.slo == "availability":
+            return {
+                self._of("request_count_total", code=200): good,
+                self._of("request_count_total", code=503): bad,
+            }
+        within = {"le": float(self.settings.slo_latency_seconds)}
+        whole = Traffic(phases=[(traffic.minutes, 0)], per_minute=traffic.per_minute).counter(bad=False)
+        return {
+            self._of("request_latency_seconds_count", code=200): whole,
+            self._of("request_latency_seconds_bucket", code=200, le="+Inf"): whole,
+            self._of("request_latency_seconds_bucket", code=200, **within): good,
+        }
+
+    def _of(self, metric: str, **labels: Any) -> str:
+        return of_pod(self.settings.namespace, metric, **labels)
+
+
+Side = bool | None
+"""On which side of a bound something is; None where that is not sure."""
+
+
+def side(values: Iterable[float], bound: float) -> Side:
+    sides = {value > bound for value in values for value in (value * (1 - MARGIN), value * (1 + MARGIN))}
+    return sides.pop() if len(sides) == 1 else None
+
+
+def of_pod(namespace: str, metric: str, **labels: Any) -> str:
+    """A series as Prometheus has it of a pod."""
+    target = {"namespace": namespace, "service": "model-metrics", "pod": "a"}
+    return series(metric, **{**target, "model": "tiny", "version": "1", **labels})
+
+
+def ready(settings: Settings, minutes: int) -> Series:
+    return {of_pod(settings.namespace, "model_ready"): f"1x{minutes}"}
+
+
+def steady(promise: Promise) -> dict[str, Traffic]:
+    """Traffic that is barely too bad for each alert, and traffic that is barely not."""
+    return {
+        f"{word} the factor of {speed.window}": Traffic(
+            phases=[(30, min(1, nearly * promise.threshold(speed)))]
+        )
+        for speed in TABLE
+        for word, nearly in (("below", 0.98), ("above", 1.02))
+    }
+
+
+def bursts_and_burns(promise: Promise, speeds: Sequence[Speed]) -> Traffic:
+    """For each alert a burst that its short window alone sees, and a burn and its end; the slowest first."""
+    phases = [(speeds[0].long, 0.0)]
+    for speed, following in zip(speeds, [*speeds[1:], speeds[-1]], strict=True):
+        share = min(1, 1.5 * promise.threshold(speed))
+        phases += [(speed.short, share), (2 * speed.short, 0), (speed.long, share), (following.long, 0)]
+    return Traffic(phases=phases)
+
+
+HANDFUL = Traffic(phases=[(130, 1)], per_minute=0.1)
+"""Six requests an hour, which all are bad."""
+
+
+def expected(promise: Promise, traffic: Traffic, at: int) -> list[str] | None:
+    """The alerts that must be raised at a time; None where that is not sure."""
+    raised: list[str] = []
+    for speed in TABLE:
+        bounds = promise.bounds(traffic, at, speed)
+        if False in bounds:
+            continue
+        if None in bounds:
+            return None
+        labels = {"alertname": promise.alert, "severity": speed.severity, "long_window": speed.window}
+        raised.append(series(**labels))
+    return raised
+
+
+def checks(promise: Promise, traffic: Traffic, step: int) -> Iterator[Case]:
+    """What must be raised, at the first and the last sure time of each state that the alerts are in."""
+    sure = {
+        at: raised for at in traffic.times(step) if (raised := expected(promise, traffic, at)) is not None
+    }
+    states = {at: [promise.bounds(traffic, at, speed) for speed in TABLE] for at in sure}
+    for at, raised in sure.items():
+        if not (states.get(at - step) == states[at] == states.get(at + step)):
+            yield says(f"{at}m", FIRING, dict.fromkeys(raised, 1))
+
+
+def burn_rate_tests(promise: Promise, traffic: dict[str, Traffic], step: int = RATE_WINDOW) -> list[Case]:
+    """Return promtool's tests of what an objective's alerts say to traffic, by its name.
+
+    `step` is how often the rules are evaluated, in minutes.
+    """
+    settings = promise.settings
+    return [
+        case(
+            f"{promise.slo}, {settings.slo_window_days} days, {name}",
+            {**promise.series(one), **ready(settings, one.minutes)},
+            promql_expr_test=list(checks(promise, one, step)),
+        )
+        for name, one in traffic.items()
+    ]

@@ -1,0 +1,39 @@
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.slo import slo_rules
+from ops.stack import PROJECT
+from tests.infra.conftest import SettingsOf
+from tests.infra.exports import CLUSTER, TARGET, server
+from tests.infra.promql import names
+
+PULUMI_YAML = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+RUNBOOKS = PROJECT / "docs" / "runbooks"
+URL = "https://runbooks.example"
+
+
+def test_each_alert_has_a_page_and_each_page_an_alert(settings_of: SettingsOf):
+    rules = [rule for group in slo_rules(settings_of(), "tiny", URL) for rule in group["rules"]]
+    links = {rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
+
+    assert links == {f"{URL}/{page.name}" for page in RUNBOOKS.iterdir()}
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
+def test_a_page_asks_for_metrics_that_there_are_and_links_to_what_there_is(page: Path):
+    text = page.read_text()
+    exported = {**server(), **CLUSTER, "up": TARGET}
+    queries = re.findall(r"```promql\n(.*?)```", text, re.DOTALL)
+    links = re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text)
+
+    assert queries
+    for metric, labels in (pair for query in queries for pair in names(query).items()):
+        assert labels <= exported[metric], metric
+    for file, anchor in links:
+        headings = re.findall(r"^#+ (.*)$", (page.parent / (file or page.name)).read_text(), re.MULTILINE)
+        assert not anchor or anchor in {heading.lower().replace(" ", "-") for heading in headings}
+    for setting in re.findall(r"pulumi config set (?:--secret )?(\w+)", text):
+        assert setting in PULUMI_YAML

@@ -1,0 +1,254 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from infra.settings import Settings
+from infra.slo import BUDGET_REMAINING, BURN_RATES, Group, slo_rules
+from tests.infra.burn_rates import Promise, Traffic, of_pod, ready
+from tests.infra.conftest import SettingsOf
+from tests.infra.promtool import Case, case, needs_promtool, promtool, says, series
+
+URL = "https://runbooks.example"
+SLOS = ("availability", "latency")
+ASLEEP = {
+    "minReplicas": "0",
+    "monitoring": "existing",
+    "prometheusUrl": "http://prometheus.monitoring:9090",
+    "autoscalingBackend": "keda",
+    "autoscalingSignal": "queue-depth",
+    "autoscalingTarget": "4",
+    "autoscalingWakeQuery": "vector(1)",
+}
+RAISED = 'group by (alertname) (ALERTS{alertstate="firing"})'
+
+
+def rules(settings: Settings) -> list[Group]:
+    return slo_rules(settings, "tiny", URL)
+
+
+def raises(eval_time: str, *alerts: str) -> Case:
+    """That these alerts are raised at a time, and no others."""
+    return says(eval_time, RAISED, {series(alertname=alert): 1 for alert in alerts})
+
+
+def of_slo(settings: Settings, slo: str) -> dict[str, str]:
+    """The labels of what is recorded of an objective."""
+    return {"namespace": settings.namespace, "service": "model-metrics", "slo": slo}
+
+
+def test_the_factors_of_thirty_days_are_the_workbooks():
+    thirty = timedelta(days=30)
+
+    assert [(one.severity, one.factor(thirty), one.long, one.short) for one in BURN_RATES] == [
+        ("page", 14.4, timedelta(hours=1), timedelta(minutes=5)),
+        ("page", 6, timedelta(hours=6), timedelta(minutes=30)),
+        ("ticket", 3, timedelta(days=1), timedelta(hours=2)),
+        ("ticket", 1, timedelta(days=3), timedelta(hours=6)),
+    ]
+
+
+def test_no_alert_is_for_what_the_budget_lasts_for():
+    assert [one.factor(timedelta(days=7)) for one in BURN_RATES] == [pytest.approx(3.36), 1.4, 1, 1]
+
+
+def test_an_alert_that_no_traffic_could_raise_is_left_out(settings_of: SettingsOf):
+    # Half may be bad: that is never exceeded six times.
+    declared = rules(settings_of(sloAvailability="50"))[0]["rules"]
+
+    assert [one["labels"]["long_window"] for one in declared if "alert" in one] == ["3d"]
+
+
+def test_the_threshold_of_latency_is_a_bucket_that_the_server_has(settings_of: SettingsOf):
+    declared = rules(settings_of(sloLatencySeconds="1"))[1]["rules"]
+
+    assert 'le="1.0"' in declared[1]["expr"]
+
+
+@needs_promtool
+@pytest.mark.parametrize("code", [500, 503, 504])
+def test_every_5xx_is_a_fault_and_a_flood_of_bad_requests_hides_none(
+    settings_of: SettingsOf, tmp_path: Path, code: int
+):
+    settings = settings_of()
+    faults = {
+        of_pod(settings.namespace, "request_count_total", code=200): "0+90x30",
+        of_pod(settings.namespace, "request_count_total", code=code): "0+10x30",
+        of_pod(settings.namespace, "request_count_total", code=400): "0+9000x30",
+        of_pod(settings.namespace, "request_count_total", code=499): "0+9000x30",
+    }
+
+    check = raises("30m", "ModelErrorBudgetBurn")
+    promtool(
+        tmp_path,
+        rules(settings),
+        [case("faults", {**faults, **ready(settings, 30)}, promql_expr_test=[check])],
+    )
+
+
+@needs_promtool
+def test_what_clients_do_wrong_is_no_fault(settings_of: SettingsOf, tmp_path: Path):
+    settings = settings_of()
+    codes = {
+        of_pod(settings.namespace, "request_count_total", code=code): "0+100x30"
+        for code in (200, 400, 404, 408, 413, 415, 499)
+    }
+
+    promtool(
+        tmp_path,
+        rules(settings),
+        [case("4xx", {**codes, **ready(settings, 30)}, promql_expr_test=[raises("30m")])],
+    )
+
+
+@needs_promtool
+@pytest.mark.parametrize(("code", "alerts"), [(499, ["ModelLatencyBudgetBurn"]), (500, []), (400, [])])
+def test_who_leaves_after_a_long_wait_was_answered_too_late_but_a_fault_is_not_counted_twice(
+    settings_of: SettingsOf, tmp_path: Path, code: int, alerts: list[str]
+):
+    settings = settings_of()
+    waits = {
+        of_pod(settings.namespace, f"request_latency_seconds_{kind}", code=one, **le): values
+        for one, within in ((200, "0+100x30"), (code, "0x30"))
+        for kind, le, values in (
+            ("count", {}, "0+100x30"),
+            ("bucket", {"le": "0.5"}, within),
+            ("bucket", {"le": "+Inf"}, "0+100x30"),
+        )
+    }
+
+    promtool(
+        tmp_path,
+        rules(settings),
+        [case("waits", {**waits, **ready(settings, 30)}, promql_expr_test=[raises("30m", *alerts)])],
+    )
+
+
+@needs_promtool
+def test_the_pods_of_a_service_count_together_and_those_of_others_not_at_all(
+    settings_of: SettingsOf, tmp_path: Path
+):
+    settings = settings_of()
+    pods = {
+        of_pod(settings.namespace, "request_count_total", pod=pod, code=code): f"0+{count}x30"
+        for pod, code, count in (("a", 200, 99_990), ("b", 503, 10))
+    }
+    others = {
+        of_pod("elsewhere", "request_count_total", code=503): "0+1000x30",
+        of_pod(settings.namespace, "request_count_total", service="other", code=503): "0+1000x30",
+    }
+
+    checks = [
+        raises("30m"),
+        says(
+            "30m",
+            f'round({BUDGET_REMAINING}{{slo="availability"}}, 0.001)',
+            {series(**of_slo(settings, "availability")): 0.9},
+        ),
+    ]
+    promtool(
+        tmp_path,
+        rules(settings),
+        [case("others", {**pods, **others, **ready(settings, 30)}, promql_expr_test=checks)],
+    )
+
+
+@needs_promtool
+@pytest.mark.parametrize(("spent", "left"), [(0, 1), (0.5, 0.5), (1, 0), (3, -2)])
+def test_the_budget_that_is_left_is_recorded(
+    settings_of: SettingsOf, tmp_path: Path, spent: float, left: float
+):
+    settings = settings_of()
+    budgets = Promise.all(settings)
+    requests = {
+        name: values
+        for one in budgets
+        for name, values in one.series(Traffic(phases=[(30, spent * one.budget)])).items()
+    }
+
+    samples = {series(**of_slo(settings, one.slo)): left for one in budgets}
+    check = says("30m", f"round({BUDGET_REMAINING}, 0.001)", samples)
+    promtool(
+        tmp_path,
+        rules(settings),
+        [case("budget", {**requests, **ready(settings, 30)}, promql_expr_test=[check])],
+    )
+
+
+@needs_promtool
+def test_who_is_not_asked_anything_spends_nothing(settings_of: SettingsOf, tmp_path: Path):
+    settings = settings_of()
+    idle = {
+        name: values
+        for one in Promise.all(settings)
+        for name, values in one.series(Traffic(phases=[(30, 0)], per_minute=0)).items()
+    }
+
+    checks = [
+        raises("30m"),
+        says("30m", BUDGET_REMAINING, {series(BUDGET_REMAINING, **of_slo(settings, slo)): 1 for slo in SLOS}),
+    ]
+    promtool(
+        tmp_path, rules(settings), [case("idle", {**idle, **ready(settings, 30)}, promql_expr_test=checks)]
+    )
+
+
+@needs_promtool
+def test_a_burn_says_what_is_wrong_and_where_its_runbook_is(settings_of: SettingsOf, tmp_path: Path):
+    settings = settings_of()
+    promise, _ = Promise.all(settings)
+    labels = {"severity": "ticket", "long_window": "3d", "short_window": "6h"}
+    alert = {
+        "exp_labels": {**labels, **of_slo(settings, "availability")},
+        "exp_annotations": {
+            "summary": "tiny in slipway-prod spends its availability budget 1x as fast as it lasts",
+            "description": "0.2% of the requests of the last 3d failed, and it goes on. "
+            "Over 30 days 0.1% may.",
+            "runbook_url": f"{URL}/ModelErrorBudgetBurn.md",
+        },
+    }
+
+    requests = {**promise.series(Traffic(phases=[(30, 0.002)])), **ready(settings, 30)}
+    check = {"eval_time": "30m", "alertname": "ModelErrorBudgetBurn", "exp_alerts": [alert]}
+    promtool(tmp_path, rules(settings), [case("words", requests, alert_rule_test=[check])])
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("pods", "minutes", "alerts"),
+    [
+        ({}, 4, []),
+        ({}, 6, ["ModelUnavailable"]),
+        ({"a": "0x20"}, 6, ["ModelUnavailable"]),
+        ({"a": "0x20", "b": "1x20"}, 20, []),
+        ({"a": "1x10 0x10"}, 14, []),
+        ({"a": "1x10 0x10"}, 17, ["ModelUnavailable"]),
+    ],
+)
+def test_a_service_without_a_ready_pod_pages_after_five_minutes(
+    settings_of: SettingsOf, tmp_path: Path, pods: dict[str, str], minutes: int, alerts: list[str]
+):
+    settings = settings_of()
+    series_ = {of_pod(settings.namespace, "model_ready", pod=pod): values for pod, values in pods.items()}
+
+    promtool(
+        tmp_path,
+        rules(settings),
+        [case("pods", series_, promql_expr_test=[raises(f"{minutes}m", *alerts)])],
+        "30s",
+    )
+
+
+@needs_promtool
+@pytest.mark.parametrize(("wanted", "alerts"), [(0, []), (1, ["ModelUnavailable"])])
+def test_a_service_that_is_asleep_is_not_unavailable(
+    settings_of: SettingsOf, tmp_path: Path, wanted: int, alerts: list[str]
+):
+    settings = settings_of(**ASLEEP)
+    replicas = series("kube_deployment_spec_replicas", namespace=settings.namespace, deployment="tiny")
+
+    promtool(
+        tmp_path,
+        rules(settings),
+        [case("asleep", {replicas: f"{wanted}x20"}, promql_expr_test=[raises("20m", *alerts)])],
+    )
