@@ -33,7 +33,7 @@ class Arguments:
         parser.add_argument("--minutes", type=float, default=30, help="how long the span is (30)")
         parser.add_argument("--end", type=_time, help="when it ends, in ISO 8601, UTC unless it says (now)")
         parser.add_argument(
-            "--scrape-seconds", type=float, default=5, help="how often Prometheus scrapes the pods (5)"
+            "--scrape-seconds", type=float, default=15, help="how often Prometheus scrapes the pods (15)"
         )
         options = parser.parse_args(given)
         end = time.time() if options.end is None else options.end

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-POINTS = 240
-"""How many values a line has, where scrapes are not rarer."""
+POINTS = 360
+"""How many values a line has."""
 
 Labels = dict[str, str]
 
@@ -18,7 +18,7 @@ class PictureError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A span of time, in Unix seconds, and how far apart the values in it are."""
+    """A span of time, in Unix seconds."""
 
     start: float
     end: float
@@ -27,8 +27,8 @@ class Span:
 
     @property
     def step(self) -> float:
-        """Seconds from one value to the next: no closer than there are scrapes."""
-        return max((self.end - self.start) / POINTS, self.scrape_seconds / 2)
+        """Seconds from one value to the next."""
+        return (self.end - self.start) / POINTS
 
     @property
     def rate_interval(self) -> float:
