@@ -7,17 +7,21 @@ PART_OF: Mapping[str, str] = {
     "app.kubernetes.io/managed-by": "slipway",
 }
 
+COMPONENT = "app.kubernetes.io/component"
+MODEL_SERVER, MONITORING = "model-server", "monitoring"
+"""What serves, and what watches."""
+
 
 def selector(name: str, instance: str) -> dict[str, str]:
     """Return the labels that select a model's pods. They outlive a change of version."""
     return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": instance}
 
 
-def labels(name: str, instance: str, version: str) -> dict[str, str]:
-    """Return the labels of everything that serves one version of a model."""
+def labels(name: str, instance: str, version: str, component: str = MODEL_SERVER) -> dict[str, str]:
+    """Return the labels of everything that serves, or watches, one version of a model."""
     return {
         **selector(name, instance),
         **PART_OF,
         "app.kubernetes.io/version": version,
-        "app.kubernetes.io/component": "model-server",
+        COMPONENT: component,
     }

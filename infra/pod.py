@@ -26,6 +26,7 @@ from infra.settings import Settings
 
 HTTP_PORT = 8000
 METRICS_PORT = 8001
+METRICS_PATH = "/metrics"
 MODEL_PATH = "/model"
 """Where the image holds the artifact."""
 
@@ -72,6 +73,17 @@ def environment(settings: Settings) -> dict[str, str]:
     ours = {f"SLIPWAY_{name}": str(value) for name, value in given.items() if value is not None}
     traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": str(settings.otlp_endpoint)} if settings.otlp_endpoint else {}
     return ours | traces
+
+
+def annotations(settings: Settings) -> dict[str, str] | None:
+    """Return where the pod is scraped, for a Prometheus that no operator tells so; None where one does."""
+    if settings.monitoring != "none":
+        return None
+    return {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(METRICS_PORT),
+        "prometheus.io/path": METRICS_PATH,
+    }
 
 
 def start_seconds(settings: Settings) -> int:

@@ -32,7 +32,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from infra.artifact import Artifact
 from infra.autoscaling import Autoscaler, AutoscalerArgs
 from infra.labels import labels, selector
-from infra.pod import PodArgs, environment, pod_spec, start_seconds
+from infra.pod import PodArgs, annotations, environment, pod_spec, start_seconds
 from infra.settings import Settings
 
 SERVICE_PORT = 80
@@ -134,7 +134,10 @@ class ModelService(pulumi.ComponentResource):
                     else RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
                 ),
                 template=PodTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(labels=self._metadata(None).labels), spec=pod_spec(pod)
+                    metadata=ObjectMetaArgs(
+                        labels=self._metadata(None).labels, annotations=annotations(args.settings)
+                    ),
+                    spec=pod_spec(pod),
                 ),
             ),
             opts=pulumi.ResourceOptions.merge(

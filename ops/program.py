@@ -29,12 +29,14 @@ from pulumi.runtime.stack import Stack as RootResource
 from pulumi.runtime.stack import run_pulumi_func
 
 from ops.errors import OperationError
+from ops.helm import Release
 from ops.stack import PROJECT, Stack
 
 IMAGE = "docker-build:index:Image"
+RELEASE = "kubernetes:helm.sh/v3:Release"
 
-APPLY_FIRST = ("Namespace", "ServiceAccount", "Secret", "ConfigMap")
-"""What other objects need before they are made."""
+APPLY_FIRST = ("Namespace", "ServiceAccount", "Secret", "ConfigMap", "Release")
+"""What other objects need before they are made; a Helm release defines kinds of them."""
 
 BuildImage = Callable[[dict[str, Any]], str]
 """Takes the inputs of a docker-build Image and returns its reference, with a digest if it was pushed."""
@@ -58,6 +60,11 @@ class Declared:
         """Whether this is an object of the cluster, not a provider, component, image or chart."""
         return self.type.startswith("kubernetes:") and "kind" in self.inputs
 
+    @property
+    def release(self) -> Release | None:
+        """The Helm release that this is, if it is one."""
+        return Release.of(self.inputs) if self.type == RELEASE else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -69,6 +76,10 @@ class Run:
     def objects(self) -> list[dict[str, Any]]:
         """Return the Kubernetes objects in the order of their declaration."""
         return [resource.inputs for resource in self.resources if resource.is_kubernetes_object]
+
+    def releases(self) -> list[Release]:
+        """Return the Helm releases in an order in which they can be installed."""
+        return [release for resource in self.resources if (release := resource.release)]
 
 
 class Unanswered(Exception):  # noqa: N818 - no error: a preview goes on
@@ -174,7 +185,9 @@ def _close_loop() -> None:
 
 def _order(resource: Declared) -> tuple[int, str, str]:
     kind = resource.type.rpartition(":")[2]
-    return (APPLY_FIRST.index(kind) if kind in APPLY_FIRST else len(APPLY_FIRST), kind, resource.name)
+    # Releases stay as they were declared, each after what it depends on.
+    name = "" if resource.release else resource.name
+    return (APPLY_FIRST.index(kind) if kind in APPLY_FIRST else len(APPLY_FIRST), kind, name)
 
 
 def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -10,13 +10,14 @@ import pytest
 from pulumi.runtime import MockCallArgs, MockResourceArgs, set_all_config, set_mocks
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
+from infra.labels import COMPONENT, MONITORING
 from infra.settings import Settings
 from ops import program as program_module
 from ops.program import Recorder, Run, run
 from tests.conftest import StackOf
 
 Objects = dict[str, dict[str, Any]]
-"""A run's Kubernetes objects by kind; the program declares one of each."""
+"""Objects of a run by kind: of those that serve it declares one of each, and of those that watch."""
 
 Declare = Callable[..., Objects]
 SettingsOf = Callable[..., Settings]
@@ -27,10 +28,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:aws.ec2/encryptioncontrol:DeprecationWarning")
 
 
-def by_kind(declared: Run) -> Objects:
-    kinds = [one["kind"] for one in declared.objects()]
+def by_kind(declared: Run, *, watching: bool = False) -> Objects:
+    objects = [one for one in declared.objects() if is_watching(one) is watching]
+    kinds = [one["kind"] for one in objects]
     assert len(set(kinds)) == len(kinds)
-    return {one["kind"]: one for one in declared.objects()}
+    return dict(zip(kinds, objects, strict=True))
+
+
+def is_watching(one: dict[str, Any]) -> bool:
+    return one["metadata"]["labels"].get(COMPONENT) == MONITORING
 
 
 @pytest.fixture
@@ -42,6 +48,12 @@ def program(stack_of: StackOf) -> Callable[..., Run]:
 @pytest.fixture
 def declare(program: Callable[..., Run]) -> Declare:
     return lambda *args, **config: by_kind(program(*args, **config))
+
+
+@pytest.fixture
+def watch(program: Callable[..., Run]) -> Declare:
+    """Objects that watch the model, and what they need."""
+    return lambda *args, **config: by_kind(program(*args, **config), watching=True)
 
 
 SDKS = {"gke": "pulumi_gcp", "eks": "pulumi_aws", "aks": "pulumi_azure_native"}
@@ -133,6 +145,12 @@ def clouds(monkeypatch: pytest.MonkeyPatch) -> list[MockCallArgs]:
 
     monkeypatch.setattr(program_module, "Recorder", Answering)
     return asked
+
+
+EXISTING = {"monitoring": "existing", "prometheusUrl": "http://prometheus.monitoring:9090"}
+PASSWORD = "correct horse battery staple"
+INSTALL: dict[str, Any] = {"monitoring": "install", "secret": {"grafanaAdminPassword": PASSWORD}}
+QUEUE_DEPTH = {"autoscalingSignal": "queue-depth", "autoscalingTarget": "8"}
 
 
 def one_of(declared: Run, kind: str) -> dict[str, Any]:

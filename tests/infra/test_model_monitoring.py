@@ -1,0 +1,104 @@
+import json
+from typing import Any
+
+import pytest
+
+from infra.slo import slo_rules
+from tests.infra.conftest import EXISTING, INSTALL, Declare, SettingsOf
+
+APPLIED = 262144
+"""Most bytes of an object that a client-side `kubectl apply` can note in an annotation of it."""
+
+
+def matches(selector: dict[str, str], one: dict[str, Any]) -> bool:
+    return selector.items() <= one["metadata"]["labels"].items()
+
+
+def test_without_an_operator_nothing_is_declared_that_it_alone_understands(watch: Declare):
+    assert watch() == {}
+
+
+def test_pods_say_where_they_are_scraped_unless_an_operator_knows(declare: Declare):
+    metadata = declare()["Deployment"]["spec"]["template"]["metadata"]
+    assert metadata["annotations"] == {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": "8001",
+        "prometheus.io/path": "/metrics",
+    }
+
+    for config in (EXISTING, INSTALL):
+        assert "annotations" not in declare(**config)["Deployment"]["spec"]["template"]["metadata"]
+
+
+@pytest.mark.parametrize("config", [EXISTING, INSTALL], ids=["existing", "install"])
+def test_with_an_operator_the_model_is_scraped_judged_and_drawn(watch: Declare, config: dict[str, Any]):
+    kinds = {*watch(**config)}
+
+    assert kinds - {"Namespace", "Secret"} == {"ConfigMap", "PrometheusRule", "Service", "ServiceMonitor"}
+
+
+def test_the_services_pods_are_scraped_on_the_port_that_serves_metrics(watch: Declare, declare: Declare):
+    pods = declare(**EXISTING)["Deployment"]["spec"]["template"]
+    service, monitor = (watch(**EXISTING)[kind] for kind in ("Service", "ServiceMonitor"))
+
+    assert matches(service["spec"]["selector"], pods)
+    assert matches(monitor["spec"]["selector"]["matchLabels"], service)
+    assert monitor["metadata"]["namespace"] == service["metadata"]["namespace"] == "slipway-prod"
+    (port,) = service["spec"]["ports"]
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert port["name"] == endpoint["port"]
+    assert port["targetPort"] in {one["name"] for one in pods["spec"]["containers"][0]["ports"]}
+    (policy,) = (
+        rule
+        for rule in declare(**EXISTING)["NetworkPolicy"]["spec"]["ingress"]
+        if rule["ports"] == [{"port": port["targetPort"]}]
+    )
+    assert policy["from"] == [{"namespaceSelector": {}}]
+
+
+def test_no_other_service_of_the_stack_is_scraped(watch: Declare, declare: Declare):
+    selector = watch(**EXISTING)["ServiceMonitor"]["spec"]["selector"]["matchLabels"]
+
+    assert not matches(selector, declare(**EXISTING)["Service"])
+
+
+def test_series_are_labelled_by_prometheus_as_queries_select_them(watch: Declare):
+    objects = watch(**EXISTING)
+
+    assert objects["Service"]["metadata"]["name"] == "model-metrics"
+    (endpoint,) = objects["ServiceMonitor"]["spec"]["endpoints"]
+    assert endpoint == {"port": "metrics", "interval": "15s", "honorLabels": False}
+
+
+def test_each_pod_is_a_target_of_its_own_from_its_first_second_to_its_last(watch: Declare):
+    spec = watch(**EXISTING)["Service"]["spec"]
+
+    assert spec["clusterIP"] == "None"
+    assert spec["publishNotReadyAddresses"] is True
+
+
+def test_the_rules_are_those_of_the_settings_objectives(watch: Declare, settings_of: SettingsOf):
+    objectives = {"sloAvailability": "99.5", "sloWindowDays": "7"}
+    groups = watch(**EXISTING, **objectives)["PrometheusRule"]["spec"]["groups"]
+    settings = settings_of(**EXISTING, **objectives)
+
+    assert groups == slo_rules(settings, "tiny", "docs/runbooks")
+    assert groups != watch(**EXISTING)["PrometheusRule"]["spec"]["groups"]
+
+
+def test_grafana_finds_the_dashboards_and_kubectl_can_hold_them(watch: Declare):
+    config = watch(**EXISTING)["ConfigMap"]
+
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert [json.loads(text)["title"] for text in config["data"].values()] == ["tiny in slipway-prod"]
+    assert all(name.endswith(".json") for name in config["data"])
+    assert len(json.dumps(config)) < APPLIED
+
+
+def test_what_watches_carries_the_recommended_labels(watch: Declare):
+    for kind, one in watch(**EXISTING).items():
+        labels = one["metadata"]["labels"]
+        assert labels["app.kubernetes.io/name"] == "tiny", kind
+        assert labels["app.kubernetes.io/instance"] == "prod", kind
+        assert labels["app.kubernetes.io/managed-by"] == "slipway", kind
+        assert labels["app.kubernetes.io/component"] == "monitoring", kind

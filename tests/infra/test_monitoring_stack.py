@@ -1,0 +1,194 @@
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from infra.charts import KEDA, KUBE_PROMETHEUS_STACK, PROMETHEUS_ADAPTER
+from ops.helm import Release
+from ops.program import Monitor, Recorder, Run
+from tests.infra.conftest import (
+    CLOUD_CONFIG,
+    EXISTING,
+    INSTALL,
+    PASSWORD,
+    QUEUE_DEPTH,
+    Declare,
+    is_secret,
+    needs_clouds,
+)
+
+KEDA_BACKEND = {"autoscalingBackend": "keda"}
+ADAPTER_BACKEND = {"autoscalingBackend": "prometheus-adapter", **QUEUE_DEPTH}
+
+
+@pytest.fixture
+def releases(program: Callable[..., Run]) -> Callable[..., dict[str, Release]]:
+    return lambda **config: {one.name: one for one in program(**config).releases()}
+
+
+Releases = Callable[..., dict[str, Release]]
+
+
+@pytest.mark.parametrize("config", [{}, EXISTING, EXISTING | KEDA_BACKEND, EXISTING | ADAPTER_BACKEND])
+def test_nothing_is_installed_unless_it_is_asked_for(
+    releases: Releases, watch: Declare, config: dict[str, str]
+):
+    assert releases(**config) == {}
+    assert not {"Namespace", "Secret"} & {*watch(**config)}
+
+
+@pytest.mark.parametrize(
+    ("config", "names"),
+    [
+        ({}, ["kube-prometheus-stack"]),
+        (KEDA_BACKEND, ["kube-prometheus-stack", "keda"]),
+        (KEDA_BACKEND | QUEUE_DEPTH, ["kube-prometheus-stack", "keda"]),
+        (ADAPTER_BACKEND, ["kube-prometheus-stack", "prometheus-adapter"]),
+    ],
+)
+def test_with_prometheus_comes_what_the_autoscaler_asks_by(
+    releases: Releases, config: dict[str, str], names: list[str]
+):
+    assert list(releases(**INSTALL, **config)) == names
+
+
+def test_every_release_is_of_one_version_in_the_namespace_of_monitoring_and_has_time(releases: Releases):
+    for config in (KEDA_BACKEND, ADAPTER_BACKEND):
+        for one in releases(**INSTALL, **config, monitoringNamespace="apart").values():
+            assert re.fullmatch(r"\d+\.\d+\.\d+", one.version), one.name
+            assert one.repository.startswith("https://"), one.name
+            assert one.namespace == "apart", one.name
+            assert (one.timeout_seconds or 0) >= 600, one.name
+    assert len({KEDA, KUBE_PROMETHEUS_STACK, PROMETHEUS_ADAPTER}) == 3
+
+
+def test_the_engine_waits_for_a_release_as_long_as_helm_does(
+    program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+):
+    timeouts = {}
+    register = Monitor.RegisterResource
+
+    def note(self: Monitor, request: Any) -> Any:
+        if request.type.endswith(":Release"):
+            given = request.customTimeouts
+            timeouts[request.name] = {given.create, given.update, given.delete}
+        return register(self, request)
+
+    monkeypatch.setattr(Monitor, "RegisterResource", note)
+    program(**INSTALL)
+
+    assert timeouts == {"monitoring-kube-prometheus-stack": {"900s"}}
+
+
+def test_prometheus_is_where_the_autoscalers_ask_it(releases: Releases, program: Callable[..., Run]):
+    url = "http://kube-prometheus-stack-prometheus.monitoring:9090"
+    found = releases(**INSTALL, **ADAPTER_BACKEND)
+    (scaled,) = [
+        one
+        for one in program(**INSTALL, **KEDA_BACKEND, **QUEUE_DEPTH).objects()
+        if one["kind"] == "ScaledObject"
+    ]
+
+    assert found["kube-prometheus-stack"].values["fullnameOverride"] == "kube-prometheus-stack"
+    # Without a port of its own the chart appends 9090.
+    assert found["prometheus-adapter"].values["prometheus"] == {"url": url, "port": 0}
+    addresses = [each["metadata"].get("serverAddress") for each in scaled["spec"]["triggers"]]
+    assert addresses == [url, None]
+
+
+def test_the_adapter_serves_the_metric_that_the_autoscaler_names(releases: Releases, declare: Declare):
+    config = {**INSTALL, **ADAPTER_BACKEND}
+    (rule,) = releases(**config)["prometheus-adapter"].values["rules"]["external"]
+    metrics = declare(**config)["HorizontalPodAutoscaler"]["spec"]["metrics"]
+
+    (external,) = [one["external"] for one in metrics if one["type"] == "External"]
+    assert rule["name"]["as"] == external["metric"]["name"]
+    assert releases(**config)["prometheus-adapter"].values["rules"]["default"] is False
+
+
+def test_prometheus_minds_what_any_namespace_declares_and_remembers_the_whole_period(releases: Releases):
+    values = releases(**INSTALL, sloWindowDays="45")["kube-prometheus-stack"].values
+    spec = values["prometheus"]["prometheusSpec"]
+
+    nil = {key: value for key, value in spec.items() if key.endswith("SelectorNilUsesHelmValues")}
+    kinds = ("podMonitor", "probe", "rule", "scrapeConfig", "serviceMonitor")
+    assert nil == {f"{kind}SelectorNilUsesHelmValues": False for kind in kinds}
+    assert spec["retention"] == "45d"
+
+
+def test_grafana_looks_everywhere_for_dashboards_labelled_as_ours(releases: Releases, watch: Declare):
+    sidecar = releases(**INSTALL)["kube-prometheus-stack"].values["grafana"]["sidecar"]["dashboards"]
+
+    assert sidecar["searchNamespace"] == "ALL"
+    labels = watch(**INSTALL)["ConfigMap"]["metadata"]["labels"]
+    assert labels[sidecar["label"]] == sidecar["labelValue"]
+
+
+def test_grafanas_password_is_in_its_secret_alone_and_marked_as_one(
+    program: Callable[..., Run], watch: Declare
+):
+    declared = program(**INSTALL)
+    secret = watch(**INSTALL)["Secret"]
+
+    assert is_secret(secret["stringData"])
+    assert secret["stringData"]["value"] == {"admin-user": "admin", "admin-password": PASSWORD}
+    holders = [one.name for one in declared.resources if PASSWORD in json.dumps(one.inputs)]
+    assert holders == ["monitoring-grafana-admin"]
+
+
+def test_grafana_reads_its_administrator_from_that_secret(releases: Releases, watch: Declare):
+    admin = releases(**INSTALL)["kube-prometheus-stack"].values["grafana"]["admin"]
+    secret = watch(**INSTALL)["Secret"]
+
+    assert admin["existingSecret"] == secret["metadata"]["name"]
+    assert secret["metadata"]["namespace"] == "monitoring"
+    assert {admin["userKey"], admin["passwordKey"]} == {*secret["stringData"]["value"]}
+
+
+def test_another_password_is_another_secret_and_another_grafana(watch: Declare, releases: Releases):
+    other = INSTALL | {"secret": {"grafanaAdminPassword": "Tr0ub4dor"}}
+
+    assert watch(**INSTALL)["Secret"]["immutable"] is True
+    admins = [
+        releases(**config)["kube-prometheus-stack"].values["grafana"]["admin"] for config in (INSTALL, other)
+    ]
+    assert admins[0]["existingSecret"] != admins[1]["existingSecret"]
+
+
+def test_the_namespace_lets_the_exporter_of_nodes_in(watch: Declare):
+    namespace = watch(**INSTALL)["Namespace"]
+
+    assert namespace["metadata"]["name"] == "monitoring"
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
+
+
+@needs_clouds
+@pytest.mark.usefixtures("clouds")
+@pytest.mark.parametrize("cloud", CLOUD_CONFIG)
+def test_what_a_cloud_hides_is_not_said_to_be_down(releases: Releases, cloud: str):
+    hidden = {"kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler"}
+    ours = releases(**INSTALL)["kube-prometheus-stack"].values
+    theirs = releases(**INSTALL, **CLOUD_CONFIG[cloud])["kube-prometheus-stack"].values
+
+    assert not hidden & {*ours}
+    assert {key: theirs[key] for key in hidden} == {key: {"enabled": False} for key in hidden}
+
+
+def test_what_it_defines_is_declared_after_it(program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch):
+    registered: list[str] = []
+    new_resource = Recorder.new_resource
+
+    def in_order(self: Recorder, args: Any) -> Any:
+        registered.append(args.name)
+        return new_resource(self, args)
+
+    monkeypatch.setattr(Recorder, "new_resource", in_order)
+    program(**INSTALL, **KEDA_BACKEND, **QUEUE_DEPTH)
+
+    stack, keda = (registered.index(f"monitoring-{name}") for name in ("kube-prometheus-stack", "keda"))
+    assert registered.index("monitoring-namespace") < stack < keda
+    assert stack < registered.index("model-servicemonitor")
+    assert stack < registered.index("model-prometheusrule")
+    assert keda < registered.index("model-autoscaler")
