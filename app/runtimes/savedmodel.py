@@ -1,10 +1,12 @@
 """TensorFlow SavedModel: https://www.tensorflow.org/guide/saved_model."""
 
+import os
+import tempfile
+from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import tensorflow
 from numpy.typing import NDArray
 
 from app.runtimes import Device, DeviceError, InputRefused, Run
@@ -12,6 +14,21 @@ from app.signature import Signature
 from app.tensors import Arrays
 
 SIGNATURE = "serving_default"
+
+
+def _tensorflow() -> Any:  # noqa: ANN401 - it has no types
+    # It imports tests of its own, which ask for the folder of temporary files, and write none: where the root
+    # is read-only there is no such folder.
+    before, tempfile.tempdir = tempfile.tempdir, os.sep
+    # What it says of the processor is for who builds it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        return import_module("tensorflow")
+    finally:
+        tempfile.tempdir = before
+
+
+tf = _tensorflow()
 
 
 def load(folder: Path, signature: Signature, device: Device) -> Run:
@@ -23,7 +40,6 @@ def load(folder: Path, signature: Signature, device: Device) -> Run:
     """
     if device == "gpu":
         raise DeviceError("TensorFlow computes on the CPU alone here; ONNX and TorchScript take a GPU")
-    tf = cast(Any, tensorflow)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     module = tf.saved_model.load(str(folder))

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from app.model import Model
 from app.runtimes import InputRefused
 from app.signature import ArtifactError
 from app.tensors import Arrays
+from tests.app.process import ROOT
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
 TYPES = {"float32": "FP32", "int64": "INT64", "object": "BYTES"}
@@ -98,3 +101,16 @@ def test_a_number_beyond_the_table_is_refused(table: Artifact):
 def test_it_takes_no_gpu(table: Artifact):
     with pytest.raises(ArtifactError, match="SLIPWAY_DEVICE=gpu: TensorFlow computes on the CPU alone here"):
         Model.load(table, "savedmodel", 1, "gpu")
+
+
+def test_it_is_imported_where_the_root_is_read_only_and_there_is_no_folder_for_temporary_files():
+    code = """
+import tempfile
+def none(): raise FileNotFoundError("no usable temporary directory")
+tempfile._get_default_tempdir = none
+import app.runtimes.savedmodel
+assert tempfile.tempdir is None
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
