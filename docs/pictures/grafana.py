@@ -183,7 +183,7 @@ def substitute(expression: str, span: Span) -> str:
     """Put numbers in the place of the variables that Grafana knows."""
     known = {
         "__rate_interval": f"{span.rate_interval:.0f}s",
-        "__interval": f"{span.step:.0f}s",
+        "__interval": f"{max(span.step, 1):.0f}s",
         "__range": f"{span.end - span.start:.0f}s",
     }
     return re.sub(r"\$\{?(__\w+)\}?", lambda found: known.get(found[1], found[0]), expression)

@@ -22,6 +22,8 @@ def write(value: float, unit: str) -> str:
             return _bytes(value)
         case "reqps":
             return f"{_thousands(value)} req/s"
+        case "watt":
+            return f"{_thousands(value)} W"
         case "none":
             return _digits(value)
         case _:

@@ -31,13 +31,14 @@ def version(watched: Watched) -> stat.Panel:
 
 
 def ready(watched: Watched) -> stat.Panel:
-    """Return how many pods answer."""
+    """Return how many pods answer: none is red, unless the service may sleep."""
+    none = RED if watched.settings.min_replicas else BLUE
     return number(
         "Ready pods",
         "Pods whose model is loaded, warm and not draining.",
         units.Short,
         query(watched.kubernetes.there(), "pods"),
-        steps((1, GREEN), first=RED),
+        steps((1, GREEN), first=none),
     )
 
 

@@ -213,6 +213,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
         (100, "bytes", "100 B"),
         (1234, "reqps", "1.23 K req/s"),
         (0, "reqps", "0 req/s"),
+        (61.5, "watt", "61.5 W"),
         (8, "short", "8"),
         (-0.5, "percentunit", "-50%"),
         (float("inf"), "s", "∞"),

@@ -274,3 +274,15 @@ def test_only_the_versions_that_are_served_now_are_told(board_of: BoardOf):
 
     assert target["instant"]
     assert not target.get("range")
+
+
+@pytest.mark.parametrize(
+    ("fewest", "color"), [({}, "red"), ({"minReplicas": "0", "autoscalingWakeQuery": "vector(1)"}, "blue")]
+)
+def test_no_pod_is_alarming_unless_the_service_may_sleep(
+    board_of: BoardOf, fewest: dict[str, str], color: str
+):
+    board = board_of(**ANY, **fewest)
+
+    none, *_ = panel(board, "Ready pods")["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert none == {"color": color, "value": None}
