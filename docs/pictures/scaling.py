@@ -44,11 +44,12 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def signal(dashboard: Dashboard) -> list[Panel]:
-    """Return the panel of the signal that the autoscaler follows; none where that is CPU alone."""
+    """Return the panel of the signal that the autoscaler follows; none where that is CPU, or latency itself."""
     return [
         panel
         for panel in dashboard.panels
-        if any(target.get("legendFormat") == THRESHOLD for target in panel.json.get("targets", ()))
+        if panel.title != LATENCY
+        and any(target.get("legendFormat") == THRESHOLD for target in panel.json.get("targets", ()))
     ]
 
 

@@ -163,8 +163,12 @@ def test_scaling_shows_load_signal_replicas_and_latency(
     asked = " ".join(prometheus.queries)
     for named in ("request_count_total", "request_queue_depth", "status_replicas_ready", "quantile(0.99"):
         assert named in asked
-    (of_cpu,) = dashboards(settings_of(), "tiny").values()
-    assert height(of_cpu) < by_queue
+    by_cpu, by_latency = (
+        height(*dashboards(settings_of(**config), "tiny").values())
+        for config in ({}, {**QUEUE, "autoscalingSignal": "latency"})
+    )
+    # Latency is shown once, and CPU's load is no signal that stands beside it.
+    assert by_cpu == by_latency < by_queue
 
 
 def test_what_scaled_is_told_with_the_time_from_wanted_to_ready(
