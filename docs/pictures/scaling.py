@@ -44,7 +44,7 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def signal(dashboard: Dashboard) -> list[Panel]:
-    """Return the panel of the signal that the autoscaler follows; none where that is CPU, or latency itself."""
+    """Return the panel of the signal that the autoscaler follows; none where that is CPU or latency."""
     return [
         panel
         for panel in dashboard.panels
