@@ -1,17 +1,37 @@
 """The program's Kubernetes objects as YAML, for review, GitOps, or a machine without the engine."""
 
+from textwrap import indent
 from typing import Any
 
 import yaml
 
-from ops.program import Run
+from ops.helm import Release
+from ops.program import Declared, Run
+
+WIDTH = 110
 
 LEFT_OUT = "# Secret {namespace}/{name} is left out: only the engine can read what it holds.\n"
 
+RELEASE = """\
+# Helm release {namespace}/{name} makes more than stands here. It comes before what follows, by
+#   {command}
+# and has these values:
+{values}"""
+
 
 def to_yaml(run: Run) -> str:
-    """Write a run's objects in the order in which they can be applied, without any Secret."""
-    return "---\n".join(_document(one) for one in run.objects())
+    """Write a run's objects in the order in which they can be applied, without any Secret.
+
+    A Helm release is no object: its command and its values stand in comments, where its turn is.
+
+    """
+    return "---\n".join(filter(None, map(_part, run.resources)))
+
+
+def _part(resource: Declared) -> str | None:
+    if release := resource.release:
+        return _commented(release)
+    return _document(resource.inputs) if resource.is_kubernetes_object else None
 
 
 def _document(one: dict[str, Any]) -> str:
@@ -19,6 +39,13 @@ def _document(one: dict[str, Any]) -> str:
         return LEFT_OUT.format(**one["metadata"])
     # As kubectl prints an object: what it is, then the rest by name.
     return "".join(
-        yaml.safe_dump({key: one[key]}, width=110)
+        yaml.safe_dump({key: one[key]}, width=WIDTH)
         for key in sorted(one, key=lambda key: (key not in {"apiVersion", "kind", "metadata"}, key))
+    )
+
+
+def _commented(one: Release) -> str:
+    values = indent(yaml.safe_dump(one.values, width=WIDTH), "#   ")
+    return RELEASE.format(
+        namespace=one.namespace, name=one.name, command=one.command("values.yaml"), values=values
     )

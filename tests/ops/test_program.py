@@ -6,6 +6,7 @@ import pytest
 
 from ops import program
 from ops.errors import OperationError
+from ops.helm import Release
 from ops.program import run
 from ops.stack import Stack
 from tests.conftest import StackOf
@@ -39,6 +40,45 @@ def test_objects_come_in_an_order_in_which_they_can_be_applied(stack_of: StackOf
     kinds = [one["kind"] for one in run(stack_of()).objects()]
 
     assert kinds[:3] == ["Namespace", "ServiceAccount", "ConfigMap"]
+
+
+def test_a_chart_is_a_release_and_no_object_and_comes_after_what_it_needs(project: Callable[[str], Stack]):
+    code = """
+from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.core.v1 import Service
+from pulumi_kubernetes.helm.v3 import Release
+space = Namespace("n", metadata={"name": "here"})
+def release(name, *after):
+    return Release(
+        name,
+        name=name,
+        namespace=space.metadata["name"],
+        chart="chart",
+        version="1.2.3",
+        repository_opts={"repo": "https://charts"},
+        values={"replicas": 2},
+        opts=pulumi.ResourceOptions(depends_on=after),
+    )
+first = release("zebra")
+release("ant", first)
+Service("s", metadata={"name": "s"}, opts=pulumi.ResourceOptions(depends_on=[first]))
+pulumi.export("status", first.status)
+"""
+    declared = run(project(code))
+
+    assert [one["kind"] for one in declared.objects()] == ["Namespace", "Service"]
+    assert [one.name for one in declared.releases()] == ["zebra", "ant"]
+    assert declared.releases()[0] == Release(
+        name="zebra",
+        namespace="here",
+        chart="chart",
+        version="1.2.3",
+        repository="https://charts",
+        timeout_seconds=None,
+        values={"replicas": 2},
+    )
+    types = [one.type.rpartition(":")[2] for one in declared.resources if one.type.startswith("kubernetes:")]
+    assert types == ["Namespace", "Release", "Release", "Service"]
 
 
 def test_whole_numbers_are_integers_and_others_are_not(project: Callable[[str], Stack]):

@@ -1,3 +1,6 @@
+import shlex
+from textwrap import dedent
+
 import pytest
 import yaml
 
@@ -34,3 +37,42 @@ def test_a_secret_is_left_out_and_said_to_be(stack_of: StackOf, password: str):
     # As a Docker configuration would hold it.
     assert "auths" not in text
     assert len([one for one in yaml.safe_load_all(text) if one]) == 8
+
+
+INSTALL = {"monitoring": "install", "secret": {"grafanaAdminPassword": "[secret]"}}
+
+
+def test_a_release_is_left_to_helm_with_its_command_and_values(stack_of: StackOf):
+    declared = run(stack_of(**INSTALL))
+    (release,) = declared.releases()
+    (document,) = [one for one in to_yaml(declared).split("---\n") if one.startswith("# Helm")]
+
+    assert all(line.startswith("#") for line in document.splitlines())
+    uncommented = dedent(document.replace("#", " ")).splitlines()
+    command, values = uncommented[1].strip(), "\n".join(uncommented[3:])
+    assert yaml.safe_load(values) == release.values
+    assert shlex.split(command)[:5] == ["helm", "upgrade", "--install", release.name, release.chart]
+    assert f"--repo {release.repository} --version {release.version} --namespace monitoring" in command
+
+
+def test_what_a_release_defines_comes_after_it(stack_of: StackOf):
+    text = to_yaml(run(stack_of(**INSTALL)))
+
+    assert text.index("# Helm release monitoring/kube-prometheus-stack") < text.index("kind: ServiceMonitor")
+    assert text.index("name: monitoring\n") < text.index("# Helm release")
+
+
+def test_objects_can_be_applied_where_there_are_releases(stack_of: StackOf):
+    declared = run(stack_of(**INSTALL))
+
+    documents = [one for one in yaml.safe_load_all(to_yaml(declared)) if one is not None]
+
+    assert documents == [one for one in declared.objects() if one["kind"] != "Secret"]
+
+
+def test_a_secret_of_monitoring_is_left_out(stack_of: StackOf):
+    config = {**INSTALL, "secret": {"grafanaAdminPassword": "correct horse"}}
+    text = to_yaml(run(stack_of(**config)))
+
+    assert "# Secret monitoring/monitoring-grafana-admin-" in text
+    assert "correct horse" not in text
