@@ -14,6 +14,26 @@ from ops.stack import Stack
 
 FIELD_MANAGER = "slipway"
 
+PRUNED = (
+    "configmaps",
+    "deployments.apps",
+    "horizontalpodautoscalers.autoscaling",
+    "networkpolicies.networking.k8s.io",
+    "poddisruptionbudgets.policy",
+    "serviceaccounts",
+    "services",
+)
+"""What a stack may have declared before, and does not any more."""
+
+CUSTOM_PRUNED = (
+    "prometheusrules.monitoring.coreos.com",
+    "scaledobjects.keda.sh",
+    "servicemonitors.monitoring.coreos.com",
+)
+"""As much, of the kinds that a cluster may lack."""
+
+DEFINITION = "customresourcedefinition.apiextensions.k8s.io"
+
 
 def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
     """Build the image, apply the objects, wait for the pods, remove what is declared no more.
@@ -29,11 +49,8 @@ def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
     """
     with step("build the image and push it"):
         declared = run(stack, partial(build_and_push, buildx))
+    _check(declared, stack)
     objects = declared.objects()
-    if any(one["kind"] == "Secret" for one in objects):
-        raise OperationError(
-            f"stack {stack.name} has secrets, which only the engine can decrypt: put `pulumi` on PATH"
-        )
     namespace = declared.outputs["namespace"]
     with step(f"apply {len(objects)} objects"):
         _apply(kubectl, [one for one in objects if one["kind"] != "Service"])
@@ -53,6 +70,19 @@ def has_applied(stack: Stack, kubectl: Kubectl) -> bool:
         for field in one["metadata"]["managedFields"]
     ]
     return FIELD_MANAGER in managers
+
+
+def _check(declared: Run, stack: Stack) -> None:
+    """Refuse what this road does not make. A release's passwords, too, are the engine's to decrypt."""
+    if releases := declared.releases():
+        raise OperationError(
+            f"stack {stack.name} installs {' and '.join(one.name for one in releases)}, with passwords which "
+            "only the engine can decrypt: put `pulumi` on PATH, or set `monitoring` to existing or none"
+        )
+    if any(one["kind"] == "Secret" for one in declared.objects()):
+        raise OperationError(
+            f"stack {stack.name} has secrets, which only the engine can decrypt: put `pulumi` on PATH"
+        )
 
 
 def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
@@ -93,7 +123,9 @@ def _pods(kubectl: Kubectl, name: str, namespace: str) -> str:
 def _prune(kubectl: Kubectl, declared: Run, stack: Stack, namespace: str) -> None:
     """Delete the stack's objects that the program does not declare any more: old ConfigMaps, an old model."""
     kept = {(one["kind"], one["metadata"]["name"]) for one in declared.objects()}
-    kinds = ",".join(sorted({kind.lower() for kind, _ in kept} - {"namespace"}))
+    defined = kubectl("get", "customresourcedefinitions", "--output=name").split()
+    custom = [kind for kind in CUSTOM_PRUNED if f"{DEFINITION}/{kind}" in defined]
+    kinds = ",".join([*PRUNED, *custom])
     selector = f"--selector=app.kubernetes.io/managed-by=slipway,app.kubernetes.io/instance={stack.name}"
     there = kubectl.get(kinds, f"--namespace={namespace}", selector)["items"]
     for one in there:

@@ -21,6 +21,7 @@ class Cluster:
         self.pods: list[dict[str, Any]] = []
         self.rollout_fails = False
         self.managers: list[str] = []
+        self.defined: list[str] = []
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         self.calls.append(arguments)
@@ -28,9 +29,12 @@ class Cluster:
             self.applied += yaml.safe_load_all(stdin or "")
         if arguments[0] == "rollout" and self.rollout_fails:
             raise OperationError("deadline exceeded")
+        if arguments[:2] == ("get", "customresourcedefinitions"):
+            return "".join(f"customresourcedefinition.apiextensions.k8s.io/{one}\n" for one in self.defined)
         return "the last words" if arguments[0] == "logs" else "NAME READY"
 
     def get(self, kinds: str, *_: str) -> dict[str, Any]:
+        self.asked = kinds.split(",")
         if kinds == "namespaces":
             fields = [{"manager": manager} for manager in self.managers]
             return {"items": [{"metadata": {"managedFields": fields}}] if fields else []}
@@ -68,9 +72,9 @@ def test_it_waits_for_the_pods_before_anything_is_removed(stack_of: StackOf, clu
 
     up(stack_of(), cluster)
 
-    assert cluster.verbs() == ["apply", "rollout", "apply", "delete"]
+    assert cluster.verbs() == ["apply", "rollout", "apply", "get", "delete"]
     assert cluster.calls[1][:3] == ("rollout", "status", "deployment/tiny")
-    assert cluster.calls[3] == ("delete", "configmap/model-config-old", "--namespace=slipway-prod")
+    assert cluster.calls[-1] == ("delete", "configmap/model-config-old", "--namespace=slipway-prod")
 
 
 def test_the_service_leads_to_the_pods_only_once_they_are_ready(stack_of: StackOf, cluster: Cluster):
@@ -108,6 +112,78 @@ def test_what_is_declared_is_not_removed(stack_of: StackOf, cluster: Cluster):
     up(stack_of(), cluster)
 
     assert "delete" not in cluster.verbs()
+
+
+EXISTING = {
+    "monitoring": "existing",
+    "prometheusUrl": "http://prometheus.monitoring:9090",
+    "autoscalingBackend": "keda",
+}
+DEFINED = [
+    "prometheusrules.monitoring.coreos.com",
+    "scaledobjects.keda.sh",
+    "servicemonitors.monitoring.coreos.com",
+]
+
+
+def test_what_watches_is_applied_with_the_rest(stack_of: StackOf, cluster: Cluster):
+    cluster.defined = DEFINED
+
+    up(stack_of(**EXISTING), cluster)
+
+    kinds = [one["kind"] for one in cluster.applied]
+    assert {"ServiceMonitor", "PrometheusRule", "ScaledObject"} <= {*kinds}
+    assert kinds[-2:] == ["Service", "Service"]
+    assert "delete" not in cluster.verbs()
+
+
+def test_what_watched_or_scaled_before_is_removed_once_it_is_declared_no_more(
+    stack_of: StackOf, cluster: Cluster
+):
+    cluster.defined = DEFINED
+    cluster.there = [
+        {"kind": "ServiceMonitor", "metadata": {"name": "tiny"}},
+        {"kind": "ScaledObject", "metadata": {"name": "tiny"}},
+    ]
+
+    up(stack_of(), cluster)
+
+    deleted = [call[1] for call in cluster.calls if call[0] == "delete"]
+    assert deleted == ["servicemonitor/tiny", "scaledobject/tiny"]
+
+
+@pytest.mark.parametrize("defined", [[], DEFINED[:1], DEFINED])
+def test_kinds_that_a_cluster_lacks_are_not_looked_for(
+    stack_of: StackOf, cluster: Cluster, defined: list[str]
+):
+    cluster.defined = [*defined, "certificates.cert-manager.io"]
+
+    up(stack_of(), cluster)
+
+    assert [kind for kind in cluster.asked if kind in DEFINED] == defined
+    assert "certificates.cert-manager.io" not in cluster.asked
+
+
+@pytest.mark.parametrize("config", [{}, EXISTING], ids=["plain", "watched"])
+def test_every_kind_that_a_stack_declares_is_looked_for_when_it_does_not_any_more(
+    stack_of: StackOf, cluster: Cluster, config: dict[str, str]
+):
+    cluster.defined = DEFINED
+    up(stack_of(**config), cluster)
+
+    looked_for = {kind.partition(".")[0] for kind in cluster.asked}
+    declared = {one["kind"] for one in cluster.applied} - {"Namespace"}
+    plurals = {"NetworkPolicy": "networkpolicies"}
+    assert {plurals.get(kind, f"{kind.lower()}s") for kind in declared} <= looked_for
+
+
+def test_charts_are_left_to_the_engine_and_nothing_is_applied(stack_of: StackOf, cluster: Cluster):
+    stack = stack_of(monitoring="install", secret={"grafanaAdminPassword": "[secret]"})
+
+    with pytest.raises(OperationError, match=r"installs kube-prometheus-stack.*`pulumi` on PATH, or set"):
+        up(stack, cluster)
+
+    assert cluster.calls == []
 
 
 def test_pods_that_do_not_become_ready_are_shown_with_their_last_words(stack_of: StackOf, cluster: Cluster):
