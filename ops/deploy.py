@@ -6,6 +6,7 @@ from typing import Any
 
 from ops import apply, engine
 from ops.errors import OperationError
+from ops.local import monitoring
 from ops.local.cluster import road
 from ops.models import ensure_artifact
 from ops.program import run
@@ -37,6 +38,8 @@ def up(stack: Stack) -> Deployed:
     _check_road(stack)
     artifact = ensure_artifact(stack)
     is_new = stack.is_local and road().up()
+    if stack.is_local and stack.get("monitoring") == "existing":
+        monitoring.up()
     outputs = _deploy(stack, is_new=is_new)
     prediction = None
     if _has_address(stack):

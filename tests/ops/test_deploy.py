@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 
 from ops import deploy
 from ops.errors import OperationError
+from ops.local.monitoring import CLUSTER_URL
 from ops.stack import Stack
 
 OUTPUTS = {"url": "http://127.0.0.1:30080"}
@@ -49,6 +51,7 @@ class Machine:
             return lambda *_, **__: (self.did.append(what), result)[1]
 
         monkeypatch.setattr(deploy, "road", lambda: self.road)
+        monkeypatch.setattr(deploy.monitoring, "up", does("monitoring up"))
         monkeypatch.setattr(deploy, "ensure_artifact", does("model", Path("artifact")))
         monkeypatch.setattr(deploy, "smoke", does("smoke", PREDICTION))
         monkeypatch.setattr(deploy.apply, "up", does("apply", OUTPUTS))
@@ -65,7 +68,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
 
 
-DEV, PROD = Stack.read("dev"), Stack.read("prod")
+DEV, PROD, WATCHED = Stack.read("dev"), Stack.read("prod"), Stack.read("watched")
 
 
 def test_without_the_engine_a_local_stack_is_applied_and_says_so(
@@ -120,6 +123,29 @@ def test_a_shared_stack_is_the_engines_and_starts_no_cluster(machine: Machine):
     deploy.up(PROD)
 
     assert machine.did == ["model", "engine up", "smoke"]
+
+
+@pytest.mark.parametrize("has_pulumi", [False, True])
+def test_a_local_stack_finds_the_prometheus_that_it_says_exists(machine: Machine, has_pulumi: bool):
+    machine.has_pulumi = has_pulumi
+
+    deploy.up(WATCHED)
+
+    deployed = "engine up" if has_pulumi else "apply"
+    assert machine.did == ["model", "cluster up", "monitoring up", deployed, "smoke"]
+
+
+def test_a_shared_cluster_is_given_nothing_that_exists_there(machine: Machine):
+    machine.has_pulumi = True
+    stack = replace(PROD, config={**PROD.config, "slipway:monitoring": "existing"})
+
+    deploy.up(stack)
+
+    assert "monitoring up" not in machine.did
+
+
+def test_the_watched_stack_asks_prometheus_where_the_local_cluster_has_it():
+    assert WATCHED.get("prometheusUrl") == CLUSTER_URL
 
 
 @pytest.mark.parametrize("act", [deploy.up, deploy.down])
