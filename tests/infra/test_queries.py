@@ -1,8 +1,6 @@
 import inspect
-import json
 import math
 import re
-import subprocess
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -12,7 +10,7 @@ from app.metrics import CODES, LATENCY_BUCKETS
 from infra.queries import CLIENTS_OWN, FAULTS, TOO_LATE, WAITED, Queries
 from tests.infra.exports import server
 from tests.infra.promql import names, parse
-from tests.infra.promtool import PROMTOOL, needs_promtool
+from tests.infra.promtool import Series, case, needs_promtool, promtool, says, series
 
 QUERIES = Queries(namespace="apart")
 EXAMPLES: dict[str, Any] = {"window": "5m", "quantile": 0.99, "seconds": 0.5}
@@ -76,76 +74,64 @@ def test_a_code_is_matched_as_it_is_exported():
     assert codes(TOO_LATE) == {504}
 
 
-def promtool(folder: Path, given: dict[str, str], asked: dict[str, float | None]) -> None:
-    """Have promtool ask of ten minutes of series, and check the one number that each answer has, or none."""
+def asked(folder: Path, given: Series, answers: dict[str, float | None]) -> None:
+    """Have promtool ask of ten minutes of series, and check the one number of each answer, or that it is empty."""
     questions = [
-        {
-            "eval_time": "10m",
-            "expr": query,
-            "exp_samples": [] if answer is None else [{"labels": "{}", "value": answer}],
-        }
-        for query, answer in asked.items()
+        says("10m", query, {} if answer is None else {"{}": answer}) for query, answer in answers.items()
     ]
-    series = [{"series": name, "values": values} for name, values in given.items()]
-    tests = [{"interval": "30s", "input_series": series, "promql_expr_test": questions}]
-    # JSON is YAML.
-    (folder / "tests.yaml").write_text(json.dumps({"tests": tests}))
-    done = subprocess.run(
-        [str(PROMTOOL), "test", "rules", "tests.yaml"], cwd=folder, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    promtool(folder, [], [case("asked", given, promql_expr_test=questions)])
 
 
 def of_pod(metric: str, pod: str = "a", **labels: str) -> str:
-    pairs = ",".join(f'{key}="{value}"' for key, value in {**OF_US, "pod": pod, **labels}.items())
-    return f"{metric}{{{pairs}}}"
+    return series(metric, **{**OF_US, "pod": pod, **labels})
 
 
-def answers(*of_code: tuple[int, float, int]) -> dict[str, str]:
-    """The histogram of ten minutes with so many answers of a code every 30 s, each after so many seconds."""
+def histogram(*of_code: tuple[int, float, int]) -> Series:
+    """Ten minutes with so many answers of a code a minute, each after so many seconds."""
     taken = dict.fromkeys(CODES, (0.0, 0)) | {code: (seconds, each) for code, seconds, each in of_code}
-    given: dict[str, str] = {}
+    given: Series = {}
     for code, (seconds, each) in taken.items():
         for bound in (*LATENCY_BUCKETS, math.inf):
-            name = of_pod(
-                "request_latency_seconds_bucket",
-                code=str(code),
-                le=str(float(bound)).replace("inf", "+Inf"),
-            )
-            given[name] = f"0+{each if seconds <= bound else 0}x20"
-        given[of_pod("request_latency_seconds_count", code=str(code))] = f"0+{each}x20"
+            le = "+Inf" if math.isinf(bound) else str(float(bound))
+            name = of_pod("request_latency_seconds_bucket", code=str(code), le=le)
+            given[name] = f"0+{each if seconds <= bound else 0}x10"
+        given[of_pod("request_latency_seconds_count", code=str(code))] = f"0+{each}x10"
     return given
 
 
-WAITED_FOR = QUERIES.waited_quantile(0.95, "2m")
+WAITED_FOR = QUERIES.waited_quantile(0.95, "5m")
 
 
 @needs_promtool
 def test_clients_that_were_given_up_have_waited_and_those_refused_have_not(tmp_path: Path):
-    mostly_refused = answers((200, 2.0, 1), (503, 0.001, 99), (400, 0.001, 99))
-    given_up = answers((200, 0.01, 9), (504, 10.0, 1))
-    left = answers((200, 0.01, 9), (499, 4.0, 1))
+    mostly_refused = histogram((200, 2.0, 1), (503, 0.001, 99), (400, 0.001, 99))
+    given_up = histogram((200, 0.01, 9), (504, 10.0, 1))
+    left = histogram((200, 0.01, 9), (499, 4.0, 1))
 
-    promtool(tmp_path, mostly_refused, {f"({WAITED_FOR}) > bool 1": 1, f"({WAITED_FOR}) <= bool 2.5": 1})
-    promtool(tmp_path, given_up, {f"({WAITED_FOR}) > bool 5": 1, f"({WAITED_FOR}) <= bool 10": 1})
-    promtool(tmp_path, left, {f"({WAITED_FOR}) > bool 2.5": 1, f"({WAITED_FOR}) <= bool 5": 1})
+    asked(tmp_path, mostly_refused, {f"({WAITED_FOR}) > bool 1": 1, f"({WAITED_FOR}) <= bool 2.5": 1})
+    asked(tmp_path, given_up, {f"({WAITED_FOR}) > bool 5": 1, f"({WAITED_FOR}) <= bool 10": 1})
+    asked(tmp_path, left, {f"({WAITED_FOR}) > bool 2.5": 1, f"({WAITED_FOR}) <= bool 5": 1})
 
 
 @needs_promtool
 def test_waiting_is_zero_without_requests_and_nothing_without_scrapes(tmp_path: Path):
-    elsewhere = {name.replace('"apart"', '"other"'): values for name, values in answers((200, 1, 1)).items()}
+    elsewhere = {
+        name.replace('"apart"', '"other"'): values for name, values in histogram((200, 1, 1)).items()
+    }
 
-    promtool(tmp_path, answers(), {WAITED_FOR: 0})
-    promtool(tmp_path, answers((503, 0.001, 9)), {WAITED_FOR: 0})
-    promtool(tmp_path, elsewhere, {WAITED_FOR: None})
+    asked(tmp_path, histogram(), {WAITED_FOR: 0})
+    asked(tmp_path, histogram((503, 0.001, 9)), {WAITED_FOR: 0})
+    asked(tmp_path, elsewhere, {WAITED_FOR: None})
 
 
 @needs_promtool
 def test_what_pods_share_is_summed_and_nothing_without_scrapes(tmp_path: Path):
-    asked = {"request_queue_depth": QUERIES.queue_depth(), "request_in_flight": QUERIES.in_flight()}
-    for metric, query in asked.items():
-        pods = {of_pod(metric, pod, version=version): "3x20" for pod, version in ("ax", "bx", "by")}
+    for metric, query in {
+        "request_queue_depth": QUERIES.queue_depth(),
+        "request_in_flight": QUERIES.in_flight(),
+    }.items():
+        pods = {of_pod(metric, pod, version=version): "3x10" for pod, version in ("ax", "bx", "by")}
 
-        promtool(tmp_path, pods, {query: 9})
-        promtool(tmp_path, {of_pod(metric, namespace="other"): "3x20"}, {query: None})
-        promtool(tmp_path, {of_pod(metric, service="other"): "3x20"}, {query: None})
+        asked(tmp_path, pods, {query: 9})
+        asked(tmp_path, {of_pod(metric, namespace="other"): "3x10"}, {query: None})
+        asked(tmp_path, {of_pod(metric, service="other"): "3x10"}, {query: None})

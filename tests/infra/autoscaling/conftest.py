@@ -8,7 +8,7 @@ import pytest
 from infra.autoscaling import adapter_rule
 from ops.program import Run
 from tests.infra.autoscaling.horizontal_pod_autoscaler import Seen, by_adapter, by_keda
-from tests.infra.conftest import SettingsOf
+from tests.infra.conftest import EXISTING, SettingsOf
 
 Program = Callable[..., Run]
 Autoscaler = Callable[..., dict[str, Any]]
@@ -22,8 +22,7 @@ KINDS = ("HorizontalPodAutoscaler", "ScaledObject")
 def by(backend: str, signal: str = "queue-depth", target: str = "4", **config: str) -> dict[str, str]:
     """Settings that follow a signal by a backend."""
     return {
-        "monitoring": "existing",
-        "prometheusUrl": "http://prometheus.monitoring:9090",
+        **EXISTING,
         "autoscalingBackend": backend,
         "autoscalingSignal": signal,
         "autoscalingTarget": target,

@@ -1,4 +1,3 @@
-
 import pytest
 
 from tests.infra.autoscaling.conftest import EACH_BACKEND, Autoscaler, Program, autoscaler_of, by

@@ -4,6 +4,8 @@ from collections.abc import Callable
 import kubernetes_validate
 import pytest
 
+from infra.autoscaling.metric import WINDOW
+from infra.model_monitoring import SCRAPE_INTERVAL
 from ops.local.binaries import KUBERNETES
 from tests.infra.autoscaling.conftest import BACKENDS, METRICS, Autoscaler, Wanted, by
 from tests.infra.autoscaling.horizontal_pod_autoscaler import thousandths
@@ -91,3 +93,10 @@ def test_a_target_is_written_as_a_quantity(autoscaler: Autoscaler, signal: str, 
     declared = found["spec"]["metrics"][0]["external"]["target"]
     assert declared["value" if signal == "latency" else "averageValue"] == written
     assert thousandths(written) == round(float(target) * 1000)
+
+
+def test_latency_is_that_of_the_last_four_scrapes():
+    def seconds(duration: str) -> int:
+        return int(duration[:-1]) * {"s": 1, "m": 60}[duration[-1]]
+
+    assert seconds(WINDOW) == 4 * seconds(SCRAPE_INTERVAL)
