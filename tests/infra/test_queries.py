@@ -75,7 +75,7 @@ def test_a_code_is_matched_as_it_is_exported():
 
 
 def asked(folder: Path, given: Series, answers: dict[str, float | None]) -> None:
-    """Have promtool ask of ten minutes of series, and check the one number of each answer, or that it is empty."""
+    """Have promtool ask of ten minutes of series, and check each answer: one number, or none."""
     questions = [
         says("10m", query, {} if answer is None else {"{}": answer}) for query, answer in answers.items()
     ]

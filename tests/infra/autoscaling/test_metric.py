@@ -1,14 +1,16 @@
 import itertools
+import re
 from collections.abc import Callable
 
 import kubernetes_validate
 import pytest
 
-from infra.autoscaling.metric import WINDOW
+from infra.autoscaling.metric import Metric
 from infra.model_monitoring import SCRAPE_INTERVAL
 from ops.local.binaries import KUBERNETES
 from tests.infra.autoscaling.conftest import BACKENDS, METRICS, Autoscaler, Wanted, by
 from tests.infra.autoscaling.horizontal_pod_autoscaler import thousandths
+from tests.infra.conftest import SettingsOf
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -95,8 +97,13 @@ def test_a_target_is_written_as_a_quantity(autoscaler: Autoscaler, signal: str, 
     assert thousandths(written) == round(float(target) * 1000)
 
 
-def test_latency_is_that_of_the_last_four_scrapes():
+def test_latency_is_the_95th_percentile_of_the_last_four_scrapes(settings_of: SettingsOf):
     def seconds(duration: str) -> int:
         return int(duration[:-1]) * {"s": 1, "m": 60}[duration[-1]]
 
-    assert seconds(WINDOW) == 4 * seconds(SCRAPE_INTERVAL)
+    metric = Metric.of(settings_of(**by("keda", "latency")))
+
+    assert metric is not None
+    assert metric.query.startswith("histogram_quantile(0.95, ")
+    windows = re.findall(r"\[(\w+)\]", metric.query)
+    assert [seconds(window) for window in windows] == [4 * seconds(SCRAPE_INTERVAL)] * 2
