@@ -91,7 +91,7 @@ class Prometheus(TypedDict):
 class GrafanaAdmin(TypedDict):
     """Where Grafana reads who its administrator is."""
 
-    existingSecret: pulumi.Input[str]
+    existingSecret: pulumi.Output[str]
     userKey: str
     passwordKey: str
 

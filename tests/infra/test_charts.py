@@ -1,0 +1,113 @@
+"""The values of Helm releases, against the types written down here and against the charts themselves.
+
+`SLIPWAY_CHARTS` names a folder of charts, each under its name and in the version that is pinned, as
+`helm pull CHART --repo REPOSITORY --version VERSION --untar --untardir FOLDER` leaves them.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_type_hints, is_typeddict
+
+import jsonschema
+import pytest
+import yaml
+
+from infra.charts import KubePrometheusStackValues, PrometheusAdapterValues
+from ops.helm import Release
+from ops.program import Run
+from tests.infra.conftest import CLOUD_CONFIG, INSTALL, QUEUE_DEPTH, needs_clouds
+
+KEDA = {"autoscalingBackend": "keda", **QUEUE_DEPTH}
+ADAPTER = {"autoscalingBackend": "prometheus-adapter", **QUEUE_DEPTH}
+TYPES: dict[str, type | None] = {
+    "kube-prometheus-stack": KubePrometheusStackValues,
+    "prometheus-adapter": PrometheusAdapterValues,
+    "keda": None,
+}
+HANDED_ON = "securityContext"
+"""What charts give to Kubernetes as it is: their own values are a part of what it may hold."""
+
+CHARTS = os.environ.get("SLIPWAY_CHARTS")
+
+Key = tuple[str, ...]
+"""The keys on the way to a value."""
+
+
+def written(kind: type | None) -> Iterator[Key]:
+    """The keys that a type knows."""
+    for name, hint in get_type_hints(kind).items() if kind else ():
+        yield from ((name, *rest) for rest in written(hint)) if is_typeddict(hint) else [(name,)]
+
+
+def given(values: Mapping[str, Any]) -> Iterator[Key]:
+    """The keys that are set."""
+    for name, value in values.items():
+        yield from ((name, *rest) for rest in given(value)) if isinstance(value, dict) else [(name,)]
+
+
+def known(defaults: Any, key: Key) -> bool:
+    """Whether a chart's values have a key. Below what is empty anything may stand."""
+    for name in key:
+        if defaults in ({}, None):
+            return True
+        if not isinstance(defaults, dict) or name not in defaults:
+            return False
+        if name == HANDED_ON:
+            return True
+        defaults = defaults[name]
+    return True
+
+
+@pytest.fixture
+def monitoring(program: Callable[..., Run]) -> list[Release]:
+    return [one for config in (KEDA, ADAPTER) for one in program(**INSTALL, **config).releases()]
+
+
+def test_only_values_that_are_written_down_are_given(monitoring: list[Release]):
+    assert {one.name for one in monitoring} == {*TYPES}
+    for one in monitoring:
+        assert {*given(one.values)} <= {*written(TYPES[one.name])}, one.name
+
+
+def test_a_value_that_is_not_written_down_is_seen(monitoring: list[Release]):
+    stack = next(one for one in monitoring if one.name == "kube-prometheus-stack")
+    stack.values["grafana"]["sidecar"]["dashboard"] = {"label": "misspelt"}
+
+    unknown = {*given(stack.values)} - {*written(KubePrometheusStackValues)}
+
+    assert unknown == {("grafana", "sidecar", "dashboard", "label")}
+
+
+def test_what_a_chart_does_not_know_is_seen():
+    defaults = {"admin": {"existingSecret": ""}, "nodeSelector": {}, "name": None}
+
+    assert known(defaults, ("admin", "existingSecret"))
+    assert known(defaults, ("nodeSelector", "gpu"))
+    assert not known(defaults, ("admin", "existingSecrets"))
+    assert not known(defaults, ("admins",))
+
+
+@needs_clouds
+@pytest.mark.usefixtures("clouds")
+@pytest.mark.skipif(CHARTS is None, reason="the charts are not at hand: SLIPWAY_CHARTS names their folder")
+def test_the_charts_know_every_value_in_the_version_that_is_pinned(
+    program: Callable[..., Run], monitoring: list[Release]
+):
+    folder = Path(str(CHARTS))
+    releases = list(monitoring)
+    for cloud in CLOUD_CONFIG.values():
+        releases += program(**INSTALL, **cloud, device="gpu").releases()
+    names = {one.chart for one in releases}
+    assert {*TYPES, "dcgm-exporter", "nvidia-device-plugin", "cluster-autoscaler"} == names
+
+    for one in releases:
+        chart = yaml.safe_load((folder / one.chart / "Chart.yaml").read_text())
+        assert (chart["name"], chart["version"]) == (one.chart, one.version)
+        defaults = yaml.safe_load((folder / one.chart / "values.yaml").read_text())
+        keys = {*given(one.values), *written(TYPES.get(one.chart))}
+        assert [key for key in keys if not known(defaults, key)] == [], one.chart
+        schema = folder / one.chart / "values.schema.json"
+        if schema.exists():
+            jsonschema.validate(one.values, json.loads(schema.read_text()))
