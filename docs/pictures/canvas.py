@@ -192,8 +192,8 @@ def mark(axes: Axes, event: Event) -> None:
     )
 
 
-def absent(axes: Axes) -> None:
+def absent(axes: Axes, words: str) -> None:
     """Say that there is nothing to show."""
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.text(0.5, 0.5, "No data", transform=axes.transAxes, ha="center", va="center", color=FAINT)
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=FAINT)

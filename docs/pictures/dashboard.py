@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import panels
 from arguments import Arguments
 from canvas import FAINT, SIZE, Canvas
-from grafana import read
+from grafana import NO_DATA, read
 from prometheus import PictureError, Prometheus
 
 COLUMNS, WIDTH, CELL, GAP, HEAD = 24, 1440, 38, 8, 46
@@ -32,7 +32,7 @@ def main(given: Sequence[str] | None = None) -> int:
             for panel in dashboard.panels:
                 left, top, width, height = panel.place
                 lines = panel.lines(prometheus, span)
-                if not lines and panel.kind != "row":
+                if not lines and panel.kind != "row" and panel.no_value == NO_DATA:
                     print(f"no data: {panel.title}", file=sys.stderr)  # noqa: T201 - a program's own words
                 frame = panels.Frame(
                     canvas=canvas,

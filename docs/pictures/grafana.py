@@ -13,6 +13,9 @@ from prometheus import Labels, PictureError, Prometheus, Series, Span
 PALETTE = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#37872d")
 """Grafana's classic palette, in the order in which series take from it."""
 
+NO_DATA = "No data"
+"""What Grafana writes where there is nothing to show, unless the panel has better words."""
+
 COLORS = {
     "green": "#73bf69",
     "yellow": "#fade2a",
@@ -79,6 +82,11 @@ class Panel:
     def unit(self) -> str:
         """The unit, by Grafana's id."""
         return self.defaults.get("unit", "short")
+
+    @property
+    def no_value(self) -> str:
+        """What stands where there is nothing to show."""
+        return self.defaults.get("noValue", NO_DATA)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def graph(panel: Panel, lines: Sequence[Line], frame: Frame) -> None:
         frame.height - HEAD - CLOCK - below - PAD / 2,
     )
     if not lines:
-        canvas.absent(axes)
+        canvas.absent(axes, panel.no_value)
         return
     _curves(axes, panel, lines, looks, frame.span)
     whole = panel.defaults.get("decimals") == 0
@@ -109,7 +109,7 @@ def number(panel: Panel, lines: Sequence[Line], frame: Frame) -> None:
     middle = frame.top + HEAD + (frame.height - HEAD) * 0.36
     if not lines:
         frame.canvas.text(
-            frame.left + frame.width / 2, middle, "No data", ha="center", color=FAINT, size=SIZE + 2
+            frame.left + frame.width / 2, middle, panel.no_value, ha="center", color=FAINT, size=SIZE + 2
         )
         return
     line = lines[0]
@@ -140,7 +140,7 @@ def heat_map(panel: Panel, lines: Sequence[Line], frame: Frame) -> None:
         frame.height - HEAD - CLOCK - PAD / 2,
     )
     if not lines:
-        canvas.absent(axes)
+        canvas.absent(axes, panel.no_value)
         return
     bounds, times, cells = buckets(lines)
     # As with Grafana's exponent of a half: the eye tells few from none.

@@ -41,8 +41,6 @@ SCALES_UP = "more pods above"
 HEIGHT = 8
 COLUMNS = 24
 
-_PLACEHOLDER = "?"
-
 
 def query(expression: str, legend: str) -> prometheus.Dataquery:
     """Return a query whose legend names labels as `{{label}}`."""
@@ -140,7 +138,6 @@ def number(
         .color_mode(BigValueColorMode.VALUE)
         .graph_mode(BigValueGraphMode.AREA)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .no_value(_PLACEHOLDER)
     )
 
 

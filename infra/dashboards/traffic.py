@@ -96,6 +96,6 @@ def refusals(watched: Watched) -> timeseries.Panel:
         "Refused by reason",
         "Requests a second that got no answer of the model: overloaded, late, or not what the model takes.",
         units.RequestsPerSecond,
-        [query(watched.queries.rejected_rate_by_reason(RATE), "{{reason}}")],
+        [query(f"{watched.queries.rejected_rate_by_reason(RATE)} > 0", "{{reason}}")],
         stacked=True,
-    )
+    ).no_value("No request was refused")

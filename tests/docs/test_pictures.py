@@ -89,11 +89,19 @@ def test_a_line_is_drawn_where_its_values_are(
 def test_a_panel_without_data_says_so(draw: Draw, prometheus: FakePrometheus, dashboard: str):
     prometheus.answer = lambda query, *span: [] if "kube_deployment" in query else answer(query, *span)
 
-    drawn = draw("dashboard", only(dashboard, "Queue depth"))
-    assert drawn.stderr == ""
     drawn = draw("dashboard", only(dashboard, "Replicas").replace("kube_horizontal", "kube_deployment"))
 
     assert (drawn.returncode, drawn.stderr) == (0, "no data: Replicas\n")
+
+
+def test_nothing_is_missing_where_the_panel_has_words_for_nothing(
+    draw: Draw, prometheus: FakePrometheus, dashboard: str
+):
+    prometheus.answer = lambda *_: []
+
+    drawn = draw("dashboard", only(dashboard, "Refused by reason"))
+
+    assert (drawn.returncode, drawn.stderr) == (0, "")
 
 
 def test_a_rollout_is_a_vertical_line_at_its_time(
