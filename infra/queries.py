@@ -69,10 +69,6 @@ class Queries:
         """Answers a second in each bucket of latency, by its upper bound in seconds (`le`)."""
         return f"sum by (le) ({self._rate('request_latency_seconds_bucket', window)})"
 
-    def latency_quantile(self, quantile: float, window: str) -> str:
-        """Seconds within which that share of the requests was answered."""
-        return f"histogram_quantile({quantile}, {self.latency_buckets(window)})"
-
     def waited_rate(self, window: str) -> str:
         """Return the requests a second that show how long clients wait."""
         matcher = f'code=~"{WAITED}"'
