@@ -19,6 +19,7 @@ class Cluster:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.did: list[str] = []
         self.is_healthy = True
+        self.has_charts = False
         monkeypatch.setattr(monitoring, "road", lambda: from_modules)
         monkeypatch.setattr(from_modules, "healthy", lambda: self.is_healthy)
         monkeypatch.setattr(from_modules, "kubectl", lambda: self)
@@ -34,6 +35,14 @@ class Cluster:
     def __call__(self, *arguments: str) -> str:
         self.did.append(" ".join(arguments))
         return "customresourcedefinition/one customresourcedefinition/two"
+
+    def succeeds(self, verb: str, *kinds: str) -> bool:
+        assert verb == "get"
+        assert {*kinds} == {
+            "customresourcedefinition/scaledobjects.keda.sh",
+            "customresourcedefinition/servicemonitors.monitoring.coreos.com",
+        }
+        return self.has_charts
 
     def get(self, *_: str) -> dict[str, Any]:
         return {"spec": {"clusterIP": "10.96.7.7"}}
@@ -60,9 +69,20 @@ def test_without_a_cluster_it_is_told_how_to_start_one(cluster: Cluster):
 
 def test_on_kind_it_is_told_which_charts_to_install(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(monitoring, "road", lambda: kind)
+    monkeypatch.setattr(kind, "kubectl", lambda: cluster)
 
     with pytest.raises(OperationError, match="kube-prometheus-stack and keda"):
         monitoring.up()
+
+    assert cluster.did == []
+
+
+def test_on_kind_charts_that_are_installed_are_left_alone(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(monitoring, "road", lambda: kind)
+    monkeypatch.setattr(kind, "kubectl", lambda: cluster)
+    cluster.has_charts = True
+
+    monitoring.up()
 
     assert cluster.did == []
 
