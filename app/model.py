@@ -22,8 +22,9 @@ another one, but far from any answer of wrong weights or a wrong input."""
 GOOD_ENOUGH = 1.01
 """A larger batch makes each of its requests wait longer: it must be faster a sample by more than this."""
 
-HAND_OVER_SECONDS = 150e-6
-"""What a batch costs beside its samples: the way to the model and back, by a thread."""
+HAND_OVER_SECONDS = 300e-6
+"""What a batch costs beside its samples: the way to the model and back, by a thread. Measured while the model
+computes, when the caches hold its numbers and nothing of ours; on an idle machine it is half of this."""
 
 MEASURED_SECONDS = 0.3
 """How long the measurement of batches may take in all, the first runs aside."""

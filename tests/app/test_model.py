@@ -127,3 +127,28 @@ def test_a_sample_that_cannot_be_read_is_named(copy: Path, content: bytes):
     (copy / "sample.npz").write_bytes(content)
 
     assert "sample.npz" in error_of(copy)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "batch_size", "inline"),
+    [
+        (lambda size: 100e-3 * size, 1, False),
+        (lambda size: 9e-3 * size, 4, False),
+        (lambda size: 8e-3 + 1e-3 * size, 32, False),
+        (lambda size: 10e-6 + 2e-6 * size, 32, True),
+    ],
+    ids=["slow", "an image", "one that gains", "small"],
+)
+def test_a_batch_is_as_large_as_makes_up_for_its_way_to_the_model(
+    tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: Callable[[int], float],
+    batch_size: int,
+    inline: bool,
+):
+    monkeypatch.setattr("app.model._seconds", lambda _, samples: seconds(len(samples["x"])))
+
+    pace = Model.load(Artifact.read(tiny), "onnx", 1, "cpu").pace(32)
+
+    assert (pace.batch_size, pace.inline) == (batch_size, inline)
+    assert pace.seconds_a_sample == pytest.approx(seconds(batch_size) / batch_size)
