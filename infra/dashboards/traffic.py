@@ -72,8 +72,8 @@ def latency(watched: Watched) -> timeseries.Panel:
         queries += [query(metric.query, "scaled by"), query(f"vector({metric.target:g})", SCALES_UP)]
     panel = graph(
         "Latency",
-        "From a request's headers to its answer, those that were given up among them; refusals are quick, and "
-        f"left out. The objective: {percent:g} % within {seconds:g} s, the dashed line.",
+        "From a request's headers to its answer, those that were given up among them; refusals are quick "
+        f"and left out. The objective: {percent:g} % within {seconds:g} s, the dashed line.",
         units.Seconds,
         queries,
         limit=seconds,
