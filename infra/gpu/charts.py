@@ -1,16 +1,22 @@
 """What NVIDIA runs on nodes with GPUs: the plugin that makes them a resource, and their metrics."""
 
-from collections.abc import Mapping
-
 import pulumi
-from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
+from pulumi_kubernetes.helm.v3 import Release
 
 from infra.gpu.nodes import LABEL
 from infra.gpu.pool import GpuNodePoolArgs
+from infra.helm import Chart
 
-DEVICE_PLUGIN = ("nvidia-device-plugin", "0.20.0", "https://nvidia.github.io/k8s-device-plugin")
-DCGM_EXPORTER = ("dcgm-exporter", "4.8.2", "https://nvidia.github.io/dcgm-exporter/helm-charts")
-"""Chart, version and repository."""
+DEVICE_PLUGIN = Chart(
+    name="nvidia-device-plugin",
+    version="0.20.0",
+    repository="https://nvidia.github.io/k8s-device-plugin",
+)
+DCGM_EXPORTER = Chart(
+    name="dcgm-exporter",
+    version="4.8.2",
+    repository="https://nvidia.github.io/dcgm-exporter/helm-charts",
+)
 
 GKE_DRIVER = "/home/kubernetes/bin/nvidia"
 """Where GKE's nodes have the driver, which no container runtime there hands on to a container."""
@@ -18,7 +24,7 @@ GKE_DRIVER = "/home/kubernetes/bin/nvidia"
 
 def device_plugin(name: str, args: GpuNodePoolArgs, opts: pulumi.ResourceOptions) -> Release:
     """Declare the device plugin. It finds the nodes by their label."""
-    return _release(name, DEVICE_PLUGIN, "kube-system", {"tolerations": _tolerations(args)}, opts)
+    return DEVICE_PLUGIN.release(name, "kube-system", {"tolerations": _tolerations(args)}, opts)
 
 
 def dcgm_exporter(name: str, args: GpuNodePoolArgs, opts: pulumi.ResourceOptions, *, is_gke: bool) -> Release:
@@ -42,7 +48,7 @@ def dcgm_exporter(name: str, args: GpuNodePoolArgs, opts: pulumi.ResourceOptions
             "extraVolumeMounts": [{"name": "nvidia", "mountPath": "/usr/local/nvidia", "readOnly": True}],
             "extraEnv": [{"name": "LD_LIBRARY_PATH", "value": "/usr/local/nvidia/lib64"}],
         }
-    return _release(name, DCGM_EXPORTER, args.monitoring_namespace, values, opts)
+    return DCGM_EXPORTER.release(name, args.monitoring_namespace, values, opts)
 
 
 def _tolerations(args: GpuNodePoolArgs) -> list[dict[str, str]]:
@@ -50,23 +56,3 @@ def _tolerations(args: GpuNodePoolArgs) -> list[dict[str, str]]:
         {"key": key, "operator": "Equal", "value": value, "effect": effect}
         for key, value, effect in args.taints
     ]
-
-
-def _release(
-    name: str,
-    source: tuple[str, str, str],
-    namespace: str,
-    values: Mapping[str, object],
-    opts: pulumi.ResourceOptions,
-) -> Release:
-    chart, version, repository = source
-    return Release(
-        f"{name}-{chart}",
-        name=chart,
-        namespace=namespace,
-        chart=chart,
-        version=version,
-        repository_opts=RepositoryOptsArgs(repo=repository),
-        values=values,
-        opts=opts,
-    )
