@@ -8,18 +8,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 from bench import machine, models, report, tools
 from bench.errors import BenchError
 from bench.paths import BUILD, RESULTS
+from bench.processes import INTERRUPTED, interrupt
 from bench.progress import say
 from bench.results import Results
 from bench.rounds import Bench
 from bench.scenarios import BATCHING, FULL, LIMIT, LIMIT_BATCHES, NAMES, QUICK, SCENARIOS, SMALL
 from bench.servers import SERVERS, python
 
-INTERRUPTED = 130
 BUSY = 0.25
 """Load average a core, from which on the machine is too busy to measure on."""
 
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 1 where anything failed or was answered with an error."""
     options = _parser().parse_args(arguments)
     # So that servers are ended as they are after Ctrl-C.
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         return _run(options)
     except BenchError as error:
@@ -94,10 +93,6 @@ def _parser() -> argparse.ArgumentParser:
         help="where to write (bench/results of all that there is, build/bench/results of less)",
     )
     return parser
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

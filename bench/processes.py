@@ -10,6 +10,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from bench.errors import BenchError
 
@@ -23,6 +24,9 @@ TAIL = 15
 
 KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR")
 """Of the environment; a setting meant for another server would change what is measured."""
+
+INTERRUPTED = 130
+"""The exit status of what Ctrl-C has ended."""
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -137,6 +141,11 @@ def running(
     finally:
         over.set()
         _stop(process, family)
+
+
+def interrupt(*_: object) -> NoReturn:
+    """Handle a signal as Ctrl-C is."""
+    raise KeyboardInterrupt
 
 
 def _stop(process: subprocess.Popen[bytes], family: Family) -> None:

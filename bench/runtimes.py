@@ -6,6 +6,7 @@ app/requirements/*-gpu.txt name in the place of the CPU's; `--runtime` leaves ou
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from bench.clients import Figures
 from bench.errors import BenchError
 from bench.models import Model
 from bench.paths import BUILD, PROJECT, RESULTS
+from bench.processes import INTERRUPTED, interrupt
 from bench.progress import say
 from bench.report import cell, table
 from bench.scenarios import FULL, IMAGE, QUICK, Plan
@@ -63,8 +65,8 @@ class Results:
     started: str
     machine: dict[str, Any]
     versions: dict[str, str]
-    image_bytes: dict[str, int]
     plan: Plan
+    image_bytes: dict[str, int] = field(default_factory=dict[str, int])
     lives: list[Life] = field(default_factory=list[Life])
     failures: list[str] = field(default_factory=list[str])
 
@@ -72,11 +74,15 @@ class Results:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 1 where anything failed."""
     options = _parser().parse_args(arguments)
+    # So that servers are ended as they are after Ctrl-C.
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         return _run(options)
     except BenchError as error:
         say(f"error: {error}")
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -93,7 +99,6 @@ def _run(options: argparse.Namespace) -> int:
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=machine.describe(),
         versions=tools.versions(Path(sys.executable), PACKAGES),
-        image_bytes=json.loads(IMAGE_SIZES.read_text()) if IMAGE_SIZES.exists() else {},
         plan=QUICK if options.quick else FULL,
     )
     connections = CONNECTIONS["gpu" if "gpu" in options.device else "cpu"]
@@ -102,6 +107,8 @@ def _run(options: argparse.Namespace) -> int:
             for device in options.device:
                 if device == "cpu" or runtime in ON_GPU:
                     _measure(results, wrk, model, (number, runtime, device), connections)
+    if IMAGE_SIZES.exists():
+        results.image_bytes = json.loads(IMAGE_SIZES.read_text())
     whole = not options.quick and options.runtime == list(TITLES)
     name = "devices" if "gpu" in options.device else "runtimes"
     folder = options.output or (RESULTS if whole else BUILD / "results")
