@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from infra.slo import slo_rules
+from ops.stack import PROJECT
 from tests.infra.conftest import EXISTING, INSTALL, Declare, SettingsOf
 
 APPLIED = 262144
@@ -84,6 +85,15 @@ def test_the_rules_are_those_of_the_settings_objectives(watch: Declare, settings
 
     assert groups == slo_rules(settings, "tiny", "docs/runbooks")
     assert groups != watch(**EXISTING)["PrometheusRule"]["spec"]["groups"]
+
+
+def test_every_alert_names_its_page_in_this_project(watch: Declare):
+    groups = watch(**EXISTING)["PrometheusRule"]["spec"]["groups"]
+    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+
+    assert alerts
+    for alert in alerts:
+        assert (PROJECT / alert["annotations"]["runbook_url"]).is_file(), alert["alert"]
 
 
 def test_grafana_finds_the_dashboards_and_kubectl_can_hold_them(watch: Declare):
