@@ -20,6 +20,12 @@ from ops.stack import PROJECT
 URL = "http://127.0.0.1:30080"
 NAMESPACE = "slipway-dev"
 MODEL = "efficientnet-lite0"
+LAST = "test_down_leaves_nothing_on_the_machine"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes the cluster down goes after all that need it, also those of other files."""
+    items.sort(key=lambda item: item.name == LAST)
 
 
 @dataclass(frozen=True)

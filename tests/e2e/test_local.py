@@ -20,6 +20,7 @@ from ops.local.images import BUILD_IMAGE, REGISTRY, RUNTIME_IMAGE
 from ops.local.kubectl import Kubectl
 from ops.stack import PROJECT
 from tests.e2e.conftest import MODEL, NAMESPACE, URL, Machine, Make
+from tests.e2e.registry import manifest, size_over_base
 
 HERE = f"--namespace={NAMESPACE}"
 LABEL = "tiger cat"
@@ -123,15 +124,6 @@ def test_what_render_prints_is_accepted_without_a_warning(kubectl: Kubectl, make
     assert done.stdout.count("(server dry run)") == 8
 
 
-def manifest(repository: str, tag: str) -> dict[str, Any]:
-    kinds = (
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-    )
-    url = f"http://{REGISTRY}/v2/{repository}/manifests/{tag}"
-    return httpx.get(url, headers={"accept": ", ".join(kinds)}).raise_for_status().json()
-
-
 def test_an_edit_of_the_code_is_a_new_layer_of_the_code_alone(kubectl: Kubectl, tmp_path: Path):
     image = kubectl.get("deployment", MODEL, HERE)["spec"]["template"]["spec"]["containers"][0]["image"]
     version = image.partition("@")[0].rpartition(":")[2]
@@ -169,12 +161,7 @@ def test_an_edit_of_the_code_is_a_new_layer_of_the_code_alone(kubectl: Kubectl, 
 def test_the_image_is_small(kubectl: Kubectl):
     image = kubectl.get("deployment", MODEL, HERE)["spec"]["template"]["spec"]["containers"][0]["image"]
     version = image.partition("@")[0].rpartition(":")[2]
-    layers = manifest(f"slipway/{MODEL}", version)["layers"][1:]
-    unpacked = sum(
-        int.from_bytes(blob[-4:], "little")
-        for layer in layers
-        for blob in [httpx.get(f"http://{REGISTRY}/v2/slipway/{MODEL}/blobs/{layer['digest']}").content]
-    )
+    unpacked = size_over_base(f"slipway/{MODEL}", version)
     sys.stderr.write(f"the image holds {unpacked / 1e6:.1f} MB over its base\n")
 
     assert unpacked < 200e6

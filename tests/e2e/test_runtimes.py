@@ -1,0 +1,102 @@
+"""Each runtime in an image of its own: built, deployed, and asked for the photograph's label."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ops import apply
+from ops.local.cluster import road
+from ops.local.kubectl import Kubectl
+from ops.models import ensure_artifact
+from ops.smoke import smoke
+from ops.stack import PROJECT, Stack
+from tests.e2e.conftest import MODEL
+from tests.e2e.registry import size_over_base
+
+LABEL = "tiger cat"
+NODE_PORT = 30082
+URL = f"http://127.0.0.1:{NODE_PORT}"
+BUILD = PROJECT / "build" / "e2e"
+"""Apart from the dev stack's own, whose `latest` stays what it is."""
+
+SIZES = BUILD / "image_sizes.json"
+"""Bytes over the base by runtime, for the benchmark's table."""
+
+PLATFORMS = {
+    "onnx": "onnx_onnxv1",
+    "torchscript": "pytorch_torchscript",
+    "savedmodel": "tensorflow_savedmodel",
+}
+MEMORY = {"onnx": "512Mi", "torchscript": "768Mi", "savedmodel": "1536Mi"}
+"""Limits, as the README says them."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A runtime as it is deployed."""
+
+    runtime: str
+    artifact: Path
+    pod: dict[str, Any]
+
+
+@pytest.fixture(params=list(MEMORY))
+def served(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[Served]:
+    """A stack of one pod that serves the model by one runtime, at an address of its own."""
+    runtime: str = request.param
+    if runtime == "savedmodel":
+        pytest.importorskip("tensorflow", reason="TensorFlow is not installed here: make tensorflow")
+    dev = Stack.read("dev")
+    settings = {
+        "runtime": runtime,
+        "modelDirectory": str(BUILD / "model" / runtime),
+        "nodePort": str(NODE_PORT),
+        "minReplicas": "1",
+        "maxReplicas": "1",
+        "cpuLimit": "2",
+        "memoryLimit": MEMORY[runtime],
+    }
+    config = {**dev.config, **{f"{dev.project}:{key}": value for key, value in settings.items()}}
+    stack = Stack(project=dev.project, name=f"e2e-{runtime}", config=config, secret_keys=frozenset())
+    artifact = ensure_artifact(stack)
+    namespace = apply.up(stack, kubectl, road().buildx())["namespace"]
+    (pod,) = kubectl.get("pods", f"--namespace={namespace}")["items"]
+    yield Served(runtime=runtime, artifact=artifact, pod=pod)
+    kubectl("delete", "namespace", namespace, "--wait=true")
+
+
+def test_a_pod_of_each_runtime_knows_the_photograph(kubectl: Kubectl, served: Served):
+    prediction = smoke(URL, served.artifact, patience_seconds=60)
+
+    assert prediction["label"] == LABEL
+    assert httpx.get(f"{URL}/v2/models/{MODEL}").json()["platform"] == PLATFORMS[served.runtime]
+    assert httpx.get(f"{URL}/health/ready").json()["device"] == "cpu"
+    metadata = served.pod["metadata"]
+    (server,) = kubectl.get("pod", metadata["name"], f"--namespace={metadata['namespace']}")["status"][
+        "containerStatuses"
+    ]
+    assert server["restartCount"] == 0
+    note(kubectl, served)
+
+
+def note(kubectl: Kubectl, served: Served) -> None:
+    """Tell what the image and the pod take, and keep the image's size for the benchmark's table."""
+    metadata = served.pod["metadata"]
+    tag = served.pod["spec"]["containers"][0]["image"].partition("@")[0].rpartition(":")[2]
+    sizes = json.loads(SIZES.read_text()) if SIZES.exists() else {}
+    sizes[served.runtime] = size_over_base(f"slipway/{MODEL}", tag)
+    SIZES.write_text(json.dumps(sizes))
+    path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}:8001/proxy/metrics"
+    found = re.search(r"^process_resident_memory_bytes (\S+)", kubectl("get", f"--raw={path}"), re.MULTILINE)
+    assert found
+    sys.stderr.write(
+        f"{served.runtime}: the image holds {sizes[served.runtime] / 1e6:.0f} MB over its base, "
+        f"the server {float(found[1]) / 2**20:.0f} MiB of memory\n"
+    )
