@@ -115,14 +115,28 @@ class Combination:
 
     @property
     def charts(self) -> set[str]:
-        """The charts that must be there of those that concern clusters and GPUs."""
+        """The charts that must be there."""
         cluster, is_made = self.config["cluster"], "clusterName" not in self.config
         gpus = self.config["device"] == "gpu" and cluster in CLOUD_CONFIG
-        watched = self.config["monitoring"] != "none"
+        monitoring, scaler = self.config["monitoring"], self.config["autoscalingBackend"]
         return {
             *(["cluster-autoscaler"] if cluster == "eks" and is_made else []),
             *(["nvidia-device-plugin"] if gpus and cluster != "gke" else []),
-            *(["dcgm-exporter"] if gpus and watched else []),
+            *(["dcgm-exporter"] if gpus and monitoring != "none" else []),
+            *(["kube-prometheus-stack"] if monitoring == "install" else []),
+            *([scaler] if monitoring == "install" and scaler != "hpa-cpu" else []),
+        }
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of objects that must be there, of those that are not always."""
+        is_watched, has_keda = (
+            self.config["monitoring"] != "none",
+            self.config["autoscalingBackend"] == "keda",
+        )
+        return {
+            "ScaledObject" if has_keda else "HorizontalPodAutoscaler",
+            *(["ServiceMonitor", "PrometheusRule"] if is_watched else []),
         }
 
     def stack_config(self, models: str) -> tuple[dict[str, Any], dict[str, str]]:

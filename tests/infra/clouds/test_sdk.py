@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 
@@ -12,48 +14,93 @@ from infra.clouds.sdk import sdk
 from ops.errors import OperationError
 from ops.program import Run
 from ops.stack import PROJECT, Stack
-from tests.conftest import StackOf
+from tests.conftest import write_artifact
 from tests.infra.conftest import CLOUD_CONFIG, SDKS, needs_clouds
 
 pytestmark = needs_clouds
 
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
 COLD = """
 import json, sys, time
-begin = time.perf_counter()
+begin = time.process_time()
 from ops.program import run
 from ops.stack import Stack
-config, secret = json.loads(sys.argv[1])
-run(Stack(project="slipway", name="prod", config=config, secret_keys=frozenset(secret)))
-seconds = time.perf_counter() - begin
+stack = json.loads(sys.argv[1])
+run(Stack(project="slipway", name="prod", config=stack, secret_keys=frozenset(sys.argv[2:])))
+seconds = time.process_time() - begin
 print(json.dumps({"seconds": seconds, "modules": [name for name in sys.modules if "." not in name]}))
 """
 
 
-def cold(stack: Stack) -> dict:
+@cache
+def cold(config: str, *secret: str) -> dict[str, Any]:
     """Run the program where nothing is imported yet; return the seconds it took, and what it imported."""
-    command = [sys.executable, "-c", COLD, json.dumps([stack.config, list(stack.secret_keys)])]
+    command = [sys.executable, "-c", COLD, config, *secret]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
-def test_no_clouds_sdk_is_imported_unless_it_is_chosen(stack_of: StackOf):
-    for config in ({}, {"monitoring": "existing"}, {"device": "gpu"}, {"clusterStack": "acme/clusters/prod"}):
-        assert not {*SDKS.values()} & {*cold(stack_of(**config))["modules"]}, config
+def cold_run(stack: Stack) -> dict[str, Any]:
+    """Run it once for each stack, whichever test asks."""
+    return cold(json.dumps(stack.config), *stack.secret_keys)
 
 
-@pytest.mark.parametrize("cloud", SDKS)
-def test_of_the_clouds_sdks_the_chosen_ones_alone_is_imported(stack_of: StackOf, cloud: str):
-    imported = cold(stack_of(**CLOUD_CONFIG[cloud], device="gpu"))["modules"]
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
+    """Stacks by what they ask of a cloud."""
+    models = tmp_path_factory.mktemp("models")
+    write_artifact(models, "tiny", "0123456789ab")
+    read = Stack.read("prod")
 
-    assert {*SDKS.values()} & {*imported} == {SDKS[cloud]}
+    def stack(*secret: str, **config: str) -> Stack:
+        given = {"model": "tiny", "modelVersion": "0123456789ab", "modelDirectory": str(models), **config}
+        keys = {key if ":" in key else f"slipway:{key}": value for key, value in given.items()}
+        return Stack(
+            project=read.project,
+            name="prod",
+            config={**read.config, **keys},
+            secret_keys=frozenset(f"slipway:{key}" for key in secret),
+        )
+
+    return {
+        "nothing": stack(),
+        "a GPU elsewhere": stack(device="gpu", clusterStack="acme/clusters/prod", monitoring="existing"),
+        **{cloud: stack(**config, device="gpu") for cloud, config in CLOUD_CONFIG.items()},
+        "ECR": stack(registry=ECR),
+        "ECR of a user": stack(
+            "registryPassword", registry=ECR, registryUsername="AWS", registryPassword="token"
+        ),
+    }
 
 
-@pytest.mark.parametrize("cloud", [None, *SDKS])
-def test_the_whole_program_is_built_within_three_seconds_from_cold(stack_of: StackOf, cloud: str | None):
-    stack = stack_of(**(CLOUD_CONFIG[cloud] | {"device": "gpu"} if cloud else {}))
+@pytest.mark.parametrize(
+    ("name", "sdks"),
+    [
+        ("nothing", set()),
+        ("a GPU elsewhere", set()),
+        ("gke", {"pulumi_gcp"}),
+        ("eks", {"pulumi_aws"}),
+        ("aks", {"pulumi_azure_native"}),
+        ("ECR", {"pulumi_aws"}),
+        ("ECR of a user", set()),
+    ],
+)
+def test_of_the_clouds_sdks_the_one_that_is_needed_is_imported_and_no_other(
+    stacks: dict[str, Stack], name: str, sdks: set[str]
+):
+    assert {*SDKS.values()} & {*cold_run(stacks[name])["modules"]} == sdks
 
+
+@pytest.mark.parametrize("name", ["nothing", *SDKS])
+def test_the_whole_program_is_built_within_three_seconds_from_cold(stacks: dict[str, Stack], name: str):
+    seconds = [cold_run(stacks[name])["seconds"]]
     # Once is enough: what else the machine does is not the program's.
-    assert any(cold(stack)["seconds"] < 3 for _ in range(3))
+    while min(seconds) >= 3 and len(seconds) < 4:
+        cold.cache_clear()
+        seconds.append(cold_run(stacks[name])["seconds"])
+
+    assert min(seconds) < 3
 
 
 @pytest.mark.parametrize("cloud", SDKS)
@@ -74,11 +121,3 @@ def test_a_missing_sdk_is_told_with_the_command_that_installs_it(
 def test_what_an_sdk_itself_lacks_is_another_fault():
     with pytest.raises(ModuleNotFoundError, match="no_such_module"), sdk("gke"):
         import no_such_module  # type: ignore[import-not-found] # noqa: F401
-
-
-def test_the_sdk_of_aws_is_imported_for_a_registry_of_amazons_that_no_user_is_named_for(stack_of: StackOf):
-    registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
-    named = stack_of(registry=registry, registryUsername="AWS", secret={"registryPassword": "token"})
-
-    assert "pulumi_aws" in cold(stack_of(registry=registry))["modules"]
-    assert "pulumi_aws" not in cold(named)["modules"]

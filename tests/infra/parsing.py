@@ -1,0 +1,37 @@
+"""The settings of a stack, parsed without the rest of the program."""
+
+import contextvars
+
+from pulumi.runtime import reset_options, set_all_config, set_mocks
+
+from infra.settings import Settings, SettingsError
+from ops.program import Recorder
+from ops.stack import Stack
+
+
+def parse(stack: Stack) -> Settings:
+    """Load the settings of a stack as the program does.
+
+    Raises:
+        SettingsError: something is wrong with them.
+
+    """
+
+    def load() -> Settings:
+        reset_options()
+        set_mocks(Recorder(), stack.project, stack.name)
+        set_all_config(stack.config, list(stack.secret_keys))
+        return Settings.load()
+
+    return contextvars.copy_context().run(load)
+
+
+def problems(stack: Stack) -> list[tuple[str, str]]:
+    """Return what is wrong with a stack's settings: a key and what is said of it, for each line."""
+    try:
+        parse(stack)
+    except SettingsError as error:
+        head, *lines = str(error).splitlines()
+        assert head.startswith(f"stack {stack.name}: change these")
+        return [(key.strip(), problem) for key, _, problem in (line.partition(": ") for line in lines)]
+    return []

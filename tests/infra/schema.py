@@ -1,0 +1,34 @@
+"""Objects against the OpenAPI schema of the Kubernetes that the local cluster runs."""
+
+from typing import Any
+
+import kubernetes_validate
+
+from ops.local.binaries import KUBERNETES
+from tests.infra.conftest import is_secret
+
+VERSION = KUBERNETES.removeprefix("v").rpartition(".")[0]
+
+BUILT_IN = ("", "apps", "autoscaling", "batch", "policy")
+"""API groups of Kubernetes itself, beside those in k8s.io."""
+
+
+def misfit(one: dict[str, Any]) -> str | None:
+    """Say what does not fit, in an object of Kubernetes itself: of others nothing is known here."""
+    group = one["apiVersion"].rpartition("/")[0]
+    if group not in BUILT_IN and not group.endswith(".k8s.io"):
+        return None
+    try:
+        kubernetes_validate.validate(unwrapped(one), VERSION, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return f"{one['kind']}: {error.message}"
+    return None
+
+
+def unwrapped(value: Any) -> Any:
+    """A value as the cluster gets it: secrets go over the wire marked."""
+    if is_secret(value):
+        return unwrapped(value["value"])
+    if isinstance(value, dict):
+        return {key: unwrapped(item) for key, item in value.items()}
+    return [unwrapped(item) for item in value] if isinstance(value, list) else value
