@@ -20,7 +20,7 @@ from infra.slo import Group, slo_rules
 SCRAPE_INTERVAL = "15s"
 
 RUNBOOKS = "docs/runbooks"
-"""Where an alert's page is, in this project: nothing here knows at which address others read it."""
+"""Where an alert's page is, in this project."""
 
 
 class Endpoint(TypedDict):
@@ -115,7 +115,9 @@ class ModelMonitoring(pulumi.ComponentResource):
         self._declare("ServiceMonitor", spec)
 
     def _rules(self) -> None:
-        spec: PrometheusRuleSpec = {"groups": slo_rules(self._args.settings, self._model, RUNBOOKS)}
+        settings = self._args.settings
+        runbooks = str(settings.runbook_url).rstrip("/") if settings.runbook_url else RUNBOOKS
+        spec: PrometheusRuleSpec = {"groups": slo_rules(settings, self._model, runbooks)}
         self._declare("PrometheusRule", spec)
 
     def _declare(

@@ -77,4 +77,5 @@ def _describe(error: ErrorDetails) -> str:
     message = error["msg"]
     if error["type"] != OURS:
         message = message[0].lower() + message[1:]
-    return f"{error['loc'][0]}: {error['input']!r}: {message}"
+    given = "" if error["input"] is None else error["input"]
+    return f"{error['loc'][0]}: {given!r}: {message}"

@@ -24,6 +24,7 @@ class MonitoringSettings:
     slo_latency_seconds: float
     slo_latency_percent: Annotated[float, Field(ge=50, lt=100)]
     slo_window_days: Annotated[int, Field(ge=7, le=90)]
+    runbook_url: Annotated[AnyHttpUrl | None, BeforeValidator(unset)]
 
     @field_validator("grafana_admin_password")
     @classmethod

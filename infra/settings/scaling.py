@@ -10,6 +10,9 @@ from infra.settings.values import GROUP, OptionalText, unset, wrong
 Signal = Literal["cpu", "queue-depth", "in-flight", "latency"]
 Backend = Literal["hpa-cpu", "prometheus-adapter", "keda"]
 
+Thousandths = Annotated[float, Field(ge=0.001, allow_inf_nan=False)]
+"""What Kubernetes counts a metric in."""
+
 
 @dataclass(frozen=True, kw_only=True, config=GROUP)
 class ScalingSettings:
@@ -17,7 +20,9 @@ class ScalingSettings:
 
     autoscaling_signal: Signal
     autoscaling_backend: Backend
-    autoscaling_target: Annotated[Annotated[float, Field(gt=0)] | None, BeforeValidator(unset)]
+    autoscaling_target: Annotated[
+        Annotated[float, Field(ge=0.001, allow_inf_nan=False)] | None, BeforeValidator(unset)
+    ]
     autoscaling_wake_query: OptionalText
     target_cpu_utilization: Annotated[int, Field(ge=1, le=100)]
     scale_down_stabilization_seconds: Annotated[int, Field(ge=0, le=3600)]
@@ -38,12 +43,7 @@ class ScalingSettings:
         allowed = ("hpa-cpu", "keda") if signal == "cpu" else ("prometheus-adapter", "keda")
         if signal and value not in allowed:
             raise wrong(f"{allowed[0]} or {allowed[1]}, for autoscalingSignal is {signal}")
-        if (
-            value == "keda"
-            and signal != "cpu"
-            and info.data.get("monitoring") == "existing"
-            and info.data.get("prometheus_url", "") is None
-        ):
+        if value == "keda" and signal != "cpu" and _is_unreachable(info):
             raise wrong("keda only with prometheusUrl, for monitoring is existing: it asks Prometheus itself")
         return value
 
@@ -69,6 +69,8 @@ class ScalingSettings:
             raise wrong("empty, unless autoscalingBackend is keda")
         if value and info.data.get("monitoring") == "none":
             raise wrong("empty, for monitoring is none: Prometheus is what is asked")
+        if value and _is_unreachable(info):
+            raise wrong("empty, for there is no prometheusUrl, and Prometheus is what is asked")
         return value
 
     @field_validator("min_replicas")
@@ -79,6 +81,8 @@ class ScalingSettings:
                 "at least 1, unless autoscalingBackend is keda and autoscalingWakeQuery says when to wake: "
                 "a pod that is not there measures nothing"
             )
+        if value > 0 and info.data.get("autoscaling_wake_query"):
+            raise wrong("0, for autoscalingWakeQuery says when to wake")
         return value
 
     @field_validator("max_replicas")
@@ -87,3 +91,8 @@ class ScalingSettings:
         if value < (least := info.data.get("min_replicas", value)):
             raise wrong(f"at least minReplicas, {least}")
         return value
+
+
+def _is_unreachable(info: ValidationInfo) -> bool:
+    """Tell whether nothing says where Prometheus is asked."""
+    return info.data.get("monitoring") == "existing" and info.data.get("prometheus_url", "") is None

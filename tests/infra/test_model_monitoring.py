@@ -96,6 +96,16 @@ def test_every_alert_names_its_page_in_this_project(watch: Declare):
         assert (PROJECT / alert["annotations"]["runbook_url"]).is_file(), alert["alert"]
 
 
+def test_an_alert_links_to_where_runbooks_are_read(watch: Declare):
+    for url in ("https://example.com/runbooks", "https://example.com/runbooks/"):
+        groups = watch(**EXISTING, runbookUrl=url)["PrometheusRule"]["spec"]["groups"]
+
+        links = {
+            rule["annotations"]["runbook_url"] for one in groups for rule in one["rules"] if "alert" in rule
+        }
+        assert "https://example.com/runbooks/ModelUnavailable.md" in links
+
+
 def test_grafana_finds_the_dashboards_and_kubectl_can_hold_them(watch: Declare):
     config = watch(**EXISTING)["ConfigMap"]
 

@@ -12,6 +12,14 @@ from ops.errors import OperationError
 from ops.stack import PROJECT
 from tests.infra.conftest import Declare
 
+QUEUE = {
+    "monitoring": "existing",
+    "prometheusUrl": "http://prometheus:9090",
+    "autoscalingSignal": "queue-depth",
+    "autoscalingBackend": "keda",
+    "autoscalingTarget": "8",
+}
+
 PULUMI_YAML: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
 
 
@@ -82,6 +90,63 @@ def test_all_problems_are_told_at_once(declare: Declare):
         ),
         ({"pullSecret": "true"}, "pullSecret: 'true': true only with registryUsername and registryPassword"),
         ({"pullSecret": "perhaps"}, "pullSecret: 'perhaps': input should be a valid boolean"),
+        ({"clusterName": "theirs"}, "clusterName: 'theirs': empty, unless cluster is gke, eks or aks"),
+        ({"cluster": "local", "clusterStack": "a/b/c"}, "clusterStack: 'a/b/c': empty, for cluster is local"),
+        ({"cluster": "gke", "clusterStack": "a/b/c"}, "clusterStack: 'a/b/c': empty, or with clusterName"),
+        (
+            {"cluster": "gke", "kubeconfig": "x"},
+            "kubeconfig: 'x': empty, for the kubeconfig is",
+        ),
+        ({"clusterStack": "a/b/c", "kubeContext": "x"}, "kubeContext: 'x': empty, for the kubeconfig is"),
+        ({"cluster": "local", "device": "gpu"}, "device: 'gpu': cpu, for cluster is local"),
+        ({"gpuMachineType": "g6.xlarge"}, "gpuMachineType: 'g6.xlarge': empty, unless device is gpu"),
+        (
+            {"cluster": "eks", "device": "gpu", "gpuAccelerator": "nvidia-l4"},
+            "gpuAccelerator: 'nvidia-l4': empty, unless cluster is gke",
+        ),
+        ({"gpuMinNodes": "3"}, "gpuMaxNodes: '2': at least gpuMinNodes, 3"),
+        (
+            {"device": "gpu", "runtime": "savedmodel"},
+            "runtime: 'savedmodel': onnx or torchscript, for",
+        ),
+        ({"device": "gpu", "platform": "linux/arm64"}, "platform: 'linux/arm64': linux/amd64, for device"),
+        ({"monitoring": "install"}, "grafanaAdminPassword: '': a secret, for monitoring is install"),
+        ({"prometheusUrl": "prometheus:9090"}, "prometheusUrl: 'prometheus:9090': .* 'http' or 'https'"),
+        ({"sloAvailability": "100"}, "sloAvailability: '100': .* less than 100"),
+        (
+            {"sloLatencySeconds": "0.3"},
+            "sloLatencySeconds: '0.3': one of 0.001, .* 10: what",
+        ),
+        ({"sloWindowDays": "1"}, "sloWindowDays: '1': .* greater than or equal to 7"),
+        ({"autoscalingSignal": "latency"}, "autoscalingSignal: 'latency': cpu, for monitoring is none"),
+        (
+            {"autoscalingBackend": "prometheus-adapter"},
+            "autoscalingBackend: 'prometheus-adapter': hpa-cpu or keda, for autoscalingSignal is cpu",
+        ),
+        ({**QUEUE, "autoscalingBackend": "hpa-cpu"}, "autoscalingBackend: 'hpa-cpu': prometheus-adapter or"),
+        ({**QUEUE, "prometheusUrl": ""}, "autoscalingBackend: 'keda': keda only with prometheusUrl"),
+        ({**QUEUE, "autoscalingTarget": ""}, "autoscalingTarget: '': a positive number, samples that wait"),
+        ({**QUEUE, "autoscalingTarget": "nan"}, "autoscalingTarget: 'nan': .* finite"),
+        ({"autoscalingTarget": "4"}, "autoscalingTarget: '4': empty, for autoscalingSignal is cpu"),
+        ({"autoscalingWakeQuery": "up"}, "autoscalingWakeQuery: 'up': empty, unless autoscalingBackend is"),
+        ({**QUEUE, "autoscalingWakeQuery": "up"}, "minReplicas: '2': 0, for autoscalingWakeQuery says when"),
+        (
+            {**QUEUE, "minReplicas": "0"},
+            "minReplicas: '0': at least 1, unless autoscalingBackend is keda and",
+        ),
+        (
+            {
+                "monitoring": "existing",
+                "autoscalingBackend": "keda",
+                "autoscalingWakeQuery": "up",
+                "minReplicas": "0",
+            },
+            "autoscalingWakeQuery: 'up': empty, for there is no prometheusUrl",
+        ),
+        (
+            {"scaleDownStabilizationSeconds": "3601"},
+            "scaleDownStabilizationSeconds: '3601': .* 3600",
+        ),
     ],
 )
 def test_a_problem_names_the_key_the_value_and_what_is_allowed(

@@ -23,7 +23,7 @@ def test_keda_asks_the_prometheus_that_there_is_or_the_one_that_is_installed(aut
 
 
 def test_a_service_sleeps_only_where_pods_may_be_none_and_wakes_by_the_query(autoscaler: Autoscaler):
-    awake = autoscaler(**by("keda"), autoscalingWakeQuery="sum(ingress_requests)")["spec"]
+    awake = autoscaler(**by("keda"))["spec"]
     assert [trigger["name"] for trigger in awake["triggers"]] == ["signal", "cpu"]
     assert awake["minReplicaCount"] == 2
 
