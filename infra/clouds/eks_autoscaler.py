@@ -4,14 +4,16 @@ import json
 
 import pulumi
 import pulumi_aws as aws
-from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
+from pulumi_kubernetes.helm.v3 import Release
 
 from infra.clouds.cluster import EksCluster
 from infra.clouds.eks import service_role
+from infra.helm import Chart
 
-NAME = "cluster-autoscaler"
+CHART = Chart(
+    name="cluster-autoscaler", version="9.52.1", repository="https://kubernetes.github.io/autoscaler"
+)
 NAMESPACE = "kube-system"
-VERSION = "9.52.1"
 
 MAY_READ = (
     "autoscaling:DescribeAutoScalingGroups",
@@ -51,29 +53,20 @@ def eks_autoscaler(name: str, cluster: EksCluster, opts: pulumi.ResourceOptions)
         full_name,
         cluster_name=cluster.name,
         namespace=NAMESPACE,
-        service_account=NAME,
+        service_account=CHART.name,
         role_arn=role.arn,
         opts=opts,
     )
-    return Release(
-        full_name,
-        name=NAME,
-        namespace=NAMESPACE,
-        chart="cluster-autoscaler",
-        version=VERSION,
-        repository_opts=RepositoryOptsArgs(repo="https://kubernetes.github.io/autoscaler"),
-        values={
-            "fullnameOverride": NAME,
-            "cloudProvider": "aws",
-            "awsRegion": cluster.region,
-            "autoDiscovery": {"clusterName": cluster.name},
-            "rbac": {"serviceAccount": {"name": NAME}},
-        },
-        # A pod has the role that is its own when it starts.
-        opts=pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(depends_on=[allowed, association, *cluster.nodes])
-        ),
-    )
+    values = {
+        "fullnameOverride": CHART.name,
+        "cloudProvider": "aws",
+        "awsRegion": cluster.region,
+        "autoDiscovery": {"clusterName": cluster.name},
+        "rbac": {"serviceAccount": {"name": CHART.name}},
+    }
+    # A pod has the role that is its own when it starts.
+    after = pulumi.ResourceOptions(depends_on=[allowed, association, *cluster.nodes])
+    return CHART.release(name, NAMESPACE, values, pulumi.ResourceOptions.merge(opts, after))
 
 
 def _policy(cluster: str) -> str:

@@ -237,3 +237,22 @@ def test_every_chart_is_pinned(program: Program, cloud: str):
     for chart in charts.values():
         assert re.fullmatch(r"v?\d+\.\d+\.\d+", chart["version"]), chart
         assert chart["repositoryOpts"]["repo"].startswith("https://")
+
+
+def test_the_gpus_metrics_wait_for_who_defines_service_monitors(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+):
+    awaited: dict[str, list[str]] = {}
+    original = pulumi_kubernetes.helm.v3.Release.__init__
+
+    def spy(self: Any, *args: Any, **kwargs: Any) -> None:
+        awaited[kwargs["chart"]] = [one._type for one in kwargs["opts"].depends_on or []]
+        original(self, *args, **kwargs)
+
+    monkeypatch.setattr(pulumi_kubernetes.helm.v3.Release, "__init__", spy)
+    secret = {"grafanaAdminPassword": "hunter3"}
+    program(**CLOUD_CONFIG["aks"], device="gpu", monitoring="install", secret=secret)
+
+    assert awaited["dcgm-exporter"] == ["slipway:infra:MonitoringStack"]
+    # The nodes are not to wait for it.
+    assert awaited["nvidia-device-plugin"] == []

@@ -1,0 +1,67 @@
+"""What the settings of clusters and of nodes with GPUs allow of each other."""
+
+import re
+
+import pytest
+
+from tests.conftest import StackOf
+from tests.infra.conftest import CLOUD_CONFIG
+from tests.infra.parsing import parse, problems
+
+GKE = CLOUD_CONFIG["gke"]
+STACK = "acme/clusters/prod"
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"clusterName": "x"}, "clusterName: 'x': empty, unless cluster is gke, eks or aks"),
+        (
+            {"cluster": "local", "clusterStack": STACK},
+            "clusterStack: .*: empty, for cluster is local",
+        ),
+        (GKE | {"clusterStack": STACK}, "clusterStack: .* a cluster that is made here is in no other stack"),
+        (GKE | {"kubeContext": "x"}, "kubeContext: 'x': empty, for the kubeconfig is the one of"),
+        (
+            {"clusterStack": STACK, "kubeconfig": "x"},
+            "kubeconfig: 'x': empty, for the kubeconfig is the",
+        ),
+        ({"cluster": "local", "device": "gpu"}, "device: 'gpu': cpu, for cluster is local"),
+        ({"device": "gpu", "gpuMachineType": "x"}, "gpuMachineType: 'x': empty, unless device is gpu and"),
+        (GKE | {"gpuAccelerator": "x"}, "gpuAccelerator: 'x': empty, unless device is gpu and cluster is a"),
+        (
+            CLOUD_CONFIG["eks"] | {"device": "gpu", "gpuAccelerator": "x"},
+            "gpuAccelerator: 'x': empty, unless cluster is gke: elsewhere gpuMachineType brings its GPU",
+        ),
+        ({"gpuMinNodes": "3"}, "gpuMaxNodes: '2': at least gpuMinNodes, 3"),
+        (
+            {"device": "gpu", "runtime": "savedmodel"},
+            "runtime: 'savedmodel': onnx or torchscript, for",
+        ),
+        ({"device": "gpu", "platform": "linux/arm64"}, "platform: 'linux/arm64': linux/amd64, for device is"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_what_would(
+    stack_of: StackOf, config: dict[str, str], problem: str
+):
+    ((key, said),) = problems(stack_of(**config))
+
+    assert re.match(problem, f"{key}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("config", "creates"),
+    [
+        ({}, False),
+        ({"cluster": "local"}, False),
+        ({"clusterStack": STACK}, False),
+        (GKE, True),
+        (GKE | {"clusterName": "theirs"}, False),
+        (GKE | {"clusterName": "theirs", "clusterStack": STACK}, False),
+        (GKE | {"clusterName": "theirs", "kubeContext": "mine"}, False),
+    ],
+)
+def test_a_cluster_is_made_only_where_a_cloud_has_none_of_that_name(
+    stack_of: StackOf, config: dict[str, str], creates: bool
+):
+    assert parse(stack_of(**config)).creates_cluster is creates
