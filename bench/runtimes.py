@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench import machine, models, tools
 from bench.clients import Figures
 from bench.errors import BenchError
@@ -27,7 +29,7 @@ from bench.report import cell, table
 from bench.scenarios import FULL, IMAGE, QUICK, Plan
 from bench.servers import SLIPWAY
 from bench.summary import MEBIBYTE, Spread
-from bench.up import refuse_errors, running_server, shown
+from bench.up import Up, refuse_errors, running_server, shown
 
 TITLES = {"onnx": "ONNX Runtime", "torchscript": "TorchScript", "savedmodel": "TensorFlow"}
 MODULES = {"onnx": "onnxruntime", "torchscript": "torch", "savedmodel": "tensorflow"}
@@ -56,6 +58,9 @@ class Life:
     peak_bytes: int
     closed: dict[int, Figures]
     """Closed loops with a binary body, by number of connections."""
+
+    cpu_ms: dict[int, float]
+    """CPU time that the server took for a request of each. Hardly longer where the machine is busy."""
 
 
 @dataclass(kw_only=True)
@@ -132,9 +137,12 @@ def _measure(
             idle = up.running.resident_bytes()
             up.check(request)
             up.closed_loop(wrk, request, max(connections), results.plan.warm_up)
-            closed = {
-                count: up.closed_loop(wrk, request, count, results.plan.seconds) for count in connections
-            }
+            closed: dict[int, Figures] = {}
+            cpu_ms: dict[int, float] = {}
+            for count in connections:
+                before = _cpu_seconds(up)
+                closed[count] = up.closed_loop(wrk, request, count, results.plan.seconds)
+                cpu_ms[count] = 1000 * (_cpu_seconds(up) - before) / closed[count].requests
             up.check(request)
             up.running.resident_bytes()
         for count, figures in closed.items():
@@ -153,8 +161,14 @@ def _measure(
             idle_bytes=idle,
             peak_bytes=up.running.peak_bytes,
             closed=closed,
+            cpu_ms=cpu_ms,
         )
     )
+
+
+def _cpu_seconds(up: Up) -> float:
+    times = (psutil.Process(each.pid).cpu_times() for each in up.running.family.members())
+    return sum(each.user + each.system for each in times)
 
 
 def markdown(results: Results) -> Iterator[str]:
@@ -178,7 +192,7 @@ def markdown(results: Results) -> Iterator[str]:
     head = ["runtime", "device", "image over its base, MB", "cold start, s", "MiB at rest", "MiB at most"]
     for count in loads:
         who = f"{count} connection{'s'[: count > 1]}"
-        head += [f"{who}: requests a second", f"{who}: p50 / p99, ms"]
+        head += [f"{who}: requests a second", f"{who}: p50 / p99, ms", f"{who}: CPU, ms a request"]
     yield from table(head, (_row(which, lives, results) for which, lives in _grouped(results.lives).items()))
 
 
@@ -203,6 +217,7 @@ def _row(which: tuple[str, str], lives: Sequence[Life], results: Results) -> Ite
         yield cell(Spread.of(each.per_second for each in figures), 0)
         p50, p99 = (Spread.of(ms).median for ms in zip(*((f.p50_ms, f.p99_ms) for f in figures), strict=True))
         yield f"{p50:.1f} / {p99:.1f}"
+        yield cell(Spread.of(life.cpu_ms[count] for life in lives), 1)
 
 
 def _parser() -> argparse.ArgumentParser:
