@@ -47,26 +47,29 @@ async def load(url: str, artifact: Path, *, connections: int, seconds: float) ->
         raise OperationError(f"{url} is not on this machine: load is sent to 127.0.0.1 only")
     request, report = Request.of(artifact), Report()
     start = time.monotonic()
+    # A connection for each request, as of many clients, so that new pods get their share.
+    limits = httpx.Limits(max_keepalive_connections=0)
 
-    async def worker() -> None:
-        # A connection of its own, closed now and then as clients do, so that new pods get their share.
+    async def worker(client: httpx.AsyncClient) -> None:
         while (now := time.monotonic()) - start < seconds:
-            async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
-                try:
-                    response = await client.post(
-                        f"{url}/predict",
-                        content=request.body,
-                        headers={"content-type": request.content_type},
-                    )
-                except httpx.HTTPError:
-                    report.answers["no answer"] += 1
-                    continue
+            try:
+                response = await client.post(
+                    f"{url}/predict",
+                    content=request.body,
+                    headers={"content-type": request.content_type},
+                )
+            except httpx.HTTPError:
+                report.answers["no answer"] += 1
+                continue
             report.answers[str(response.status_code)] += 1
             if response.is_success:
                 report.latencies.append(time.monotonic() - now)
 
-    async with asyncio.TaskGroup() as group:
+    async with (
+        httpx.AsyncClient(timeout=TIMEOUT_SECONDS, limits=limits) as client,
+        asyncio.TaskGroup() as group,
+    ):
         for _ in range(connections):
-            group.create_task(worker())
+            group.create_task(worker(client))
     report.seconds = time.monotonic() - start
     return report
