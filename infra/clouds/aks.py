@@ -14,15 +14,8 @@ MAX_NODES = 4
 
 
 def find(name: str) -> AksCluster:
-    """Find a cluster by `RESOURCE_GROUP/NAME`.
-
-    Raises:
-        pulumi.RunError: the name is not of that form.
-
-    """
-    group, slash, cluster = name.partition("/")
-    if not (group and slash and cluster) or "/" in cluster:
-        raise pulumi.RunError(f"clusterName: {name!r}: RESOURCE_GROUP/NAME, for cluster is aks")
+    """Find a cluster by `RESOURCE_GROUP/NAME`."""
+    group, _, cluster = name.partition("/")
     return _cluster(group, cluster, identifier=name)
 
 

@@ -1,5 +1,6 @@
 """Settings of the cluster, and of the nodes that carry GPUs."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,6 +45,8 @@ class ClusterSettings:
     def _of_a_cloud(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value and info.data.get("cluster", CLOUDS[0]) not in CLOUDS:
             raise wrong(f"empty, unless cluster is {', '.join(CLOUDS[:-1])} or {CLOUDS[-1]}")
+        if value and info.data.get("cluster") == "aks" and not re.fullmatch("[^/]+/[^/]+", value):
+            raise wrong("RESOURCE_GROUP/NAME, for cluster is aks")
         return value
 
     @field_validator("cluster_stack")

@@ -23,7 +23,7 @@ def wrong(allowed: str) -> PydanticCustomError:
 
 
 def _quantity(units: dict[str, Decimal]) -> Callable[[str], Decimal]:
-    pattern = re.compile(rf"(\d+(?:\.\d+)?)({'|'.join(units)})")
+    pattern = re.compile(rf"(\d+(?:\.\d+)?)({'|'.join(units)})", re.ASCII)
 
     def parse(text: str) -> Decimal:
         match = pattern.fullmatch(text)

@@ -16,6 +16,8 @@ STACK = "acme/clusters/prod"
     ("config", "problem"),
     [
         ({"clusterName": "x"}, "clusterName: 'x': empty, unless cluster is gke, eks or aks"),
+        (CLOUD_CONFIG["aks"] | {"clusterName": "x"}, "clusterName: 'x': RESOURCE_GROUP/NAME, for cluster is"),
+        (CLOUD_CONFIG["aks"] | {"clusterName": "a/b/c"}, "clusterName: 'a/b/c': RESOURCE_GROUP/NAME"),
         (
             {"cluster": "local", "clusterStack": STACK},
             "clusterStack: .*: empty, for cluster is local",

@@ -93,8 +93,6 @@ def test_nothing_runs_before_there_are_nodes(program: Program, cloud: str, monke
         ({"cluster": "gke", "gcp:zone": "europe-west4-a"}, "gcp:project: not set"),
         ({"cluster": "eks"}, "aws:region: not set; `pulumi config set aws:region eu-west-1`"),
         ({"cluster": "aks"}, "azure-native:location: not set"),
-        ({"cluster": "aks", "clusterName": "x"}, "clusterName: 'x': RESOURCE_GROUP/NAME, for cluster is"),
-        ({"cluster": "aks", "clusterName": "x/y/z"}, "clusterName: 'x/y/z': RESOURCE_GROUP/NAME"),
     ],
 )
 def test_what_a_cloud_must_know_is_asked_for_in_its_own_words(
