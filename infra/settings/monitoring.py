@@ -26,6 +26,13 @@ class MonitoringSettings:
     slo_window_days: Annotated[int, Field(ge=7, le=90)]
     runbook_url: Annotated[AnyHttpUrl | None, BeforeValidator(unset)]
 
+    @field_validator("monitoring_namespace")
+    @classmethod
+    def _is_its_own(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("monitoring") == "install" and value == info.data.get("namespace"):
+            raise wrong("another one than namespace: what Prometheus needs of a node is not allowed there")
+        return value
+
     @field_validator("grafana_admin_password")
     @classmethod
     def _of_our_grafana(

@@ -20,6 +20,8 @@ QUEUE = {
     "autoscalingTarget": "8",
 }
 
+PASSWORD = {"grafanaAdminPassword": "hunter2"}
+
 PULUMI_YAML: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
 
 
@@ -92,6 +94,10 @@ def test_all_problems_are_told_at_once(declare: Declare):
         ({"pullSecret": "true"}, "pullSecret: 'true': true only with registryUsername and registryPassword"),
         ({"pullSecret": "perhaps"}, "pullSecret: 'perhaps': input should be a valid boolean"),
         ({"monitoring": "install"}, "grafanaAdminPassword: '': a secret, for monitoring is install"),
+        (
+            {"monitoring": "install", "secret": PASSWORD, "namespace": "monitoring"},
+            "monitoringNamespace: 'monitoring': another one than namespace",
+        ),
         ({"prometheusUrl": "prometheus:9090"}, "prometheusUrl: 'prometheus:9090': .* 'http' or 'https'"),
         ({"sloAvailability": "100"}, "sloAvailability: '100': .* less than 100"),
         (
