@@ -35,6 +35,7 @@ def test_buildx_is_asked_for_what_the_program_declared(
         "--builder", "mine",
         "--file", str(PROJECT / "app/Dockerfile"),
         "--build-context", f"model={models}/tiny/{VERSION}",
+        "--build-arg", "DEVICE=cpu",
         "--build-arg", "RUNTIME=onnx",
         "--build-arg", "RUNTIME_IMAGE=slim:1",
         "--build-arg", "SOURCE_DATE_EPOCH=0",
