@@ -65,7 +65,7 @@ LOCK_GPU = env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(LOCK) --no-config --pyth
   --no-emit-package triton
 GPU_RUNTIMES := onnx torchscript
 # Environments of their own.
-APART := bench/plot $(wildcard bench/peers/*) tests/app/kserve
+APART := bench/plot docs/pictures $(wildcard bench/peers/*) tests/app/kserve
 
 requirements: $(INSTALLED) ## Lock pyproject.toml and each .in file
 	$(LOCK) pyproject.toml --output-file requirements.txt
