@@ -41,7 +41,9 @@ class Machine:
 
     @classmethod
     def look(cls) -> "Machine":
-        names = re.compile("etcd|server|kube|containerd|buildkitd|registry|pause|metrics-server|runc|busybox")
+        names = re.compile(
+            "etcd|server|kube|containerd|buildkitd|registry|pause|runc|busybox|prometheus|operator|adapter"
+        )
         saves = [save for save in ("iptables-save", "ip6tables-save") if shutil.which(save)]
         return cls(
             processes=frozenset(

@@ -1,0 +1,246 @@
+"""A watched service on a real cluster: scaled by what Prometheus sees, and paged for when it is broken.
+
+The tests run in their order and share one Prometheus. The service that is well is watched from the first to
+the last.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import torch
+from prometheus_client.parser import text_string_to_metric_families
+
+from ops import apply
+from ops.load import Report, load
+from ops.local import monitoring
+from ops.local.cluster import road
+from ops.local.kubectl import Kubectl
+from ops.models import ensure_artifact
+from ops.stack import PROJECT, Stack
+from tests.e2e.conftest import MODEL
+from tests.e2e.slow import SHAPE, network
+from tests.infra.exports import CLUSTER, TARGET
+from tests.infra.promql import names
+
+CONNECTIONS = 48
+LOAD_SECONDS = 240
+"""No load is longer, whatever becomes of it."""
+
+WATCHED, SLOW = "e2e-watched", "e2e-slow"
+PORTS = {WATCHED: 30083, SLOW: 30084}
+FACTORY = "tests.e2e.slow:network"
+
+
+def a_stack_like_watched(name: str, **settings: str) -> Stack:
+    """Return a stack of the test's own, which runs beside the dev stack."""
+    watched = Stack.read("watched")
+    config = {f"{watched.project}:{key}": value for key, value in settings.items()}
+    config[f"{watched.project}:nodePort"] = str(PORTS[name])
+    return Stack(
+        project=watched.project, name=name, config={**watched.config, **config}, secret_keys=frozenset()
+    )
+
+
+def namespace(name: str) -> str:
+    return f"slipway-{name}"
+
+
+def ask(query: str, at: float | None = None) -> list[dict[str, Any]]:
+    """Ask Prometheus; return the series with their values."""
+    parameters = {"query": query} | ({} if at is None else {"time": str(at)})
+    answer = httpx.get(f"{monitoring.URL}/api/v1/query", params=parameters, timeout=30).json()
+    assert answer["status"] == "success", answer
+    return answer["data"]["result"]
+
+
+@pytest.fixture(scope="module")
+def prometheus(kubectl: Kubectl) -> None:  # noqa: ARG001 - there is no cluster before
+    monitoring.up()
+
+
+@pytest.fixture(scope="module")
+def watched(kubectl: Kubectl, prometheus: None) -> Iterator[str]:  # noqa: ARG001
+    """The namespace of a service that scales by its queue alone."""
+    stack = a_stack_like_watched(
+        WATCHED,
+        # A pod cannot use more than its limit, so that CPU, the backstop, never asks for another pod.
+        cpuRequest="300m",
+        cpuLimit="300m",
+        targetCpuUtilization="100",
+        # What it promises can be held by four such pods.
+        sloLatencySeconds="5",
+    )
+    ensure_artifact(stack)
+    yield apply.up(stack, kubectl, road().buildx())["namespace"]
+    kubectl("delete", "namespace", namespace(WATCHED), "--wait=true")
+
+
+@pytest.fixture(scope="module")
+def slow(kubectl: Kubectl, watched: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001
+    """The namespace of a service whose model needs seconds for an answer."""
+    checkpoint = tmp_path_factory.mktemp("slow") / "slow.pt"
+    torch.save(network().state_dict(), checkpoint)
+    shape = ",".join(map(str, SHAPE))
+    directory = PROJECT / "build" / "e2e" / "slow"
+    command = (
+        *(sys.executable, "-m", "model", "export", "--name", "slow", "--factory", FACTORY),
+        *("--checkpoint", str(checkpoint), "--input-shape", shape, "--format", "onnx"),
+        *("--output", str(directory)),
+    )
+    subprocess.run(command, cwd=PROJECT, check=True)
+    stack = a_stack_like_watched(
+        SLOW,
+        model="slow",
+        modelDirectory=str(directory),
+        batchSize="1",
+        cpuRequest="100m",
+        cpuLimit="100m",
+        minReplicas="1",
+        maxReplicas="1",
+    )
+    yield apply.up(stack, kubectl, road().buildx())["namespace"]
+    kubectl("delete", "namespace", namespace(SLOW), "--wait=true")
+
+
+def send(name: str, artifact: Path, connections: int, seconds: float) -> Report:
+    """Load a stack's service, here and now."""
+    return asyncio.run(
+        load(f"http://127.0.0.1:{PORTS[name]}", artifact, connections=connections, seconds=seconds)
+    )
+
+
+def ready(kubectl: Kubectl) -> int:
+    status = kubectl.get("deployment", MODEL, f"--namespace={namespace(WATCHED)}")["status"]
+    return status.get("readyReplicas", 0)
+
+
+def test_prometheus_scrapes_every_pod(kubectl: Kubectl, watched: str, eventually: Callable):
+    def scraped() -> bool:
+        up = ask(f'up{{namespace="{watched}",service="model-metrics"}} == 1')
+        pods = kubectl.get("pods", f"--namespace={watched}")["items"]
+        return {one["metric"]["pod"] for one in up} == {pod["metadata"]["name"] for pod in pods}
+
+    eventually(scraped, 90)
+
+
+def test_a_burst_is_met_by_more_pods_and_quiet_by_fewer(kubectl: Kubectl, watched: str, eventually: Callable):
+    eventually(lambda: ready(kubectl) == 2, 60)
+    artifact = ensure_artifact(a_stack_like_watched(WATCHED))
+    began = time.monotonic()
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        burst: Future[Report] = thread.submit(send, WATCHED, artifact, CONNECTIONS, LOAD_SECONDS / 2)
+        first = eventually(lambda: burst.done() or ready(kubectl) > 2, LOAD_SECONDS)
+        eventually(lambda: burst.done() or ready(kubectl) >= 4, LOAD_SECONDS)
+        reached, after = ready(kubectl), time.monotonic() - began
+        wanted_by = kubectl.get("hpa", f"--namespace={watched}")["items"][0]["status"]["currentMetrics"]
+        report = burst.result()
+    quiet = eventually(lambda: ready(kubectl) == 2, 300)
+
+    sys.stderr.write(
+        f"{report}\nthe first new pod was ready {first:.0f} s after the load began, the fourth "
+        f"{after:.0f} s; two were left {quiet:.0f} s after it ended\n"
+    )
+    assert reached >= 4
+    assert set(report.answers) <= {"200", "503"}
+    assert report.answers["200"] > 1000
+    # It was the queue that asked for them: CPU cannot have.
+    (queue,) = [one["external"]["current"] for one in wanted_by if one["type"] == "External"]
+    assert queue
+    (cpu,) = [one["resource"]["current"] for one in wanted_by if one["type"] == "Resource"]
+    assert cpu["averageUtilization"] <= 110
+
+
+def panels(kubectl: Kubectl, where: str) -> list[tuple[str, str]]:
+    """Return the titles and queries of the dashboard that Grafana would find."""
+    found = kubectl.get("configmaps", f"--namespace={where}", "--selector=grafana_dashboard=1")["items"]
+    (board,) = [json.loads(text) for one in found for text in one["data"].values()]
+    return [
+        (panel["title"], target["expr"].replace("$__rate_interval", "2m"))
+        for panel in board["panels"]
+        for target in panel.get("targets", ())
+    ]
+
+
+def test_every_panel_has_data(kubectl: Kubectl, watched: str):
+    queries = panels(kubectl, watched)
+    assert len(queries) > 15
+    # There is a panel of what was refused, too.
+    refused = httpx.post(f"http://127.0.0.1:{PORTS[WATCHED]}/predict", json=["no number"])
+    assert refused.status_code == 400
+    # Of three scrapes two are long enough ago for a rate.
+    assert set(send(WATCHED, ensure_artifact(a_stack_like_watched(WATCHED)), 2, 45).answers) == {"200"}
+
+    assert [(title, query) for title, query in queries if not ask(query)] == []
+
+
+def test_every_rule_is_evaluated_without_an_error(watched: str):
+    groups = httpx.get(f"{monitoring.URL}/api/v1/rules").json()["data"]["groups"]
+    rules = [rule for group in groups if watched in group["file"] for rule in group["rules"]]
+
+    assert len(rules) > 10
+    assert [rule for rule in rules if rule["health"] != "ok"] == []
+
+
+def firing(where: str) -> list[dict[str, Any]]:
+    """Return the pages that fired at any time."""
+    pages = f'ALERTS{{namespace="{where}",severity="page",alertstate="firing"}}'
+    return [one["metric"] for one in ask(f"max_over_time({pages}[1h])")]
+
+
+def test_a_slow_model_pages_and_a_healthy_one_never_did(watched: str, slow: str, eventually: Callable):
+    (artifact,) = (PROJECT / "build" / "e2e" / "slow" / "slow").glob("latest")
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        loads = [
+            threads.submit(send, SLOW, artifact, 4, 150),
+            threads.submit(send, WATCHED, ensure_artifact(a_stack_like_watched(WATCHED)), 1, 150),
+        ]
+        seconds = eventually(lambda: bool(firing(slow)) or loads[0].done(), LOAD_SECONDS)
+        reports = [one.result() for one in loads]
+
+    sys.stderr.write(f"slow: {reports[0]}\nwell: {reports[1]}\nthe page came after {seconds:.0f} s\n")
+    names = {one["alertname"] for one in firing(slow)}
+    assert names <= {"ModelLatencyBudgetBurn", "ModelErrorBudgetBurn"}
+    assert "ModelLatencyBudgetBurn" in names or "ModelErrorBudgetBurn" in names
+    assert set(reports[1].answers) == {"200"}
+    assert firing(watched) == []
+
+
+def test_the_live_pods_have_every_metric_and_label_that_is_asked_for(kubectl: Kubectl, watched: str):
+    here = f"--namespace={watched}"
+    pod = kubectl.get("pods", here)["items"][0]["metadata"]["name"]
+    text = kubectl("get", f"--raw=/api/v1/namespaces/{watched}/pods/{pod}:8001/proxy/metrics")
+    live: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            live.setdefault(sample.name, set(TARGET)).update(sample.labels)
+    rules = [
+        rule["expr"]
+        for one in kubectl.get("prometheusrules", here)["items"]
+        for group in one["spec"]["groups"]
+        for rule in group["rules"]
+    ]
+    scalers = [
+        trigger["metadata"]["query"]
+        for one in kubectl.get("scaledobjects", here)["items"]
+        for trigger in one["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    asked = [
+        (metric, labels)
+        for expression in (*(query for _, query in panels(kubectl, watched)), *rules, *scalers)
+        for metric, labels in names(expression).items()
+        # Recorded by a rule, or the cluster's own.
+        if ":" not in metric and metric not in CLUSTER
+    ]
+
+    assert len({metric for metric, _ in asked}) >= 8
+    assert [(metric, labels) for metric, labels in asked if not labels <= live.get(metric, set())] == []
