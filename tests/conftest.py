@@ -1,16 +1,14 @@
 """What tests of several folders start from: a stack of their own, with an artifact to serve."""
 
-import contextvars
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pulumi.runtime import set_all_config, set_mocks
 
 from infra.settings import Settings
-from ops.program import Recorder
 from ops.stack import Stack
+from tests.parsing import parse
 
 VERSION = "0123456789ab"
 StackOf = Callable[..., Stack]
@@ -58,12 +56,4 @@ def stack_of(models: Path) -> StackOf:
 @pytest.fixture
 def settings_of(stack_of: StackOf) -> SettingsOf:
     """The settings of a stack like `prod`, changed by keywords."""
-
-    def load(**config: str) -> Settings:
-        stack = stack_of(**config)
-        set_mocks(Recorder(), stack.project, stack.name)
-        set_all_config(stack.config)
-        return Settings.load()
-
-    # Pulumi keeps what is set in the context.
-    return lambda **config: contextvars.copy_context().run(load, **config)
+    return lambda *args, **config: parse(stack_of(*args, **config))

@@ -1,17 +1,15 @@
 """The program run with Pulumi's mocks, and its objects found by kind."""
 
 import base64
-import contextvars
 import importlib.util
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pulumi.runtime import MockCallArgs, MockResourceArgs, set_all_config, set_mocks
+from pulumi.runtime import MockCallArgs, MockResourceArgs
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
 from infra.labels import COMPONENT, MONITORING
-from infra.settings import Settings
 from ops import program as program_module
 from ops.program import Recorder, Run, run
 from tests.conftest import StackOf
@@ -20,7 +18,6 @@ Objects = dict[str, dict[str, Any]]
 """Objects of a run by kind: of those that serve it declares one of each, and of those that watch."""
 
 Declare = Callable[..., Objects]
-SettingsOf = Callable[..., Settings]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,20 +59,6 @@ needs_clouds = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in SDKS.values()),
     reason="an SDK of the clouds is not installed: make clouds",
 )
-
-
-@pytest.fixture
-def settings_of(stack_of: StackOf) -> SettingsOf:
-    """Parses the settings of a stack as `stack_of` makes it, without running the program."""
-
-    def load(*args: Any, **config: Any) -> Settings:
-        stack = stack_of(*args, **config)
-        set_mocks(Recorder(), stack.project, stack.name)
-        set_all_config(stack.config, list(stack.secret_keys))
-        return Settings.load()
-
-    # Pulumi keeps what is set in the context.
-    return lambda *args, **config: contextvars.copy_context().run(load, *args, **config)
 
 
 CLOUD_CONFIG = {

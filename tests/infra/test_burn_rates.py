@@ -4,6 +4,7 @@ import pytest
 
 from infra.settings import Settings
 from infra.slo import Group, slo_rules
+from tests.conftest import SettingsOf
 from tests.infra.burn_rates import (
     HANDFUL,
     TABLE,
@@ -13,7 +14,6 @@ from tests.infra.burn_rates import (
     bursts_and_burns,
     steady,
 )
-from tests.infra.conftest import SettingsOf
 from tests.infra.promtool import needs_promtool, promtool
 
 SLOS = ("availability", "latency")

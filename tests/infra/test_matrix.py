@@ -18,8 +18,8 @@ from ops.stack import Stack
 from tests.conftest import write_artifact
 from tests.infra.conftest import needs_clouds
 from tests.infra.matrix import CLUSTERS, FOUND, REGISTRIES, Combination, combinations, pairwise
-from tests.infra.parsing import problems
 from tests.infra.schema import misfit
+from tests.parsing import problems
 
 pytestmark = needs_clouds
 

@@ -5,7 +5,8 @@ import pytest
 
 from infra.slo import slo_rules
 from ops.stack import PROJECT
-from tests.infra.conftest import EXISTING, INSTALL, Declare, SettingsOf
+from tests.conftest import SettingsOf
+from tests.infra.conftest import EXISTING, INSTALL, Declare
 
 APPLIED = 262144
 """Most bytes of an object that a client-side `kubectl apply` can note in an annotation of it."""

@@ -6,7 +6,7 @@ import yaml
 
 from infra.slo import slo_rules
 from ops.stack import PROJECT
-from tests.infra.conftest import SettingsOf
+from tests.conftest import SettingsOf
 from tests.infra.exports import CLUSTER, TARGET, server
 from tests.infra.promql import names
 

@@ -12,8 +12,8 @@ from infra.settings import SECRETS
 from ops.program import run
 from ops.stack import PROJECT
 from tests.conftest import StackOf
-from tests.infra.parsing import problems
 from tests.infra.schema import misfit
+from tests.parsing import problems
 
 KEYS = sorted(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"])
 

@@ -5,8 +5,8 @@ import pytest
 
 from infra.settings import Settings
 from infra.slo import BUDGET_REMAINING, BURN_RATES, Group, slo_rules
+from tests.conftest import SettingsOf
 from tests.infra.burn_rates import Promise, Traffic, of_pod, ready
-from tests.infra.conftest import SettingsOf
 from tests.infra.promtool import Case, case, needs_promtool, promtool, says, series
 
 URL = "https://runbooks.example"

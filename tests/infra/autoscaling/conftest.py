@@ -7,8 +7,9 @@ import pytest
 
 from infra.autoscaling import adapter_rule
 from ops.program import Run
+from tests.conftest import SettingsOf
 from tests.infra.autoscaling.horizontal_pod_autoscaler import Seen, by_adapter, by_keda
-from tests.infra.conftest import EXISTING, SettingsOf
+from tests.infra.conftest import EXISTING
 
 Program = Callable[..., Run]
 Autoscaler = Callable[..., dict[str, Any]]

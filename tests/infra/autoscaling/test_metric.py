@@ -8,9 +8,9 @@ import pytest
 from infra.autoscaling.metric import Metric
 from infra.model_monitoring import SCRAPE_INTERVAL
 from ops.local.binaries import KUBERNETES
+from tests.conftest import SettingsOf
 from tests.infra.autoscaling.conftest import BACKENDS, METRICS, Autoscaler, Wanted, by
 from tests.infra.autoscaling.horizontal_pod_autoscaler import thousandths
-from tests.infra.conftest import SettingsOf
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -3,8 +3,8 @@ import re
 import pytest
 
 from infra.autoscaling import adapter_rule
+from tests.conftest import SettingsOf
 from tests.infra.autoscaling.conftest import METRICS, Autoscaler, by
-from tests.infra.conftest import SettingsOf
 from tests.infra.promql import names
 
 

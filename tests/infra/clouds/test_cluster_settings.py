@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import StackOf
 from tests.infra.conftest import CLOUD_CONFIG
-from tests.infra.parsing import parse, problems
+from tests.parsing import parse, problems
 
 GKE = CLOUD_CONFIG["gke"]
 STACK = "acme/clusters/prod"

@@ -1,5 +1,6 @@
 """The settings of a stack, parsed without the rest of the program."""
 
+import asyncio
 import contextvars
 
 from pulumi.runtime import reset_options, set_all_config, set_mocks
@@ -17,13 +18,14 @@ def parse(stack: Stack) -> Settings:
 
     """
 
-    def load() -> Settings:
+    async def load() -> Settings:
         reset_options()
         set_mocks(Recorder(), stack.project, stack.name)
         set_all_config(stack.config, list(stack.secret_keys))
         return Settings.load()
 
-    return contextvars.copy_context().run(load)
+    # Pulumi keeps what is set in the context, and asks for an event loop.
+    return contextvars.copy_context().run(asyncio.run, load())
 
 
 def problems(stack: Stack) -> list[tuple[str, str]]:
