@@ -41,7 +41,7 @@ tensorflow: $(INSTALLED) ## Add TensorFlow, for SavedModels and their tests
 	$(RUN) -m pip install --requirement requirements-tensorflow.txt
 
 test: $(INSTALLED) lint ## Run every check that needs neither a cluster nor root
-	$(RUN) -m pytest --ignore tests/e2e
+	$(RUN) -m pytest --ignore tests/e2e --numprocesses auto --dist loadfile
 
 e2e: $(INSTALLED) ## Run the end-to-end test on the local cluster
 	$(RUN) -m pytest tests/e2e --capture=no --timeout 3000
