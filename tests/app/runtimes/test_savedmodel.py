@@ -1,10 +1,8 @@
 """The TensorFlow runtime, where TensorFlow is installed."""
 
 import json
-import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from app.runtimes import InputRefused
 from app.signature import ArtifactError
 from app.tensors import Arrays
 from tests.app.process import ROOT
+from tests.tensorflow_on_one_thread import tensorflow
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
 TYPES = {"float32": "FP32", "int64": "INT64", "object": "BYTES"}
@@ -24,14 +23,7 @@ TYPES = {"float32": "FP32", "int64": "INT64", "object": "BYTES"}
 
 @pytest.fixture(scope="module")
 def tf() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import tensorflow
-    # As the runtime sets them, which must come before anything is computed.
-    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    return tensorflow
+    return tensorflow()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from model.export import export
 from model.formats import savedmodel
 from model.savedmodel_source import savedmodel_source
 from model.source import Description
+from tests.tensorflow_on_one_thread import tensorflow
 
 needs_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None or importlib.util.find_spec("tf2onnx") is None,
@@ -24,7 +25,7 @@ def silent(_line):
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A SavedModel of a convolution: an image and a gain to features and logits."""
-    tf = savedmodel._module("tensorflow")  # quietly
+    tf = tensorflow()
 
     class Network(tf.Module):
         def __init__(self, scale=1.0):

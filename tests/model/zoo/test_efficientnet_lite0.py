@@ -7,6 +7,7 @@ from model.export import export
 from model.formats import onnx, savedmodel
 from model.preprocessing import preprocess
 from model.zoo import load
+from tests.tensorflow_on_one_thread import tensorflow
 
 CATS = {"tabby", "tiger cat", "Egyptian cat"}
 
@@ -56,7 +57,7 @@ def test_tensorflow_computes_the_same_network_and_is_not_needed_where_it_is_not_
     efficientnet, tmp_path
 ):
     assert efficientnet.signature.formats == ("onnx", "torchscript")
-    pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
+    tensorflow()
 
     exported = export(load("efficientnet-lite0", lambda _: None), ["savedmodel"], tmp_path, lambda _: None)
 
