@@ -137,7 +137,7 @@ def test_a_burst_is_met_by_more_pods_and_quiet_by_fewer(kubectl: Kubectl, watche
     artifact = ensure_artifact(a_stack_like_watched(WATCHED))
     began = time.monotonic()
     with ThreadPoolExecutor(max_workers=1) as thread:
-        burst: Future[Report] = thread.submit(send, WATCHED, artifact, CONNECTIONS, LOAD_SECONDS / 2)
+        burst: Future[Report] = thread.submit(send, WATCHED, artifact, CONNECTIONS, LOAD_SECONDS * 3 / 4)
         first = eventually(lambda: burst.done() or ready(kubectl) > 2, LOAD_SECONDS)
         eventually(lambda: burst.done() or ready(kubectl) >= 4, LOAD_SECONDS)
         reached, after = ready(kubectl), time.monotonic() - began
