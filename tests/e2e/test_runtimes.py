@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ BUILD = PROJECT / "build" / "e2e"
 SIZES = BUILD / "image_sizes.json"
 """Bytes over the base by runtime, for the benchmark's table."""
 
+REQUIREMENTS = PROJECT / "app" / "requirements" / "torchscript.txt"
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
 PLATFORMS = {
     "onnx": "onnx_onnxv1",
     "torchscript": "pytorch_torchscript",
@@ -47,12 +51,27 @@ class Served:
     pod: dict[str, Any]
 
 
+def cpu_build_of_torch() -> bool:
+    """Whether the image's pip would find the build of torch that needs no CUDA; PyPI does not have it."""
+    (torch,) = re.findall(r"^torch==.+", REQUIREMENTS.read_text(), re.MULTILINE)
+    command = (
+        *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"),
+        *("--report=-", "--retries=0", f"--extra-index-url={CPU_INDEX}", torch),
+    )
+    report = json.loads(subprocess.check_output(command, text=True))
+    return report["install"][0]["metadata"]["version"].endswith("+cpu")
+
+
 @pytest.fixture(params=list(MEMORY))
 def served(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[Served]:
     """A stack of one pod that serves the model by one runtime, at an address of its own."""
     runtime: str = request.param
     if runtime == "savedmodel":
         pytest.importorskip("tensorflow", reason="TensorFlow is not installed here: make tensorflow")
+    if runtime == "torchscript" and not cpu_build_of_torch():
+        pytest.skip(
+            "pip finds no CPU build of torch here: no index of it answers, and PIP_FIND_LINKS has none"
+        )
     dev = Stack.read("dev")
     settings = {
         "runtime": runtime,
