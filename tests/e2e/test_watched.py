@@ -9,9 +9,11 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -20,7 +22,7 @@ import torch
 from prometheus_client.parser import text_string_to_metric_families
 
 from ops import apply
-from ops.load import Report, load
+from ops.load import load
 from ops.local import monitoring
 from ops.local.cluster import road
 from ops.local.kubectl import Kubectl
@@ -111,16 +113,32 @@ def slow(kubectl: Kubectl, watched: str, tmp_path_factory: pytest.TempPathFactor
     kubectl("delete", "namespace", namespace(SLOW), "--wait=true")
 
 
-def send(name: str, artifact: Path, connections: int, seconds: float) -> Report:
-    """Load a stack's service, here and now."""
-    return asyncio.run(
-        load(f"http://127.0.0.1:{PORTS[name]}", artifact, connections=connections, seconds=seconds)
-    )
+def send(name: str, artifact: Path, connections: int, seconds: float) -> Counter[str]:
+    """Load a stack's service; return how many answers there were of each code."""
+    url = f"http://127.0.0.1:{PORTS[name]}"
+    return asyncio.run(load(url, artifact, connections=connections, seconds=seconds)).answers
+
+
+def send_until(enough: Event, name: str, artifact: Path, connections: int) -> Counter[str]:
+    """Load a stack's service by one short load after another."""
+    answers: Counter[str] = Counter()
+    end = time.monotonic() + LOAD_SECONDS
+    while not enough.is_set() and time.monotonic() < end:
+        answers += send(name, artifact, connections, 10)
+    return answers
 
 
 def ready(kubectl: Kubectl) -> int:
     status = kubectl.get("deployment", MODEL, f"--namespace={namespace(WATCHED)}")["status"]
     return status.get("readyReplicas", 0)
+
+
+def rises(kubectl: Kubectl) -> list[str]:
+    """Why the autoscaler added pods, in its own words."""
+    events = kubectl.get(
+        "events", f"--namespace={namespace(WATCHED)}", "--field-selector=reason=SuccessfulRescale"
+    )["items"]
+    return [one["message"] for one in events if one["message"].endswith(" above target")]
 
 
 def test_prometheus_scrapes_every_pod(kubectl: Kubectl, watched: str, eventually: Callable):
@@ -132,31 +150,32 @@ def test_prometheus_scrapes_every_pod(kubectl: Kubectl, watched: str, eventually
     eventually(scraped, 90)
 
 
-def test_a_burst_is_met_by_more_pods_and_quiet_by_fewer(kubectl: Kubectl, watched: str, eventually: Callable):
+@pytest.mark.usefixtures("watched")
+def test_a_burst_is_met_by_more_pods_and_quiet_by_fewer(kubectl: Kubectl, eventually: Callable):
     eventually(lambda: ready(kubectl) == 2, 60)
     artifact = ensure_artifact(a_stack_like_watched(WATCHED))
-    began = time.monotonic()
+    began, enough = time.monotonic(), Event()
     with ThreadPoolExecutor(max_workers=1) as thread:
-        burst: Future[Report] = thread.submit(send, WATCHED, artifact, CONNECTIONS, LOAD_SECONDS * 3 / 4)
-        first = eventually(lambda: burst.done() or ready(kubectl) > 2, LOAD_SECONDS)
-        eventually(lambda: burst.done() or ready(kubectl) >= 4, LOAD_SECONDS)
-        reached, after = ready(kubectl), time.monotonic() - began
-        wanted_by = kubectl.get("hpa", f"--namespace={watched}")["items"][0]["status"]["currentMetrics"]
-        report = burst.result()
+        burst = thread.submit(send_until, enough, WATCHED, artifact, CONNECTIONS)
+        try:
+            first = eventually(lambda: ready(kubectl) > 2, LOAD_SECONDS)
+            eventually(lambda: ready(kubectl) >= 4, LOAD_SECONDS)
+            after = time.monotonic() - began
+        finally:
+            enough.set()
+        answers = burst.result()
     quiet = eventually(lambda: ready(kubectl) == 2, 300)
 
     sys.stderr.write(
-        f"{report}\nthe first new pod was ready {first:.0f} s after the load began, the fourth "
+        f"{dict(answers)}: the first new pod was ready {first:.0f} s after the load began, the fourth "
         f"{after:.0f} s; two were left {quiet:.0f} s after it ended\n"
     )
-    assert reached >= 4
-    assert set(report.answers) <= {"200", "503"}
-    assert report.answers["200"] > 1000
+    assert set(answers) <= {"200", "503"}
+    assert answers["200"] > 500
     # It was the queue that asked for them: CPU cannot have.
-    (queue,) = [one["external"]["current"] for one in wanted_by if one["type"] == "External"]
-    assert queue
-    (cpu,) = [one["resource"]["current"] for one in wanted_by if one["type"] == "Resource"]
-    assert cpu["averageUtilization"] <= 110
+    why = rises(kubectl)
+    assert why
+    assert [one for one in why if "external metric" not in one] == []
 
 
 def panels(kubectl: Kubectl, where: str) -> list[tuple[str, str]]:
@@ -177,7 +196,7 @@ def test_every_panel_has_data(kubectl: Kubectl, watched: str):
     refused = httpx.post(f"http://127.0.0.1:{PORTS[WATCHED]}/predict", json=["no number"])
     assert refused.status_code == 400
     # Of three scrapes two are long enough ago for a rate.
-    assert set(send(WATCHED, ensure_artifact(a_stack_like_watched(WATCHED)), 2, 45).answers) == {"200"}
+    assert set(send(WATCHED, ensure_artifact(a_stack_like_watched(WATCHED)), 2, 45)) == {"200"}
 
     assert [(title, query) for title, query in queries if not ask(query)] == []
 
@@ -198,19 +217,23 @@ def firing(where: str) -> list[dict[str, Any]]:
 
 def test_a_slow_model_pages_and_a_healthy_one_never_did(watched: str, slow: str, eventually: Callable):
     (artifact,) = (PROJECT / "build" / "e2e" / "slow" / "slow").glob("latest")
+    enough, well = Event(), ensure_artifact(a_stack_like_watched(WATCHED))
     with ThreadPoolExecutor(max_workers=2) as threads:
-        loads = [
-            threads.submit(send, SLOW, artifact, 4, 150),
-            threads.submit(send, WATCHED, ensure_artifact(a_stack_like_watched(WATCHED)), 1, 150),
-        ]
-        seconds = eventually(lambda: bool(firing(slow)) or loads[0].done(), LOAD_SECONDS)
-        reports = [one.result() for one in loads]
+        of_slow = threads.submit(send_until, enough, SLOW, artifact, 4)
+        of_watched = threads.submit(send_until, enough, WATCHED, well, 1)
+        try:
+            seconds = eventually(lambda: bool(firing(slow)), LOAD_SECONDS)
+        finally:
+            enough.set()
 
-    sys.stderr.write(f"slow: {reports[0]}\nwell: {reports[1]}\nthe page came after {seconds:.0f} s\n")
+    sys.stderr.write(
+        f"slow: {dict(of_slow.result())}, well: {dict(of_watched.result())}; the page came after "
+        f"{seconds:.0f} s\n"
+    )
     names = {one["alertname"] for one in firing(slow)}
+    assert names
     assert names <= {"ModelLatencyBudgetBurn", "ModelErrorBudgetBurn"}
-    assert "ModelLatencyBudgetBurn" in names or "ModelErrorBudgetBurn" in names
-    assert set(reports[1].answers) == {"200"}
+    assert set(of_watched.result()) == {"200"}
     assert firing(watched) == []
 
 
