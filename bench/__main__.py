@@ -1,7 +1,6 @@
 """`python -m bench`: measure our server and its peers, and write the figures, a table and a plot."""
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -10,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import machine, models, report, tools
-from bench.errors import BenchError
 from bench.paths import BUILD, RESULTS
-from bench.processes import INTERRUPTED, interrupt
+from bench.processes import exit_status
 from bench.progress import say
 from bench.results import Results
 from bench.rounds import Bench
@@ -26,15 +24,7 @@ BUSY = 0.25
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 1 where anything failed or was answered with an error."""
     options = _parser().parse_args(arguments)
-    # So that servers are ended as they are after Ctrl-C.
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        return _run(options)
-    except BenchError as error:
-        say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return exit_status(lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 from bench.errors import BenchError
+from bench.progress import say
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
@@ -143,8 +144,20 @@ def running(
         _stop(process, family)
 
 
-def interrupt(*_: object) -> NoReturn:
-    """Handle a signal as Ctrl-C is."""
+def exit_status(work: Callable[[], int]) -> int:
+    """Do a command's work; return its status, or 1 after a BenchError, or 130 where it was interrupted."""
+    # So that servers are ended as they are after Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return work()
+    except BenchError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

@@ -6,7 +6,6 @@ app/requirements/*-gpu.txt name in the place of the CPU's; `--runtime` leaves ou
 
 import argparse
 import json
-import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from bench.clients import Figures
 from bench.errors import BenchError
 from bench.models import Model
 from bench.paths import BUILD, PROJECT, RESULTS
-from bench.processes import INTERRUPTED, interrupt
+from bench.processes import exit_status
 from bench.progress import say
 from bench.report import cell, table
 from bench.scenarios import FULL, IMAGE, QUICK, Plan
@@ -79,15 +78,7 @@ class Results:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 1 where anything failed."""
     options = _parser().parse_args(arguments)
-    # So that servers are ended as they are after Ctrl-C.
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        return _run(options)
-    except BenchError as error:
-        say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return exit_status(lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> int:
