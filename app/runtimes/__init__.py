@@ -11,7 +11,7 @@ from app.tensors import Arrays
 Run = Callable[[Arrays], Arrays]
 """Answers a batch: inputs by name to outputs by name.
 
-May be called from several threads at once; each call computes on its own thread. May raise InputRefused.
+May be called from several threads at once; each call computes on one thread. May raise InputRefused.
 """
 
 

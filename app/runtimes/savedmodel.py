@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.cpu import cpu_limit
 from app.runtimes import Device, DeviceError, InputRefused, Run
 from app.signature import Signature
 from app.tensors import Arrays
@@ -41,7 +42,8 @@ def load(folder: Path, signature: Signature, device: Device) -> Run:
     if device == "gpu":
         raise DeviceError("TensorFlow computes on the CPU alone here; ONNX and TorchScript take a GPU")
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    # All calls share these: with fewer, they would wait for each other while cores are idle.
+    tf.config.threading.set_inter_op_parallelism_threads(cpu_limit())
     module = tf.saved_model.load(str(folder))
     serve = module.signatures[SIGNATURE]
     outputs = [tensor.name for tensor in signature.outputs]

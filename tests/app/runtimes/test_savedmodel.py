@@ -3,19 +3,23 @@
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from app import runtimes
 from app.artifact import Artifact
+from app.cpu import cpu_limit
 from app.model import Model
 from app.runtimes import InputRefused
 from app.signature import ArtifactError
 from app.tensors import Arrays
 from tests.app.process import ROOT
-from tests.tensorflow_on_one_thread import tensorflow
+from tests.tensorflow_threads import tensorflow
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
 TYPES = {"float32": "FP32", "int64": "INT64", "object": "BYTES"}
@@ -88,6 +92,29 @@ def test_a_number_beyond_the_table_is_refused(table: Artifact):
 
     with pytest.raises(InputRefused):
         model.run({"number": np.array([9]), "word": np.array(["a"], np.object_)})
+
+
+def test_there_can_be_as_many_calls_at_once_as_there_are_cores(tf: Any, tmp_path: Path):
+    meeting = threading.Barrier(cpu_limit())
+
+    def meet(row: np.ndarray) -> np.ndarray:
+        meeting.wait(10)
+        return row
+
+    class Meeting(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="row")])
+        def serve(self, row: Any) -> dict[str, Any]:
+            return {"same": tf.ensure_shape(tf.numpy_function(meet, [row], tf.float32), [None])}
+
+    module, row = Meeting(), np.array([1], np.float32)
+    tf.saved_model.save(module, str(tmp_path / "savedmodel"), signatures={"serving_default": module.serve})
+    served = artifact(tmp_path, {"row": row}, {"same": row})
+    run = runtimes.load(served.path, served.signature, "savedmodel", "cpu")
+
+    with ThreadPoolExecutor(cpu_limit()) as threads:
+        answers = list(threads.map(run, [{"row": row}] * cpu_limit()))
+
+    assert [answer["same"].tolist() for answer in answers] == [[1]] * cpu_limit()
 
 
 def test_it_takes_no_gpu(table: Artifact):

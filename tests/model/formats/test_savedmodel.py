@@ -10,7 +10,7 @@ from model.export import export
 from model.formats import savedmodel
 from model.savedmodel_source import savedmodel_source
 from model.source import Description
-from tests.tensorflow_on_one_thread import tensorflow
+from tests.tensorflow_threads import tensorflow
 
 needs_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None or importlib.util.find_spec("tf2onnx") is None,

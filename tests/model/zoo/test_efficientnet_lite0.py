@@ -7,7 +7,7 @@ from model.export import export
 from model.formats import onnx, savedmodel
 from model.preprocessing import preprocess
 from model.zoo import load
-from tests.tensorflow_on_one_thread import tensorflow
+from tests.tensorflow_threads import tensorflow
 
 CATS = {"tabby", "tiger cat", "Egyptian cat"}
 
