@@ -30,6 +30,37 @@ class Enabled(TypedDict):
     enabled: bool
 
 
+class Requests(TypedDict):
+    """What is asked of the cluster."""
+
+    storage: str
+
+
+class ClaimedResources(TypedDict):
+    """How much is asked for."""
+
+    requests: Requests
+
+
+class ClaimSpec(TypedDict):
+    """https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/persistent-volume-claim-v1."""
+
+    accessModes: list[str]
+    resources: ClaimedResources
+
+
+class VolumeClaimTemplate(TypedDict):
+    """The claim of each Prometheus."""
+
+    spec: ClaimSpec
+
+
+class StorageSpec(TypedDict):
+    """https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.StorageSpec."""
+
+    volumeClaimTemplate: VolumeClaimTemplate
+
+
 class PrometheusSpec(TypedDict):
     """https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.PrometheusSpec."""
 
@@ -40,6 +71,7 @@ class PrometheusSpec(TypedDict):
     ruleSelectorNilUsesHelmValues: bool
     scrapeConfigSelectorNilUsesHelmValues: bool
     serviceMonitorSelectorNilUsesHelmValues: bool
+    storageSpec: NotRequired[StorageSpec]
 
 
 class Prometheus(TypedDict):

@@ -1,6 +1,7 @@
 """Prometheus and Grafana for a cluster that has none, and what lets its autoscalers ask Prometheus."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
@@ -17,6 +18,7 @@ from infra.charts import (
 from infra.cluster import Cluster
 from infra.labels import COMPONENT, MONITORING, PART_OF
 from infra.settings import Settings
+from infra.settings.values import mebibytes
 
 NAME = "monitoring"
 ADMIN = "admin"
@@ -25,8 +27,13 @@ USER_KEY, PASSWORD_KEY = "admin-user", "admin-password"
 DASHBOARD_LABEL = ("grafana_dashboard", "1")
 """By which Grafana finds the ConfigMaps that hold dashboards; the one that the chart uses by itself."""
 
-RETENTION_SIZE = "16GB"
-"""Beyond it the oldest samples go: they lie on the disk of a node, which others need, too."""
+STORAGE_OF_A_NODE = "20Gi"
+"""What samples may take of the disk of a node, which others need, too."""
+
+RETAINED_SHARE = Decimal("0.8")
+"""Of the storage; beyond it the oldest samples go. The rest is for what is not counted:
+https://prometheus.io/docs/prometheus/latest/storage/#right-sizing-retention-size
+"""
 
 HIDDEN_BY_CLOUDS = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
 """What clouds run out of sight. Left on, an alert says of each for ever that it is down."""
@@ -39,6 +46,9 @@ class MonitoringStackArgs:
     namespace: str
     grafana_admin_password: pulumi.Output[str]
     retention_days: int
+    storage: str | None
+    """The size of its volume. None is the disk of a node."""
+
     is_cloud: bool
     has_keda: bool
     adapter_rule: ExternalRule | None
@@ -60,6 +70,7 @@ class MonitoringStackArgs:
             namespace=settings.monitoring_namespace,
             grafana_admin_password=settings.grafana_admin_password,
             retention_days=settings.slo_window_days,
+            storage=settings.prometheus_storage,
             is_cloud=settings.cloud is not None,
             has_keda=settings.autoscaling_backend == "keda",
             adapter_rule=adapter_rule(settings),
@@ -83,8 +94,8 @@ class MonitoringStack(pulumi.ComponentResource):
     is gone. The definitions of kube-prometheus-stack stay when it goes, as Helm leaves them; `kubectl delete
     crd` removes them, and with them all that anyone has declared of their kinds.
 
-    Prometheus keeps its samples on the disk of its node, for not every cluster has volumes: on another node
-    it starts anew.
+    Without a volume, which not every cluster has, Prometheus keeps its samples on the disk of its node: on
+    another node it starts anew, and so does what is left of the budgets.
 
     """
 
@@ -128,7 +139,7 @@ def _stack_values(args: MonitoringStackArgs, admin: Secret) -> KubePrometheusSta
             "prometheusSpec": {
                 # As far back as the objectives look.
                 "retention": f"{args.retention_days}d",
-                "retentionSize": RETENTION_SIZE,
+                "retentionSize": f"{_retained(args.storage or STORAGE_OF_A_NODE)}MB",
                 # Everything that is declared counts, whether or not it names this release.
                 "podMonitorSelectorNilUsesHelmValues": False,
                 "probeSelectorNilUsesHelmValues": False,
@@ -146,10 +157,24 @@ def _stack_values(args: MonitoringStackArgs, admin: Secret) -> KubePrometheusSta
             "sidecar": {"dashboards": {"label": label, "labelValue": value, "searchNamespace": "ALL"}},
         },
     }
+    if args.storage:
+        values["prometheus"]["prometheusSpec"]["storageSpec"] = {
+            "volumeClaimTemplate": {
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": args.storage}},
+                }
+            }
+        }
     if args.is_cloud:
         for part in HIDDEN_BY_CLOUDS:
             values[part] = {"enabled": False}
     return values
+
+
+def _retained(storage: str) -> int:
+    """Return mebibytes, which Prometheus calls MB."""
+    return int(RETAINED_SHARE * mebibytes(storage))
 
 
 def _adapter_values(args: MonitoringStackArgs, rule: ExternalRule) -> PrometheusAdapterValues:

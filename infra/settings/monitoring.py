@@ -6,10 +6,12 @@ import pulumi
 from pydantic import AnyHttpUrl, BeforeValidator, Field, InstanceOf, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from infra.settings.values import GROUP, DnsLabel, unset, wrong
+from infra.settings.values import GROUP, DnsLabel, OptionalText, mebibytes, unset, wrong
 
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper bounds, in seconds, of the buckets of the server's `request_latency_seconds`."""
+
+LEAST_STORAGE_MEBIBYTES = 1024
 
 
 @dataclass(frozen=True, kw_only=True, config=GROUP)
@@ -19,6 +21,7 @@ class MonitoringSettings:
     monitoring: Literal["none", "existing", "install"]
     monitoring_namespace: DnsLabel
     prometheus_url: Annotated[AnyHttpUrl | None, BeforeValidator(unset)]
+    prometheus_storage: OptionalText
     grafana_admin_password: Annotated[pulumi.Output[str], InstanceOf] | None
     slo_availability: Annotated[float, Field(ge=50, lt=100)]
     slo_latency_seconds: float
@@ -31,6 +34,15 @@ class MonitoringSettings:
     def _is_its_own(cls, value: str, info: ValidationInfo) -> str:
         if info.data.get("monitoring") == "install" and value == info.data.get("namespace"):
             raise wrong("another one than namespace: what Prometheus needs of a node is not allowed there")
+        return value
+
+    @field_validator("prometheus_storage")
+    @classmethod
+    def _of_our_prometheus(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("monitoring", "install") != "install":
+            raise wrong("empty, unless monitoring is install: a Prometheus that exists has its own")
+        if value is not None and mebibytes(value) < LEAST_STORAGE_MEBIBYTES:
+            raise wrong("at least 1Gi")
         return value
 
     @field_validator("grafana_admin_password")

@@ -62,7 +62,11 @@ def known(defaults: Any, key: Key) -> bool:
 
 @pytest.fixture
 def monitoring(program: Callable[..., Run]) -> list[Release]:
-    return [one for config in (KEDA, ADAPTER) for one in program(**INSTALL, **config).releases()]
+    return [
+        one
+        for config in (KEDA, ADAPTER)
+        for one in program(**INSTALL, **config, prometheusStorage="50Gi").releases()
+    ]
 
 
 def test_only_values_that_are_written_down_are_given(monitoring: list[Release]):

@@ -118,6 +118,18 @@ def test_prometheus_minds_what_any_namespace_declares_and_remembers_the_whole_pe
     assert spec["retention"] == "45d"
 
 
+@pytest.mark.parametrize(("asked", "retained"), [("", "16384MB"), ("50Gi", "40960MB"), ("1Gi", "819MB")])
+def test_samples_are_on_a_volume_where_one_is_asked_for_and_leave_room_on_it(
+    releases: Releases, asked: str, retained: str
+):
+    values = releases(**INSTALL, prometheusStorage=asked)["kube-prometheus-stack"].values
+    spec = values["prometheus"]["prometheusSpec"]
+
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": asked}}}
+    assert spec.get("storageSpec") == ({"volumeClaimTemplate": {"spec": claim}} if asked else None)
+    assert spec["retentionSize"] == retained
+
+
 def test_grafana_looks_everywhere_for_dashboards_labelled_as_ours(releases: Releases, watch: Declare):
     sidecar = releases(**INSTALL)["kube-prometheus-stack"].values["grafana"]["sidecar"]["dashboards"]
 

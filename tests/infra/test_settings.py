@@ -99,6 +99,18 @@ def test_all_problems_are_told_at_once(declare: Declare):
             "monitoringNamespace: 'monitoring': another one than namespace",
         ),
         ({"prometheusUrl": "prometheus:9090"}, "prometheusUrl: 'prometheus:9090': .* 'http' or 'https'"),
+        (
+            {"prometheusStorage": "50Gi"},
+            "prometheusStorage: '50Gi': empty, unless monitoring is install",
+        ),
+        (
+            {"monitoring": "install", "secret": PASSWORD, "prometheusStorage": "1000Mi"},
+            "prometheusStorage: '1000Mi': at least 1Gi",
+        ),
+        (
+            {"monitoring": "install", "secret": PASSWORD, "prometheusStorage": "much"},
+            "prometheusStorage: 'much': a positive number, alone or with one of the units",
+        ),
         ({"sloAvailability": "100"}, "sloAvailability: '100': .* less than 100"),
         (
             {"sloLatencySeconds": "0.3"},

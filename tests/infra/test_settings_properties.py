@@ -93,6 +93,7 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
         "terminationGracePeriodSeconds": str(delay + drain + draw(st.integers(3, 60))),
         "monitoring": monitoring,
         "prometheusUrl": "http://prometheus.monitoring:9090",
+        "prometheusStorage": one_of("", "50Gi") if monitoring == "install" else "",
         "grafanaAdminPassword": "hunter3",
         "sloAvailability": draw(st.sampled_from(["90", "99.5", "99.99"])),
         "autoscalingSignal": signal,
