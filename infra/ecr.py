@@ -48,8 +48,8 @@ class EcrRepository(pulumi.ComponentResource):
             name=args.registry.repository(args.model),
             region=owner.region,
             image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
-            # A tag is a model's version, and a new server is another image of it. What runs is named by
-            # digest, which nobody can move.
+            # A tag is a model's version and runtime, and a new server is another image of it. What runs is
+            # named by digest, which nobody can move.
             image_tag_mutability="MUTABLE",
             force_delete=not args.retain,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.retain),

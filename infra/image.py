@@ -33,6 +33,11 @@ class ModelImageArgs:
     runtime_image: str | None
     retain: bool
 
+    @property
+    def tag(self) -> str:
+        """The model's version and what computes it, so that no stack takes the tag of another's image."""
+        return "-".join([self.artifact.version, self.runtime, *(["gpu"] if self.device == "gpu" else [])])
+
     @classmethod
     def of(cls, settings: Settings, artifact: Artifact) -> "ModelImageArgs":
         """Take from the settings what concerns the image."""
@@ -60,7 +65,7 @@ class ModelImage(pulumi.ComponentResource):
     """
 
     ref: pulumi.Output[str]
-    """Name, tag and digest, `HOST/PATH/MODEL:VERSION@sha256:…`."""
+    """Name, tag and digest, `HOST/PATH/MODEL:VERSION-RUNTIME@sha256:…`."""
 
     def __init__(self, name: str, args: ModelImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:ModelImage", name, {}, opts)
@@ -91,7 +96,7 @@ class ModelImage(pulumi.ComponentResource):
                 **{key: value for key, value in chosen.items() if value is not None},
             },
             platforms=[docker_build.Platform(args.platform)],
-            tags=[args.registry.tag(args.artifact.name, args.artifact.version)],
+            tags=[args.registry.image(args.artifact.name, args.tag)],
             exports=[docker_build.ExportArgs(raw=PUSH_REPRODUCIBLY)],
             # The shorthand would add a second export, without the rewritten timestamps.
             push=False,

@@ -97,9 +97,9 @@ class Registry:
         """Return the name of a model's images within the registry."""
         return f"{self.prefix}/{model}".removeprefix(f"{self.host}/")
 
-    def tag(self, model: str, version: str) -> str:
-        """Return the full name of a model's image, tagged by the model's version."""
-        return f"{self.prefix}/{model}:{version}"
+    def image(self, model: str, tag: str) -> str:
+        """Return the full name of one of a model's images."""
+        return f"{self.prefix}/{model}:{tag}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
 from ops.program import IMAGE, Run
 from ops.stack import PROJECT
-from tests.conftest import VERSION
+from tests.conftest import VERSION, write_artifact
 
 Declare = Callable[..., dict[str, Any]]
 
@@ -45,9 +45,22 @@ def test_a_relative_model_directory_stays_relative_for_the_engine_compares_paths
     assert named == {"model": {"location": f"{relative}/tiny/{VERSION}"}}
 
 
-def test_it_is_tagged_by_the_models_version(image: Declare):
-    assert image()["tags"] == [f"docker.io/acme/tiny:{VERSION}"]
-    assert image()["buildArgs"]["VERSION"] == VERSION
+@pytest.mark.parametrize(
+    ("config", "tag"),
+    [
+        ({}, f"{VERSION}-onnx"),
+        ({"runtime": "torchscript"}, f"{VERSION}-torchscript"),
+        ({"runtime": "torchscript", "device": "gpu"}, f"{VERSION}-torchscript-gpu"),
+    ],
+)
+def test_a_tag_is_the_models_version_and_what_computes_it(
+    image: Declare, tmp_path: Path, config: dict[str, str], tag: str
+):
+    write_artifact(tmp_path, "tiny", VERSION, ("onnx", "torchscript"))
+    declared = image(modelDirectory=str(tmp_path), modelVersion=VERSION, **config)
+
+    assert declared["tags"] == [f"docker.io/acme/tiny:{tag}"]
+    assert declared["buildArgs"]["VERSION"] == VERSION
 
 
 def test_it_is_pushed_once_with_nothing_in_it_that_changes_by_itself(image: Declare):

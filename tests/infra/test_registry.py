@@ -38,7 +38,7 @@ def test_images_are_named_as_each_registry_asks(prefix: str, host: str, auth: st
     registry = Registry.parse(prefix)
 
     assert (registry.host, registry.auth) == (host, auth)
-    assert registry.tag("tiny", "0123") == f"{prefix}/tiny:0123"
+    assert registry.image("tiny", "0123") == f"{prefix}/tiny:0123"
 
 
 def test_amazons_registry_says_whose_it_is_and_where():

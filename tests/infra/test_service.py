@@ -234,7 +234,7 @@ def test_the_pods_run_the_image_by_the_reference_that_the_build_gave(
         program_module.run(stack_of(), build_image=lambda inputs: f"{inputs['tags'][0]}@sha256:1")
     )
 
-    assert server(objects)["image"].endswith("/tiny:0123456789ab@sha256:1")
+    assert server(objects)["image"].endswith("/tiny:0123456789ab-onnx@sha256:1")
 
 
 @pytest.mark.parametrize(

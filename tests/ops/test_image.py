@@ -26,7 +26,7 @@ def test_buildx_is_asked_for_what_the_program_declared(
 
     ref = build_and_push([sys.executable, "-c", BUILDX % str(log)], inputs)
 
-    tag = f"docker.io/acme/tiny:{VERSION}"
+    tag = f"docker.io/acme/tiny:{VERSION}-onnx"
     assert ref == f"{tag}@sha256:abc"
     arguments = json.loads(log.read_text())
     at = arguments.index("--metadata-file")
