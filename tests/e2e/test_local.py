@@ -125,8 +125,7 @@ def test_what_render_prints_is_accepted_without_a_warning(kubectl: Kubectl, make
 
 
 def test_an_edit_of_the_code_is_a_new_layer_of_the_code_alone(kubectl: Kubectl, tmp_path: Path):
-    image = kubectl.get("deployment", MODEL, HERE)["spec"]["template"]["spec"]["containers"][0]["image"]
-    version = image.partition("@")[0].rpartition(":")[2]
+    version = kubectl.get("deployment", MODEL, HERE)["metadata"]["labels"]["app.kubernetes.io/version"]
     shutil.copytree(PROJECT / "app", tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
     with (tmp_path / "app" / "api.py").open("a") as file:
         file.write("\n# An edit.\n")
