@@ -82,7 +82,7 @@ def watched(kubectl: Kubectl, prometheus: None) -> Iterator[str]:  # noqa: ARG00
         sloLatencySeconds="5",
     )
     ensure_artifact(stack)
-    # A load of its own has left it more pods, for minutes, than the node has room for beside the burst's.
+    # Its last load has left the dev stack more pods, for minutes, than the node has room for beside these.
     kubectl("scale", "deployment", MODEL, f"--namespace={NAMESPACE}", "--replicas=0")
     yield apply.up(stack, kubectl, road().buildx())["namespace"]
     kubectl("delete", "namespace", namespace(WATCHED), "--wait=true")
