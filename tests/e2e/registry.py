@@ -12,15 +12,24 @@ MANIFESTS = (
 )
 
 
-def manifest(repository: str, tag: str) -> dict[str, Any]:
-    url = f"http://{REGISTRY}/v2/{repository}/manifests/{tag}"
+def split(image: str) -> tuple[str, str]:
+    """Return the repository of `HOST/REPOSITORY:TAG@DIGEST`, and its digest, or else its tag."""
+    name, _, digest = image.removeprefix(f"{REGISTRY}/").partition("@")
+    repository, _, tag = name.partition(":")
+    return repository, digest or tag
+
+
+def manifest(image: str) -> dict[str, Any]:
+    repository, reference = split(image)
+    url = f"http://{REGISTRY}/v2/{repository}/manifests/{reference}"
     return httpx.get(url, headers={"accept": ", ".join(MANIFESTS)}).raise_for_status().json()
 
 
-def size_over_base(repository: str, tag: str) -> int:
+def size_over_base(image: str) -> int:
     """Bytes of an image's layers, unpacked, all but the first."""
+    repository, _ = split(image)
     sizes: list[int] = []
-    for layer in manifest(repository, tag)["layers"][1:]:
+    for layer in manifest(image)["layers"][1:]:
         url = f"http://{REGISTRY}/v2/{repository}/blobs/{layer['digest']}"
         # gzip ends with the size of what it holds: https://www.rfc-editor.org/rfc/rfc1952#page-8
         blob = httpx.get(url, timeout=60).raise_for_status().content

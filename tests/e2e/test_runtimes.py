@@ -108,9 +108,8 @@ def test_a_pod_of_each_runtime_knows_the_photograph(kubectl: Kubectl, served: Se
 def note(kubectl: Kubectl, served: Served) -> None:
     """Tell what the image and the pod take, and keep the image's size for the benchmark's table."""
     metadata = served.pod["metadata"]
-    tag = served.pod["spec"]["containers"][0]["image"].partition("@")[0].rpartition(":")[2]
     sizes = json.loads(SIZES.read_text()) if SIZES.exists() else {}
-    sizes[served.runtime] = size_over_base(f"slipway/{MODEL}", tag)
+    sizes[served.runtime] = size_over_base(served.pod["spec"]["containers"][0]["image"])
     SIZES.write_text(json.dumps(sizes))
     path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}:8001/proxy/metrics"
     found = re.search(r"^process_resident_memory_bytes (\S+)", kubectl("get", f"--raw={path}"), re.MULTILINE)
