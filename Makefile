@@ -1,78 +1,86 @@
 STACK ?= dev
-PYTHON ?= python3.11
+MODEL ?=
+# The Python that makes the environment. Empty, it is the newest supported one on PATH.
+PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+# Any Python, to find that one.
+START := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell command -v $(name))))
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help up down render smoke load cluster monitoring bench clouds tensorflow test e2e lint format requirements
+.PHONY: help serve up down render smoke load cluster monitoring bench clouds tensorflow pytorch test e2e lint format requirements
+.SECONDARY:
+.NOTPARALLEL:
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-up: $(INSTALLED) ## Model, image, cluster and service of a stack: make up STACK=dev
+up: $(INSTALLED)/core ## Model, image, cluster and service of a stack: make up STACK=dev
 	@$(RUN) -m ops up --stack $(STACK)
 
-down: $(INSTALLED) ## Remove a stack, and the local cluster if it ran there
+down: $(INSTALLED)/core ## Remove a stack, and the local cluster if it ran there
 	@$(RUN) -m ops down --stack $(STACK)
 
-render: $(INSTALLED) ## Print a stack's Kubernetes objects as YAML
+render: $(INSTALLED)/core ## Print a stack's Kubernetes objects as YAML
 	@$(RUN) -m ops render --stack $(STACK)
 
-smoke: $(INSTALLED) ## Ask a running stack for one prediction
+smoke: $(INSTALLED)/core ## Ask a running stack for one prediction
 	@$(RUN) -m ops smoke --stack $(STACK)
 
-load: $(INSTALLED) ## Load a local stack for a minute
+load: $(INSTALLED)/core ## Load a local stack for a minute
 	@$(RUN) -m ops load --stack $(STACK)
 
-cluster: $(INSTALLED) ## Start the local cluster alone
+cluster: $(INSTALLED)/core ## Start the local cluster alone
 	@$(RUN) -m ops.local up
 
-monitoring: $(INSTALLED) ## Add Prometheus and KEDA to the local cluster
+monitoring: $(INSTALLED)/core ## Add Prometheus and KEDA to the local cluster
 	@$(RUN) -m ops.local monitoring
 
-bench: $(INSTALLED) ## Measure the server side by side with its peers (25 minutes): make bench ARGS=--quick
+bench: $(INSTALLED)/core $(INSTALLED)/pytorch ## Measure the server side by side with its peers (25 minutes): make bench ARGS=--quick
 	@$(RUN) -m bench $(ARGS)
 
-clouds: $(INSTALLED) ## Add the SDKs of the clouds: GKE, EKS, AKS and ECR
-	$(RUN) -m pip install --requirement requirements-clouds.txt
+clouds: $(INSTALLED)/core $(INSTALLED)/clouds ## Add the SDKs of the clouds: GKE, EKS, AKS and ECR
 
-tensorflow: $(INSTALLED) ## Add TensorFlow, for SavedModels and their tests
-	$(RUN) -m pip install --requirement requirements-tensorflow.txt
+tensorflow: $(INSTALLED)/core $(INSTALLED)/tensorflow ## Add TensorFlow, for SavedModels and their tests
 
-test: $(INSTALLED) lint ## Run every check that needs neither a cluster nor root
+pytorch: $(INSTALLED)/core $(INSTALLED)/pytorch ## Add PyTorch, to export your own model
+
+test: lint ## Run every check that needs neither a cluster nor root
 	$(RUN) -m pytest --ignore tests/e2e --numprocesses auto --dist loadfile
 
-e2e: $(INSTALLED) ## Run the end-to-end test on the local cluster
+e2e: $(INSTALLED)/core $(INSTALLED)/checks ## Run the end-to-end test on the local cluster
 	$(RUN) -m pytest tests/e2e --capture=no --timeout 3000
 
-lint: $(INSTALLED) ## Check style, types and the arrows between the folders
+lint: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Check style, types and the arrows between the folders
 	ruff check
 	ruff format --check
-	pyright
+	python -m ops.environment.types
 	lint-imports
 
-format: $(INSTALLED) ## Put the code into shape
+format: $(INSTALLED)/core $(INSTALLED)/checks ## Put the code into shape
 	ruff check --fix
 	ruff format
 
 # A machine's own index or wheels are for it alone: they stay out of the locks, as does torch's local version.
-LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --python-version 3.11 \
+# One lock serves every Python and platform.
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --universal --python-version 3.11 \
   --no-annotate --no-emit-index-url --no-emit-find-links
 RUNTIMES := onnx torchscript savedmodel
-# Not by pyproject.toml, which leaves the libraries of CUDA out; Triton compiles what torch.compile has made.
-LOCK_GPU = env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(LOCK) --no-config --python-platform x86_64-manylinux_2_28 \
-  --no-emit-package triton
+# Without pyproject.toml, which leaves out the libraries of CUDA. Triton is for torch.compile, which nothing uses.
+LOCK_GPU = env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(subst --universal,--python-platform x86_64-manylinux_2_28,$(LOCK)) \
+  --no-config --no-emit-package triton
 GPU_RUNTIMES := onnx torchscript
 # Environments of their own.
 APART := bench/plot docs/pictures $(wildcard bench/peers/*) tests/app/kserve
 
-requirements: $(INSTALLED) ## Lock pyproject.toml and each .in file
-	$(LOCK) pyproject.toml --output-file requirements.txt
+requirements: $(INSTALLED)/core ## Lock pyproject.toml and each .in file
+	$(LOCK) pyproject.toml --group pytorch --group checks --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra tensorflow --constraints requirements.txt --output-file requirements-tensorflow.txt
 	$(LOCK) pyproject.toml --extra gke --extra eks --extra aks --constraints requirements.txt --output-file requirements-clouds.txt
 	for runtime in $(RUNTIMES); do \
-	  $(LOCK) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --output-file app/requirements/$$runtime.txt || exit 1; \
+	  $(LOCK) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --constraints requirements.txt \
+	    --output-file app/requirements/$$runtime.txt || exit 1; \
 	done
 	for runtime in $(GPU_RUNTIMES); do \
 	  $(LOCK_GPU) app/requirements/$$runtime-gpu.in --constraints app/requirements/$$runtime.txt \
@@ -84,9 +92,7 @@ requirements: $(INSTALLED) ## Lock pyproject.toml and each .in file
 	sed -i 's/+cpu$$//' requirements.txt requirements-clouds.txt requirements-tensorflow.txt app/requirements/torchscript.txt \
 	  bench/peers/plain/requirements.txt
 
-# Told on stderr, for a target's own answer goes to stdout.
-$(INSTALLED): requirements.txt
-	@echo "→ install the Python packages into $(VENV) (minutes, the first time)" >&2
-	@$(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --requirement requirements.txt >&2
-	@touch $@
+# What is installed is told on stderr, for a target's own answer goes to stdout.
+$(INSTALLED)/%: requirements.txt requirements-clouds.txt requirements-tensorflow.txt pyproject.toml
+	@$(or $(START),$(error no python3 on PATH: install one, for example `apt-get install python3 python3-venv`)) \
+	  -m ops.environment --python "$(PYTHON)" $*

@@ -9,6 +9,9 @@ import pulumi
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
+NOT_INSTALLED = "is not installed, and the settings ask for its cloud"
+"""How the message about a missing SDK begins, after the SDK's name."""
+
 
 @contextmanager
 def sdk(extra: str) -> Generator[None]:
@@ -29,8 +32,7 @@ def sdk(extra: str) -> Generator[None]:
             raise
         (pin,) = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"][extra]
         raise pulumi.RunError(
-            f"{error.name} is not installed, and the settings ask for its cloud: `pip install {pin}`, "
-            "or `make clouds` for the SDKs of all clouds"
+            f"{error.name} {NOT_INSTALLED}: `pip install {pin}`, or `make clouds` for the SDKs of all clouds"
         ) from None
 
 

@@ -16,7 +16,7 @@ VM_SIZE = "Standard_NC4as_T4_v3"
 
 def node_pool(
     name: str, args: GpuNodePoolArgs, cluster: AksCluster, opts: pulumi.ResourceOptions
-) -> containerservice.AgentPool:
+) -> pulumi.CustomResource:
     """Declare the pool."""
     priority = containerservice.ScaleSetPriority
     return containerservice.AgentPool(

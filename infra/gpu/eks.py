@@ -22,7 +22,7 @@ EFFECTS = {"NoSchedule": "NO_SCHEDULE"}
 
 def node_pool(
     name: str, args: GpuNodePoolArgs, cluster: EksCluster, opts: pulumi.ResourceOptions
-) -> eks.NodeGroup:
+) -> pulumi.CustomResource:
     """Declare the pool, a managed node group. The cluster's autoscaler resizes it."""
     role, allowed = service_role(name, "ec2", NODE_POLICIES, opts)
     return eks.NodeGroup(

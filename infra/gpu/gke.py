@@ -17,7 +17,7 @@ EFFECTS = {"NoSchedule": "NO_SCHEDULE"}
 
 def node_pool(
     name: str, args: GpuNodePoolArgs, cluster: GkeCluster, opts: pulumi.ResourceOptions
-) -> container.NodePool:
+) -> pulumi.CustomResource:
     """Declare the pool.
 
     https://cloud.google.com/kubernetes-engine/docs/how-to/gpus

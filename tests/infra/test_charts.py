@@ -17,7 +17,7 @@ import yaml
 from infra.charts import KubePrometheusStackValues, PrometheusAdapterValues
 from ops.helm import Release
 from ops.program import Run
-from tests.infra.conftest import CLOUD_CONFIG, INSTALL, QUEUE_DEPTH, needs_clouds
+from tests.infra.conftest import CLOUD_CONFIG, INSTALL, QUEUE_DEPTH
 
 KEDA = {"autoscalingBackend": "keda", **QUEUE_DEPTH}
 ADAPTER = {"autoscalingBackend": "prometheus-adapter", **QUEUE_DEPTH}
@@ -93,7 +93,6 @@ def test_what_a_chart_does_not_know_is_seen():
     assert not known(defaults, ("admins",))
 
 
-@needs_clouds
 @pytest.mark.usefixtures("clouds")
 @pytest.mark.skipif(CHARTS is None, reason="the charts are not at hand: SLIPWAY_CHARTS names their folder")
 def test_the_charts_know_every_value_in_the_version_that_is_pinned(

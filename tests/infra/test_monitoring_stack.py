@@ -16,7 +16,6 @@ from tests.infra.conftest import (
     QUEUE_DEPTH,
     Declare,
     is_secret,
-    needs_clouds,
 )
 
 KEDA_BACKEND = {"autoscalingBackend": "keda"}
@@ -176,7 +175,6 @@ def test_the_namespace_lets_the_exporter_of_nodes_in(watch: Declare):
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
 
 
-@needs_clouds
 @pytest.mark.usefixtures("clouds")
 @pytest.mark.parametrize("cloud", CLOUD_CONFIG)
 def test_what_a_cloud_hides_is_not_said_to_be_down(releases: Releases, cloud: str):

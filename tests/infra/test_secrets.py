@@ -23,9 +23,9 @@ from ops.program import run
 from ops.render import to_yaml
 from ops.stack import Stack
 from tests.conftest import StackOf
-from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, STATES, TOKEN, needs_clouds
+from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, STATES, TOKEN
 
-pytestmark = [needs_clouds, pytest.mark.usefixtures("clouds")]
+pytestmark = pytest.mark.usefixtures("clouds")
 
 PASSWORD = "the-registrys-password-Zq3"
 GRAFANA = "the-password-of-grafana-Zq4"

@@ -9,9 +9,7 @@ import yaml
 
 from ops.errors import OperationError
 from ops.program import Run
-from tests.infra.conftest import CLOUD_CONFIG, is_secret, needs_clouds, one_of
-
-pytestmark = needs_clouds
+from tests.infra.conftest import CLOUD_CONFIG, SDKS, is_secret, one_of, require_sdks
 
 PROVIDER = "pulumi:providers:kubernetes"
 FOUND = {"gke": "theirs", "eks": "theirs", "aks": "group/theirs"}
@@ -98,6 +96,7 @@ def test_nothing_runs_before_there_are_nodes(program: Program, cloud: str, monke
 def test_what_a_cloud_must_know_is_asked_for_in_its_own_words(
     program: Program, monkeypatch: pytest.MonkeyPatch, config: dict[str, str], problem: str
 ):
+    require_sdks(SDKS[config["cluster"]])
     for name in ("GOOGLE_ZONE", "GOOGLE_REGION", "GOOGLE_PROJECT", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
 

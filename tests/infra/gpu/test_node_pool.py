@@ -8,9 +8,9 @@ import pulumi_kubernetes
 import pytest
 
 from ops.program import Run
-from tests.infra.conftest import CLOUD_CONFIG, Declare, needs_clouds, one_of
+from tests.infra.conftest import CLOUD_CONFIG, Declare, one_of
 
-pytestmark = [needs_clouds, pytest.mark.usefixtures("clouds")]
+pytestmark = pytest.mark.usefixtures("clouds")
 Program = Callable[..., Run]
 
 POOLS = {

@@ -1,0 +1,1 @@
+"""The project's Python environment, `.venv`: which Python makes it, and what is installed into it."""
