@@ -182,8 +182,10 @@ def _ensure(recipe: _Recipe, bin_folder: Path) -> None:
     recipe.stamp.parent.mkdir(parents=True, exist_ok=True)
     recipe.stamp.write_text(recipe.digest)
     if recipe.image == RUNTIME_IMAGE:
-        # The registry has it now.
+        # The registry has it now, and BuildKit a copy of what it was sent.
         remove(debian.ARCHIVE)
+        sent = "--filter=type=source.local"
+        output_of([bin_folder / "buildx", "prune", f"--builder={BUILDER}", "--force", sent])
 
 
 def _answers(path: str) -> bool:

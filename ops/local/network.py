@@ -14,8 +14,8 @@ NODE_PODS = "10.244.0.0/24"
 """The pods of the one node."""
 
 NODE_IP = str(ip_network(NODE_PODS)[1])
-"""The bridge's address, where pods reach the API server and the kubelet. Other machines do not: nothing of the
-cluster listens at the addresses that this machine has in their networks.
+"""The bridge's address, where pods reach the API server and the kubelet. Other machines do not: nothing of
+the cluster listens at the addresses that this machine has in their networks.
 """
 
 MAC = "0a:58:" + ":".join(f"{int(part):02x}" for part in NODE_IP.split("."))

@@ -20,10 +20,10 @@ PACKAGES = {
     "/bin/busybox": "busybox-static",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
-"""The package, by a program or a file that it brings. The names are those of Debian 12 and 13 and Ubuntu 24.04."""
+"""By a program or a file that each brings. The names are those of Debian 12 and 13 and Ubuntu 24.04."""
 
 SERVICE = "docker-registry"
-"""Its package also starts a registry of the machine, on the very port that the cluster's own registry needs."""
+"""Its package also starts a registry, at the port that the cluster's own registry needs."""
 
 _SYSTEMD = Path("/run/systemd/system")
 """Is there where systemd runs: https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html."""
