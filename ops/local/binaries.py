@@ -1,4 +1,4 @@
-"""The programs of the cluster that are built from Go modules: built once, and kept without what built them."""
+"""The programs of the cluster that are built from Go modules: built once, then kept."""
 
 import fcntl
 import hashlib
@@ -39,12 +39,13 @@ PROGRAMS = (
 _VERSION = "k8s.io/component-base/version"
 _MAJOR, _MINOR, _ = KUBERNETES.removeprefix("v").split(".")
 STRIPPED = "-s -w"
+_KUBERNETES_ONLY = (
+    f"-ldflags=slipway.local/cluster/kubernetes={STRIPPED} -X {_VERSION}.gitVersion={KUBERNETES} "
+    f"-X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}"
+)
 FLAGS = {
-    CLUSTER: (
-        # For Kubernetes only: another server would serve none of the APIs that Kubernetes has removed.
-        f"-ldflags=slipway.local/cluster/kubernetes={STRIPPED} -X {_VERSION}.gitVersion={KUBERNETES} "
-        f"-X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}",
-    ),
+    # Other servers built from its libraries would disable APIs removed in that version.
+    CLUSTER: (_KUBERNETES_ONLY,),
     # Without the ways to discover targets in clouds, whose SDKs are most of its build.
     "prometheus": ("-tags=remove_all_sd,enable_kubernetes_sd",),
 }
@@ -54,8 +55,8 @@ FLAGS = {
 def build(*modules: str) -> list[Path]:
     """Build the tools of Go modules that are not built yet; return the folder of each module's programs.
 
-    Go's caches of modules and builds are the project's own. They are removed once all is built, and kept after
-    a failure, so that the next attempt goes on where it stopped.
+    Go's caches are the project's own. They are removed once all is built, and kept after a failure, so that
+    the next attempt goes on where it stopped.
 
     Raises:
         OperationError: Go cannot be installed, or a build failed.

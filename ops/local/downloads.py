@@ -64,11 +64,11 @@ def _lines(downloads: Sequence[Download]) -> list[str]:
     downloaded = sum(download.downloaded for download in downloads)
     most = sum(download.while_built for download in downloads)
     kept = sum(download.kept for download in downloads)
-    return [
-        f"to download: about {downloaded} MB, which take {_gb(most)} of disk while they are built, "
-        f"and {_gb(kept)} afterwards",
-        *(f"  {download.what}: {download.downloaded} MB, to {download.where}" for download in downloads),
-    ]
+    head = (
+        f"to download: about {downloaded} MB; while they are built they take up to {_gb(most)} of disk, "
+        f"and {_gb(kept)} stay"
+    )
+    return [head, *(f"  {part.what}: {part.downloaded} MB, to {part.where}" for part in downloads)]
 
 
 def _gb(megabytes: int) -> str:

@@ -22,14 +22,14 @@ def look() -> dict[str, str]:
     """Return the machine's rules, by family, as `iptables-save` prints them.
 
     Raises:
-        OperationError: another Kubernetes has rules there. kube-proxy takes every rule with its names for its own.
+        OperationError: another Kubernetes has rules there, whose names are those of this one.
 
     """
     rules = {family: output_of([f"{family}-save"]) for family in _families()}
     for family, text in rules.items():
         if ":KUBE-SERVICES " in text:
             raise OperationError(
-                "another Kubernetes has its rules in this machine's firewall, and two of them would change each "
+                "another Kubernetes has rules in this machine's firewall, and two of them would change each "
                 f"other's: stop it first, and remove what `{family}-save | grep KUBE-` shows"
             )
     return rules

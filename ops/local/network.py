@@ -1,4 +1,4 @@
-"""The node's own network: a bridge of this machine, which its pods are attached to and no other machine is."""
+"""The node's own network: a bridge on this machine that its pods are attached to."""
 
 from collections.abc import Mapping
 from ipaddress import ip_network
