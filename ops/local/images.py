@@ -22,6 +22,7 @@ BUILDKIT_CACHE = "4GB"
 RUNTIME_IMAGE = f"{REGISTRY}/python:{PYTHON}-slim-{SUITE}"
 BUILD_IMAGE = f"{REGISTRY}/python:{PYTHON}-{SUITE}"
 METRICS_SERVER = f"{REGISTRY}/metrics-server:v0.8.0"
+BUSYBOX = Path("/bin/busybox")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -105,7 +106,7 @@ def build_images(bin_folder: Path) -> None:
     """Push what the registry does not hold yet: pause, metrics-server, and Python to build upon."""
     context = STATE / "context"
     context.mkdir()
-    for file in (Path("/bin/busybox"), CERTIFICATES):
+    for file in (BUSYBOX, CERTIFICATES):
         shutil.copy(file, context)
     wheels = _wheels()
     for wheel in wheels:

@@ -55,6 +55,9 @@ state = "{CONTAINERD / "state"}"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{CNI}"
+# Its socket is the machine's, and another containerd's where there is one.
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
 """)
     start("containerd", ["containerd", "--config", config])
     wait_for("containerd", "containerd listens", SOCKET.exists, seconds=30)

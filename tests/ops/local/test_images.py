@@ -89,8 +89,10 @@ def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
         folder.mkdir()
     (wheels / "torch-1-py3-none-any.whl").touch()
     monkeypatch.setattr(images, "STATE", state)
-    monkeypatch.setattr(images, "CERTIFICATES", tmp_path / "certificates")
-    images.CERTIFICATES.touch()
+    for name in ("BUSYBOX", "CERTIFICATES"):
+        file = tmp_path / name
+        file.touch()
+        monkeypatch.setattr(images, name, file)
     monkeypatch.setattr(images, "_answers", lambda _: False)
     monkeypatch.setattr(images.debian, "bootstrap", lambda: None)
     monkeypatch.setenv("PIP_FIND_LINKS", f"https://example.com/wheels {wheels}")
