@@ -1,4 +1,4 @@
-"""Where the cluster's parts listen: at this machine's own addresses, and etcd for those with a certificate."""
+"""Where the cluster's parts listen, and that etcd asks for a certificate."""
 
 from pathlib import Path
 
