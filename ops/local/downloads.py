@@ -33,9 +33,9 @@ PACKAGES = Download(
 TOOLCHAIN = Download(what=f"Go {GO}", downloaded=70, while_built=250, kept=250, where=str(CACHE))
 MODULES = Download(
     what="the sources of Kubernetes, etcd, BuildKit and metrics-server",
-    downloaded=200,
-    while_built=5000,
-    kept=400,
+    downloaded=180,
+    while_built=4500,
+    kept=350,
     where=str(CACHE),
 )
 BASE_IMAGE = Download(
