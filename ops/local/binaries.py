@@ -1,123 +1,145 @@
-"""The programs of the cluster: Debian's from apt, the others from their Go modules, built once and kept."""
+"""The programs of the cluster that are built from Go modules: built once, then kept."""
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ops.commands import output_of
-from ops.errors import OperationError
 from ops.local.paths import CACHE
+from ops.local.toolchain import Version, go, numbers
+from ops.local.whole import made_whole, remove
 from ops.progress import step
 
-PACKAGES = {
-    "containerd": "containerd",
-    "runc": "runc",
-    "docker-registry": "docker-registry",
-    "debootstrap": "debootstrap",
-    "iptables": "iptables",
-    "conntrack": "conntrack",
-    "ip": "iproute2",
-    "/usr/lib/cni/bridge": "containernetworking-plugins",
-    "/bin/busybox": "busybox-static",
-}
-"""Debian packages, by a program that each brings."""
-
 MODULES = Path(__file__).parent / "go"
-"""A folder a Go module; its go.mod pins the tools that it builds."""
+"""A folder for each Go module; its go.mod pins the tools that it builds."""
 
-BASE = ("buildkit", "buildx", "etcd", "kubernetes", "metrics-server")
-"""The modules that every cluster runs. Others are built only where they are asked for."""
+CLUSTER = "cluster"
+"""The module that every cluster runs. Others are built only where they are asked for."""
 
 KUBERNETES = "v1.34.2"
 """As go.mod pins it: what is built from a module does not know its own version."""
 
+PROGRAMS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubeadm",
+    "kubectl",
+    "kubelet",
+)
+"""The names under which the module's program `kubernetes` is run."""
+
 _VERSION = "k8s.io/component-base/version"
 _MAJOR, _MINOR, _ = KUBERNETES.removeprefix("v").split(".")
 STRIPPED = "-s -w"
-LINKER_FLAGS = {
-    "kubernetes": f"{STRIPPED} -X {_VERSION}.gitVersion={KUBERNETES} "
-    f"-X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}",
+_KUBERNETES_ONLY = (
+    f"-ldflags=slipway.local/cluster/kubernetes={STRIPPED} -X {_VERSION}.gitVersion={KUBERNETES} "
+    f"-X {_VERSION}.gitMajor={_MAJOR} -X {_VERSION}.gitMinor={_MINOR}"
+)
+FLAGS = {
+    # Other servers built from its libraries would disable APIs removed in that version.
+    CLUSTER: (_KUBERNETES_ONLY,),
+    # Without the ways to discover targets in clouds, whose SDKs are most of its build.
+    "prometheus": ("-tags=remove_all_sd,enable_kubernetes_sd",),
 }
-"""By module. Only Kubernetes may be told its version: another server would drop APIs that it dropped."""
-
-TAGS = {"prometheus": "remove_all_sd,enable_kubernetes_sd"}
-"""By module. Prometheus without the ways to discover targets in clouds, whose SDKs are most of its build."""
+"""Flags of a module's build, beside those of every build."""
 
 
-def install_packages() -> None:
-    """Install the Debian packages that are missing.
+def build(*modules: str) -> list[Path]:
+    """Build the tools of Go modules that are not built yet; return the folder of each module's programs.
 
-    Raises:
-        OperationError: this is not Debian or Ubuntu, or apt failed.
-
-    """
-    missing = sorted(package for program, package in PACKAGES.items() if not shutil.which(program))
-    if not missing:
-        return
-    if not shutil.which("apt-get"):
-        raise OperationError(f"install these first (there is no apt here): {', '.join(missing)}")
-    with step(f"install from apt: {', '.join(missing)}"):
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        output_of(["apt-get", "update"], env=env)
-        output_of(["apt-get", "install", "--yes", "--no-install-recommends", *missing], env=env)
-
-
-def build(names: Sequence[str]) -> Path:
-    """Build the tools of Go modules that are not built yet; return the folder that holds them all.
+    Go's caches are the project's own. They are removed once all is built, and kept after a failure, so that
+    the next attempt goes on where it stopped.
 
     Raises:
-        OperationError: there is no Go, or a build failed.
+        OperationError: Go cannot be installed, or a build failed.
 
     """
-    modules = [MODULES / name for name in names]
-    if not shutil.which("go"):
-        newest = max((_asks_for(module) for module in modules), key=_numbers)
-        raise OperationError(f"the local cluster is built from Go modules: install Go {newest} or later")
-    toolchain = output_of(["go", "env", "GOVERSION"])
-    folder = CACHE / "bin" / _digest(modules, toolchain)
-    folder.mkdir(parents=True, exist_ok=True)
-    for module in modules:
-        built = folder / f".{module.name}"
-        if built.exists():
-            continue
-        with step(f"build {module.name} from Go modules (minutes, the first time)"):
-            env = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
-            flags = [
-                f"-ldflags={LINKER_FLAGS.get(module.name, STRIPPED)}",
-                f"-tags={TAGS.get(module.name, '')}",
-            ]
-            output_of(["go", "-C", module, "install", "-trimpath", *flags, "tool"], env=env)
-        built.touch()
-    return folder
+    if not all(folder_of(module).exists() for module in modules):
+        with _go_caches() as caches:
+            for module in modules:
+                # Another process may have built it meanwhile.
+                if not folder_of(module).exists():
+                    _build(module, caches)
+    return [folder_of(module) for module in modules]
 
 
-def sources(module: str, package: str) -> Path:
-    """Return the folder of a package's sources, in the version that a module pins.
+def sources(module: str, package: str, folder: str) -> Path:
+    """Return a copy of a folder of a package's sources, in the version that a module pins.
 
     Raises:
-        OperationError: they are not there, and cannot be downloaded.
+        OperationError: they cannot be downloaded.
 
     """
-    found = output_of(["go", "-C", MODULES / module, "mod", "download", "-json", package])
-    return Path(json.loads(found)["Dir"])
+    kept = CACHE / "sources" / _digest(module) / folder
+    if not kept.exists():
+        with _go_caches() as caches:
+            download = ["-C", MODULES / module, "mod", "download", "-modcacherw", "-json", package]
+            found = output_of([go(least_go(module)), *download], env=caches)
+            with made_whole(kept) as draft:
+                shutil.copytree(Path(json.loads(found)["Dir"]) / folder, draft)
+    return kept
 
 
-def _asks_for(module: Path) -> str:
-    """Return the least version of Go that a module builds with."""
-    lines = (module / "go.mod").read_text().splitlines()
-    return next(line.removeprefix("go ") for line in lines if line.startswith("go "))
+def folder_of(module: str) -> Path:
+    """Return where the programs of a module are kept, once they are built."""
+    return CACHE / "bin" / f"{module}-{_digest(module)}"
 
 
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")]
+def least_go(module: str) -> Version:
+    """Return the oldest version of Go that builds a module."""
+    lines = (MODULES / module / "go.mod").read_text().splitlines()
+    return numbers(next(line.removeprefix("go ") for line in lines if line.startswith("go ")))
 
 
-def _digest(modules: list[Path], toolchain: str) -> str:
-    digest = hashlib.sha256(f"{toolchain} {LINKER_FLAGS}".encode())
-    for module in modules:
-        digest.update((module / "go.mod").read_bytes() + (module / "go.sum").read_bytes())
-        digest.update(TAGS.get(module.name, "").encode())
+def _build(module: str, caches: dict[str, str]) -> None:
+    program = go(least_go(module))
+    with step(f"build {module} from Go modules"), made_whole(folder_of(module)) as draft:
+        output_of(
+            [
+                program,
+                *("-C", MODULES / module, "install", "-trimpath", "-modcacherw", f"-ldflags={STRIPPED}"),
+                *FLAGS.get(module, ()),
+                "tool",
+            ],
+            env={**caches, "GOBIN": str(draft)},
+        )
+        if module == CLUSTER:
+            for name in PROGRAMS:
+                (draft / name).symlink_to("kubernetes")
+
+
+@contextmanager
+def _go_caches() -> Generator[dict[str, str]]:
+    """Give the environment of a build with caches of its own, and remove them when it has succeeded.
+
+    Only one process at a time has them: another one waits.
+    """
+    caches = CACHE / "go-caches"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "go-caches.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield {
+            **os.environ,
+            "GOMODCACHE": str(caches / "modules"),
+            "GOCACHE": str(caches / "builds"),
+            "GOTOOLCHAIN": "local",
+            "GOWORK": "off",
+            "CGO_ENABLED": "0",
+        }
+        remove(caches)
+
+
+def _digest(module: str) -> str:
+    """Return what tells a build of a module from another one: its pins, its own code and its flags."""
+    digest = hashlib.sha256(f"{STRIPPED} {FLAGS.get(module)} {PROGRAMS}".encode())
+    for file in sorted(path for path in (MODULES / module).rglob("*") if path.is_file()):
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:12]

@@ -9,6 +9,7 @@ from ops.commands import output_of
 from ops.errors import OperationError
 from ops.local.binaries import KUBERNETES
 from ops.local.kubectl import Kubectl
+from ops.local.network import NODE_IP, PODS, SERVICES
 from ops.local.paths import CONTEXT, KUBECONFIG, STATE
 from ops.local.processes import start, wait_for
 
@@ -16,30 +17,37 @@ PKI = STATE / "pki"
 KUBECONFIGS = STATE / "kubeconfigs"
 SOCKET = STATE / "containerd" / "containerd.sock"
 NODE = "slipway"
-SERVICES = "10.96.0.0/16"
-PODS = "10.244.0.0/16"
 API_PORT = 6443
 
 
-def start_control_plane(bin_folder: Path, node_ip: str) -> None:
+def start_control_plane(bin_folder: Path) -> None:
     """Start the control plane and wait until the API server is ready.
 
     Raises:
         OperationError: a part of it does not start; the message names its log.
 
     """
-    _certificates(bin_folder, node_ip)
-    etcd = "http://127.0.0.1:2379"
+    _certificates(bin_folder)
+    etcd = "https://127.0.0.1:2379"
     start(
         "etcd",
         [
-            bin_folder / "server",
+            bin_folder / "etcd",
             f"--data-dir={STATE / 'etcd'}",
             # The cluster does not outlive the machine, so nothing needs to reach the disk.
             "--unsafe-no-fsync",
             f"--listen-client-urls={etcd}",
             f"--advertise-client-urls={etcd}",
-            "--listen-peer-urls=http://127.0.0.1:2380",
+            "--listen-peer-urls=https://127.0.0.1:2380",
+            # Whoever reads etcd reads every Secret, and whoever writes it runs pods as root.
+            "--client-cert-auth",
+            f"--trusted-ca-file={PKI / 'etcd' / 'ca.crt'}",
+            f"--cert-file={PKI / 'etcd' / 'server.crt'}",
+            f"--key-file={PKI / 'etcd' / 'server.key'}",
+            "--peer-client-cert-auth",
+            f"--peer-trusted-ca-file={PKI / 'etcd' / 'ca.crt'}",
+            f"--peer-cert-file={PKI / 'etcd' / 'peer.crt'}",
+            f"--peer-key-file={PKI / 'etcd' / 'peer.key'}",
         ],
     )
     start(
@@ -47,8 +55,13 @@ def start_control_plane(bin_folder: Path, node_ip: str) -> None:
         [
             bin_folder / "kube-apiserver",
             f"--etcd-servers={etcd}",
+            f"--etcd-cafile={PKI / 'etcd' / 'ca.crt'}",
+            f"--etcd-certfile={PKI / 'apiserver-etcd-client.crt'}",
+            f"--etcd-keyfile={PKI / 'apiserver-etcd-client.key'}",
+            # The one address that this machine and its pods can both reach, and no other machine.
+            f"--bind-address={NODE_IP}",
             f"--secure-port={API_PORT}",
-            f"--advertise-address={node_ip}",
+            f"--advertise-address={NODE_IP}",
             f"--tls-cert-file={PKI / 'apiserver.crt'}",
             f"--tls-private-key-file={PKI / 'apiserver.key'}",
             f"--client-ca-file={PKI / 'ca.crt'}",
@@ -95,19 +108,20 @@ def start_control_plane(bin_folder: Path, node_ip: str) -> None:
                 f"--kubeconfig={kubeconfig}",
                 f"--authentication-kubeconfig={kubeconfig}",
                 f"--authorization-kubeconfig={kubeconfig}",
+                "--bind-address=127.0.0.1",
                 "--leader-elect=false",
                 *flags,
             ],
         )
 
 
-def _certificates(bin_folder: Path, node_ip: str) -> None:
+def _certificates(bin_folder: Path) -> None:
     config = STATE / "kubeadm.yaml"
     documents = [
         {
             "apiVersion": "kubeadm.k8s.io/v1beta4",
             "kind": "InitConfiguration",
-            "localAPIEndpoint": {"advertiseAddress": node_ip, "bindPort": API_PORT},
+            "localAPIEndpoint": {"advertiseAddress": NODE_IP, "bindPort": API_PORT},
             "nodeRegistration": {"name": NODE, "criSocket": f"unix://{SOCKET}"},
         },
         {
@@ -116,8 +130,7 @@ def _certificates(bin_folder: Path, node_ip: str) -> None:
             "kubernetesVersion": KUBERNETES,
             "clusterName": CONTEXT,
             "certificatesDir": str(PKI),
-            "controlPlaneEndpoint": f"127.0.0.1:{API_PORT}",
-            "apiServer": {"certSANs": ["127.0.0.1", "localhost"]},
+            "controlPlaneEndpoint": f"{NODE_IP}:{API_PORT}",
             "networking": {"serviceSubnet": SERVICES, "podSubnet": PODS},
         },
     ]

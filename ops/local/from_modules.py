@@ -8,13 +8,13 @@ from pathlib import Path
 import httpx
 
 from ops.errors import OperationError
-from ops.local import machine
-from ops.local.binaries import BASE, build, install_packages
+from ops.local import machine, network
 from ops.local.control_plane import API_PORT, SOCKET, start_control_plane
 from ops.local.images import build_images, forget_builder, start_buildkit, start_registry
 from ops.local.kubectl import Kubectl
 from ops.local.node import start_containerd, start_node
 from ops.local.paths import KUBECONFIG, STATE
+from ops.local.prepare import prepare
 from ops.local.processes import end_shims, find, started, stop, wait_for
 from ops.progress import say, step
 
@@ -27,7 +27,10 @@ PORTS = {
     2380: "etcd",
     5000: "the registry",
     API_PORT: "the API server",
+    10248: "the kubelet",
+    10249: "kube-proxy",
     10250: "the kubelet",
+    10256: "kube-proxy",
     10257: "the controller manager",
     10259: "the scheduler",
 }
@@ -50,8 +53,7 @@ def up() -> bool:
     if os.geteuid() != 0:
         raise OperationError("a cluster without Docker needs root: use sudo, or install Docker and kind")
     down()
-    install_packages()
-    bin_folder = build(BASE)
+    bin_folder = prepare()
     _check_ports()
     STATE.mkdir(parents=True)
     BIN.symlink_to(bin_folder)
@@ -65,12 +67,13 @@ def up() -> bool:
 
 def _start(bin_folder: Path) -> None:
     machine.note()
+    network.add_bridge()
     with step("start the registry and BuildKit"):
         start_registry()
         start_buildkit(bin_folder)
     build_images(bin_folder)
     with step("start the control plane"):
-        start_control_plane(bin_folder, machine.address())
+        start_control_plane(bin_folder)
     with step("start the node"):
         start_containerd()
         start_node(bin_folder)

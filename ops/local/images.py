@@ -9,17 +9,20 @@ from pathlib import Path
 import httpx
 
 from ops.commands import output_of
+from ops.local import debian
+from ops.local.debian import PYTHON, SUITE
 from ops.local.node import PAUSE
 from ops.local.paths import BUILDER, CACHE, REGISTRY, STATE
 from ops.local.processes import start, wait_for
+from ops.local.whole import remove
 from ops.progress import step
 
 BUILDKIT_SOCKET = STATE / "buildkit" / "buildkitd.sock"
-BUILDKIT_CACHE = "20GB"
-SUITE = "bookworm"
-RUNTIME_IMAGE = f"{REGISTRY}/python:3.11-slim-{SUITE}"
-BUILD_IMAGE = f"{REGISTRY}/python:3.11-{SUITE}"
-METRICS_SERVER = f"{REGISTRY}/metrics-server:v0.9.0"
+BUILDKIT_CACHE = "4GB"
+RUNTIME_IMAGE = f"{REGISTRY}/python:{PYTHON}-slim-{SUITE}"
+BUILD_IMAGE = f"{REGISTRY}/python:{PYTHON}-{SUITE}"
+METRICS_SERVER = f"{REGISTRY}/metrics-server:v0.8.0"
+BUSYBOX = Path("/bin/busybox")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -39,6 +42,22 @@ class _Recipe:
     @property
     def digest(self) -> str:
         return hashlib.sha256(f"{self.dockerfile} {self.depends_on}".encode()).hexdigest()
+
+    @property
+    def was_pushed(self) -> bool:
+        """Whether it was built and pushed once; the registry may have lost it since."""
+        return self.stamp.exists() and self.stamp.read_text() == self.digest
+
+
+def _base() -> _Recipe:
+    archive = debian.ARCHIVE
+    dockerfile = f"FROM scratch\nADD {archive.name} /\n"
+    return _Recipe(image=RUNTIME_IMAGE, dockerfile=dockerfile, context=archive.parent)
+
+
+def has_base_image() -> bool:
+    """Tell whether the image of Debian with Python was pushed once."""
+    return _base().was_pushed
 
 
 def start_registry() -> None:
@@ -87,7 +106,7 @@ def build_images(bin_folder: Path) -> None:
     """Push what the registry does not hold yet: pause, metrics-server, and Python to build upon."""
     context = STATE / "context"
     context.mkdir()
-    for file in (Path("/bin/busybox"), CERTIFICATES):
+    for file in (BUSYBOX, CERTIFICATES):
         shutil.copy(file, context)
     wheels = _wheels()
     for wheel in wheels:
@@ -99,7 +118,7 @@ def build_images(bin_folder: Path) -> None:
             context=context,
         ),
         _program(METRICS_SERVER, bin_folder / "metrics-server"),
-        _Recipe(image=RUNTIME_IMAGE, dockerfile="FROM scratch\nADD python.tar /\n", context=CACHE / "debian"),
+        _base(),
         _Recipe(
             image=BUILD_IMAGE,
             # The machine's own certificates, for a network that looks into TLS, and what its pip takes from a
@@ -143,12 +162,11 @@ def _program(image: str, program: Path) -> _Recipe:
 
 def _ensure(recipe: _Recipe, bin_folder: Path) -> None:
     name, _, tag = recipe.image.removeprefix(f"{REGISTRY}/").partition(":")
-    known = recipe.stamp.exists() and recipe.stamp.read_text() == recipe.digest
-    if known and _answers(f"/v2/{name}/manifests/{tag}"):
+    if recipe.was_pushed and _answers(f"/v2/{name}/manifests/{tag}"):
         return
     with step(f"build {recipe.image}"):
         if recipe.image == RUNTIME_IMAGE:
-            _bootstrap(recipe.context / "python.tar")
+            debian.bootstrap()
         output_of(
             [
                 bin_folder / "buildx",
@@ -164,23 +182,11 @@ def _ensure(recipe: _Recipe, bin_folder: Path) -> None:
         )
     recipe.stamp.parent.mkdir(parents=True, exist_ok=True)
     recipe.stamp.write_text(recipe.digest)
-
-
-def _bootstrap(archive: Path) -> None:
-    """Make a file system with Python and little else."""
-    if archive.exists():
-        return
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    rootfs = STATE / "rootfs"
-    output_of(["debootstrap", "--variant=minbase", "--include=python3", SUITE, rootfs])
-    output_of(["chroot", rootfs, "apt-get", "clean"])
-    for waste in ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/lib/apt/lists", "var/log"):
-        shutil.rmtree(rootfs / waste)
-        (rootfs / waste).mkdir()
-    draft = archive.with_suffix(".draft")
-    output_of(["tar", "--create", "--file", draft, "--directory", rootfs, "--exclude=./dev/*", "."])
-    draft.rename(archive)
-    shutil.rmtree(rootfs)
+    if recipe.image == RUNTIME_IMAGE:
+        # The registry has it now, and BuildKit a copy of what it was sent.
+        remove(debian.ARCHIVE)
+        sent = "--filter=type=source.local"
+        output_of([bin_folder / "buildx", "prune", f"--builder={BUILDER}", "--force", sent])
 
 
 def _answers(path: str) -> bool:

@@ -5,6 +5,7 @@ import json
 import yaml
 
 from ops.commands import output_of
+from ops.local.debian import PYTHON, SUITE
 from ops.local.images import BUILD_IMAGE, RUNTIME_IMAGE
 from ops.local.kubectl import Kubectl
 from ops.local.paths import BUILDER, CONTEXT, KUBECONFIG, REGISTRY
@@ -14,9 +15,9 @@ NAME = "slipway"
 NODE_IMAGE = "kindest/node:v1.34.2"
 REGISTRY_IMAGE = "registry:2"
 REGISTRY_CONTAINER = "slipway-registry"
-PYTHON = "python:3.11-slim-bookworm"
+PYTHON_IMAGE = f"python:{PYTHON}-slim-{SUITE}"
 NODE_PORTS = range(30080, 30085)
-METRICS_SERVER = "https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.9.0/components.yaml"
+METRICS_SERVER = "https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.8.0/components.yaml"
 
 
 def up() -> bool:
@@ -63,9 +64,9 @@ def up() -> bool:
                 "rollout", "status", "deployment/metrics-server", "--namespace=kube-system", "--timeout=180s"
             )
         with step("push the base image"):
-            output_of(["docker", "pull", "--quiet", PYTHON])
+            output_of(["docker", "pull", "--quiet", PYTHON_IMAGE])
             for image in (BUILD_IMAGE, RUNTIME_IMAGE):
-                output_of(["docker", "tag", PYTHON, image])
+                output_of(["docker", "tag", PYTHON_IMAGE, image])
                 output_of(["docker", "push", "--quiet", image])
     except BaseException:
         down()

@@ -1,12 +1,14 @@
 """kubectl, talking to the local cluster and to no other."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ops.commands import output_of
 from ops.errors import OperationError
+from ops.local.network import direct
 from ops.local.paths import KUBECONFIG
 
 
@@ -24,7 +26,7 @@ class Kubectl:
             OperationError: it failed; the message is its own.
 
         """
-        return output_of([*self._command, *arguments], stdin=stdin)
+        return output_of([*self._command, *arguments], stdin=stdin, env=direct(os.environ))
 
     @property
     def _command(self) -> list[str]:

@@ -64,8 +64,7 @@ def up() -> None:
         )
     if not from_modules.healthy():
         raise OperationError("the local cluster is not running; start it with `make cluster`")
-    for module, programs in IMAGES.items():
-        folder = build([module])
+    for (_, programs), folder in zip(IMAGES.items(), build(*IMAGES), strict=True):
         for program, image in programs.items():
             push_program(image, folder / program, BIN)
     with step("start Prometheus, its operator and kube-state-metrics"):
@@ -76,13 +75,14 @@ def up() -> None:
 
 def promtool() -> Path:
     """Return the promtool of the Prometheus that runs here; build it where it is not built yet."""
-    return build(["prometheus"]) / "promtool"
+    (programs,) = build("prometheus")
+    return programs / "promtool"
 
 
 def _start_prometheus() -> None:
     run = from_modules.kubectl()
     module = "prometheus-operator"
-    definitions = sources(module, f"github.com/{module}/{module}") / "example" / "prometheus-operator-crd"
+    definitions = sources(module, f"github.com/{module}/{module}", "example/prometheus-operator-crd")
     _define([f"--filename={definitions / f'monitoring.coreos.com_{kind}.yaml'}" for kind in WATCHED])
     parts = ("prometheus-operator", "kube-state-metrics", "prometheus")
     run("apply", *(f"--filename={MANIFESTS / f'{part}.yaml'}" for part in parts))
@@ -96,7 +96,7 @@ def _start_prometheus() -> None:
 def _start_keda() -> None:
     run = from_modules.kubectl()
     here = "--namespace=keda"
-    _define([f"--kustomize={sources('keda', 'github.com/kedacore/keda/v2') / 'config' / 'crd'}"])
+    _define([f"--kustomize={sources('keda', 'github.com/kedacore/keda/v2', 'config/crd')}"])
     run("apply", f"--filename={MANIFESTS / 'keda.yaml'}")
     # Only now the adapter, which reads once, as it starts, the certificates that the operator makes.
     certificates = ("secret/kedaorg-certs", here, f"--timeout={SECONDS}s")

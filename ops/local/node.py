@@ -5,12 +5,12 @@ from pathlib import Path
 
 import yaml
 
-from ops.local.control_plane import KUBECONFIGS, NODE, PKI, PODS, SOCKET
+from ops.local.control_plane import KUBECONFIGS, NODE, PKI, SOCKET
 from ops.local.kubectl import Kubectl
+from ops.local.network import BRIDGE, NETWORK, NODE_IP, NODE_PODS, PODS
 from ops.local.paths import KUBECONFIG, REGISTRY, STATE
 from ops.local.processes import start, wait_for
 
-BRIDGE = "slipway0"
 PAUSE = f"{REGISTRY}/pause:1"
 CONTAINERD = STATE / "containerd"
 CNI = STATE / "cni"
@@ -22,7 +22,7 @@ def start_containerd() -> None:
     CNI.mkdir(parents=True)
     network = {
         "cniVersion": "1.0.0",
-        "name": "slipway",
+        "name": NETWORK,
         "plugins": [
             {
                 "type": "bridge",
@@ -33,11 +33,10 @@ def start_containerd() -> None:
                 "ipam": {
                     "type": "host-local",
                     "dataDir": str(STATE / "ipam"),
-                    "ranges": [[{"subnet": PODS.replace("/16", "/24")}]],
+                    "ranges": [[{"subnet": NODE_PODS}]],
                     "routes": [{"dst": "0.0.0.0/0"}],
                 },
             },
-            {"type": "portmap", "capabilities": {"portMappings": True}},
         ],
     }
     (CNI / "10-bridge.conflist").write_text(json.dumps(network))
@@ -56,8 +55,9 @@ state = "{CONTAINERD / "state"}"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{CNI}"
-  [plugins."io.containerd.grpc.v1.cri".registry.mirrors."{REGISTRY}"]
-    endpoint = ["http://{REGISTRY}"]
+# Its socket is the machine's, and another containerd's where there is one.
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
 """)
     start("containerd", ["containerd", "--config", config])
     wait_for("containerd", "containerd listens", SOCKET.exists, seconds=30)
@@ -71,6 +71,7 @@ def start_node(bin_folder: Path) -> None:
             {
                 "apiVersion": "kubelet.config.k8s.io/v1beta1",
                 "kind": "KubeletConfiguration",
+                "address": NODE_IP,
                 "authentication": {
                     "anonymous": {"enabled": False},
                     "webhook": {"enabled": True},
@@ -101,6 +102,7 @@ def start_node(bin_folder: Path) -> None:
             f"--root-dir={STATE / 'kubelet'}",
             f"--cert-dir={STATE / 'kubelet' / 'pki'}",
             f"--hostname-override={NODE}",
+            f"--node-ip={NODE_IP}",
             # For cAdvisor, which names containers by it: their CPU and memory have no pod otherwise.
             f"--containerd={SOCKET}",
         ],
@@ -116,6 +118,9 @@ def start_node(bin_folder: Path) -> None:
                 "mode": "iptables",
                 "clusterCIDR": PODS,
                 "hostnameOverride": NODE,
+                "healthzBindAddress": "127.0.0.1:10256",
+                "metricsBindAddress": "127.0.0.1:10249",
+                "nodePortAddresses": ["127.0.0.0/8"],
                 "conntrack": {"maxPerCore": 0, "min": 0},
             }
         )

@@ -1,6 +1,7 @@
 """The cluster's own processes: started with a note of who they are, ended only by that note."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -10,19 +11,25 @@ from pathlib import Path
 import psutil
 
 from ops.errors import OperationError
+from ops.local.network import direct
 from ops.local.paths import LOGS, STATE
 
 PIDS = STATE / "pids"
 STOP_SECONDS = 10
 
 
-def start(name: str, command: Sequence[str | Path], env: dict[str, str] | None = None) -> None:
+def start(name: str, command: Sequence[str | Path]) -> None:
     """Start a process in the background, its output in a log of its name."""
     PIDS.mkdir(parents=True, exist_ok=True)
     LOGS.mkdir(parents=True, exist_ok=True)
     with (LOGS / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=direct(os.environ),
+            start_new_session=True,
         )
     note = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
     (PIDS / name).write_text(json.dumps(note))

@@ -1,4 +1,6 @@
+import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -6,140 +8,178 @@ import pytest
 import yaml
 
 from ops.errors import OperationError
-from ops.local import binaries, images, kind, monitoring
+from ops.local import binaries, images, kind, monitoring, toolchain
 from ops.stack import PROJECT
 from tests.ops.conftest import Programs
 
+GO = """#!{python}
+import json, os, sys
+arguments = sys.argv[1:]
+if "GOVERSION" in arguments:
+    print("go1.26.8")
+    sys.exit()
+with open({log!r}, "a") as log:
+    log.write(json.dumps({{"arguments": arguments, "env": dict(os.environ)}}) + "\\n")
+for cache in ("GOMODCACHE", "GOCACHE"):
+    os.makedirs(os.environ[cache], exist_ok=True)
+if "install" in arguments:
+    os.makedirs(os.environ["GOBIN"], exist_ok=True)
+    open(os.path.join(os.environ["GOBIN"], "tool"), "w").close()
+    sys.exit(os.path.exists({broken!r}))
+source = os.path.join(os.environ["GOMODCACHE"], "source")
+os.makedirs(os.path.join(source, "config", "crd"))
+print(json.dumps({{"Dir": source}}))
+"""
+
+
+class Go:
+    """A Go that writes down how it was called, builds one empty tool, and has a source to download."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self._log = folder / "go.jsonl"
+        self.broken = folder / "broken"
+        """While this file is there, a build fails."""
+        text = GO.format(python=sys.executable, log=str(self._log), broken=str(self.broken))
+        (programs / "go").write_text(text)
+        (programs / "go").chmod(0o755)
+
+    @property
+    def calls(self) -> list[dict]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()] if self._log.exists() else []
+
+    @property
+    def built(self) -> list[str]:
+        return [Path(call["arguments"][1]).name for call in self.calls if "install" in call["arguments"]]
+
 
 @pytest.fixture
-def packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binaries, "PACKAGES", {"one": "the-one", "two": "the-two", "three": "the-three"})
-
-
-TWO = ("alpha", "beta")
-
-
-@pytest.fixture
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def go(tmp_path: Path, only: Programs, monkeypatch: pytest.MonkeyPatch) -> Go:
     """Two modules to build, and a cache for what is built."""
-    for name, version in (("alpha", "1.9"), ("beta", "1.26.4")):
+    for name in ("alpha", "beta"):
         folder = tmp_path / "go" / name
         folder.mkdir(parents=True)
-        (folder / "go.mod").write_text(f"module {name}\n\ngo {version}\n")
+        (folder / "go.mod").write_text(f"module {name}\n\ngo 1.25\n")
         (folder / "go.sum").write_text("")
     monkeypatch.setattr(binaries, "MODULES", tmp_path / "go")
     monkeypatch.setattr(binaries, "CACHE", tmp_path / "cache")
-    return tmp_path / "go"
+    return Go(tmp_path, only.folder)
 
 
-@pytest.fixture
-def go(only: Programs) -> Programs:
-    only.add("go", (["GOVERSION"], "go1.26.4", 0))
-    return only
+def caches() -> list[str]:
+    """The caches of Go that are left."""
+    return sorted(path.name for path in (binaries.CACHE / "go-caches").glob("*"))
 
 
-def built(go: Programs) -> list[str]:
-    return [Path(call["arguments"][1]).name for call in go.calls if "install" in call["arguments"]]
+def test_each_module_is_built_once_into_a_folder_of_its_own(go: Go):
+    first = binaries.build("alpha", "beta")
+    again = binaries.build("alpha", "beta")
+
+    assert again == first
+    assert go.built == ["alpha", "beta"]
+    assert [folder.parent for folder in first] == [binaries.CACHE / "bin"] * 2
+    assert all((folder / "tool").exists() for folder in first)
 
 
-@pytest.mark.usefixtures("packages")
-def test_only_what_is_missing_is_installed(only: Programs):
-    only.add("two")
-    only.add("apt-get")
+def test_only_the_module_that_has_changed_is_built_anew(go: Go):
+    alpha, beta = binaries.build("alpha", "beta")
+    (binaries.MODULES / "beta" / "tool.go").write_text("package tool")
 
-    binaries.install_packages()
-
-    assert only.lines == [
-        "apt-get update",
-        "apt-get install --yes --no-install-recommends the-one the-three",
-    ]
+    assert binaries.build("alpha", "beta")[0] == alpha
+    assert binaries.build("alpha", "beta")[1] != beta
+    assert go.built == ["alpha", "beta", "beta"]
 
 
-@pytest.mark.usefixtures("packages")
-def test_where_nothing_is_missing_apt_is_not_asked(only: Programs):
-    for name in ("one", "two", "three", "apt-get"):
-        only.add(name)
+def test_the_caches_of_go_are_removed_once_all_is_built(go: Go):
+    binaries.build("alpha", "beta")
 
-    binaries.install_packages()
-
-    assert only.lines == []
-
-
-@pytest.mark.usefixtures("packages", "only")
-def test_without_apt_the_packages_are_named():
-    with pytest.raises(OperationError, match=r"install these first .*: the-one, the-three, the-two"):
-        binaries.install_packages()
+    folders = {(call["env"]["GOMODCACHE"], call["env"]["GOCACHE"]) for call in go.calls}
+    own = binaries.CACHE / "go-caches"
+    assert folders == {(str(own / "modules"), str(own / "builds"))}
+    assert caches() == []
 
 
-@pytest.mark.usefixtures("modules", "only")
-def test_without_go_it_is_told_which_to_install():
-    with pytest.raises(OperationError, match=r"install Go 1\.26\.4 or later"):
-        binaries.build(TWO)
-
-
-@pytest.mark.usefixtures("modules")
-def test_each_module_is_built_once(go: Programs):
-    first = binaries.build(TWO)
-    assert built(go) == ["alpha", "beta"]
-
-    assert binaries.build(TWO) == first
-    assert built(go) == ["alpha", "beta"]
-
-
-def test_a_changed_module_is_built_anew_into_another_folder(go: Programs, modules: Path):
-    first = binaries.build(TWO)
-    (modules / "beta" / "go.sum").write_text("changed")
-
-    assert binaries.build(TWO) != first
-    assert built(go) == ["alpha", "beta"] * 2
-
-
-@pytest.mark.usefixtures("modules")
-def test_a_build_that_failed_is_tried_again_where_it_stopped(go: Programs):
-    good = (["GOVERSION"], "go1.26.4", 0)
-    go.add("go", good, (["install", str(binaries.MODULES / "beta")], "", 1))
+def test_a_failed_build_leaves_no_program_and_keeps_the_caches_for_the_next_attempt(go: Go):
+    go.broken.touch()
     with pytest.raises(OperationError, match="exited with 1"):
-        binaries.build(TWO)
+        binaries.build("alpha")
 
-    go.add("go", good)
-    binaries.build(TWO)
+    assert list((binaries.CACHE / "bin").iterdir()) == []
+    assert caches() == ["builds", "modules"]
 
-    assert built(go) == ["alpha", "beta", "beta"]
+    go.broken.unlink()
+    (folder,) = binaries.build("alpha")
 
-
-@pytest.mark.usefixtures("modules")
-def test_what_is_built_apart_leaves_the_others_as_they_are(go: Programs):
-    first = binaries.build(["alpha"])
-    apart = binaries.build(["beta"])
-
-    assert apart != first
-    assert binaries.build(["alpha"]) == first
-    assert built(go) == ["alpha", "beta"]
+    assert (folder / "tool").exists()
+    assert caches() == []
 
 
-@pytest.mark.usefixtures("modules")
-def test_other_tags_are_another_build(go: Programs, monkeypatch: pytest.MonkeyPatch):
-    whole = binaries.build(TWO)
-    monkeypatch.setattr(binaries, "TAGS", {"beta": "small"})
+def test_what_a_killed_build_has_left_is_not_taken_for_its_result(go: Go):
+    draft = binaries.folder_of("alpha").with_name(f"{binaries.folder_of('alpha').name}.draft")
+    draft.mkdir(parents=True)
+    (draft / "half-linked").touch()
 
-    assert binaries.build(TWO) != whole
+    (folder,) = binaries.build("alpha")
 
-    tags = [call["arguments"][-2] for call in go.calls if "install" in call["arguments"]]
-    assert tags == ["-tags=", "-tags=", "-tags=", "-tags=small"]
+    assert [path.name for path in folder.iterdir()] == ["tool"]
+    assert not draft.exists()
+    assert go.built == ["alpha"]
 
 
-@pytest.mark.usefixtures("modules")
-def test_sources_are_of_the_version_that_a_module_pins(only: Programs):
-    only.add("go", (["download", "example.com/one"], '{"Version": "v1.2.3", "Dir": "/cache/one@v1.2.3"}', 0))
+@pytest.mark.usefixtures("go")
+def test_a_build_does_not_depend_on_the_go_that_is_there(only: Programs):
+    (folder,) = binaries.build("alpha")
+    (only.folder / "go").unlink()
 
-    assert binaries.sources("beta", "example.com/one") == Path("/cache/one@v1.2.3")
-    assert only.calls[0]["arguments"][:2] == ["-C", str(binaries.MODULES / "beta")]
+    assert binaries.build("alpha") == [folder]
+
+
+def test_other_flags_are_another_build(go: Go, monkeypatch: pytest.MonkeyPatch):
+    whole = binaries.build("alpha", "beta")
+    monkeypatch.setattr(binaries, "FLAGS", {"beta": ("-tags=small",)})
+
+    assert binaries.build("alpha", "beta")[0] == whole[0]
+    assert binaries.build("alpha", "beta")[1] != whole[1]
+    assert ["-tags=small" in call["arguments"] for call in go.calls] == [False, False, True]
+
+
+@pytest.mark.usefixtures("go")
+def test_the_cluster_has_each_of_its_programs_by_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(binaries, "CLUSTER", "alpha")
+
+    (folder,) = binaries.build("alpha")
+
+    links = {path.name: str(path.readlink()) for path in folder.iterdir() if path.is_symlink()}
+    assert links == dict.fromkeys(binaries.PROGRAMS, "kubernetes")
+
+
+def test_the_linked_programs_are_those_that_the_one_program_knows():
+    main = (binaries.MODULES / binaries.CLUSTER / "kubernetes" / "main.go").read_text()
+
+    assert tuple(sorted(re.findall(r'case "([^"]+)":', main))) == binaries.PROGRAMS
+
+
+def test_sources_are_copied_once_and_the_rest_of_the_download_is_removed(go: Go):
+    first = binaries.sources("beta", "example.com/one", "config/crd")
+    again = binaries.sources("beta", "example.com/one", "config/crd")
+
+    assert first == again
+    assert first.is_dir()
+    (call,) = go.calls
+    assert call["arguments"][:2] == ["-C", str(binaries.MODULES / "beta")]
+    assert call["arguments"][-1] == "example.com/one"
+    assert caches() == []
+
+
+def test_the_go_that_is_installed_is_new_enough_for_every_module():
+    modules = [path.parent.name for path in binaries.MODULES.glob("*/go.mod")]
+
+    assert max(map(binaries.least_go, modules)) <= toolchain.numbers(toolchain.GO)
 
 
 def test_a_cluster_without_monitoring_builds_none_of_it():
     modules = {path.parent.name for path in binaries.MODULES.glob("*/go.mod")}
 
-    assert modules - set(binaries.BASE) == set(monitoring.IMAGES)
+    assert modules - {binaries.CLUSTER} == set(monitoring.IMAGES)
 
 
 def pinned(module: str, package: str) -> str:
@@ -151,12 +191,12 @@ def pinned(module: str, package: str) -> str:
 
 
 def test_every_cluster_is_of_the_kubernetes_that_is_pinned():
-    assert pinned("kubernetes", "k8s.io/kubernetes") == binaries.KUBERNETES
+    assert pinned("cluster", "k8s.io/kubernetes") == binaries.KUBERNETES
     assert kind.NODE_IMAGE.endswith(f":{binaries.KUBERNETES}")
 
 
 def test_every_metrics_server_is_the_one_that_is_pinned():
-    version = pinned("metrics-server", "sigs.k8s.io/metrics-server")
+    version = pinned("cluster", "sigs.k8s.io/metrics-server")
     manifests = (PROJECT / "ops/local/manifests/metrics-server.yaml").read_text()
     (deployment,) = [one for one in yaml.safe_load_all(manifests) if one["kind"] == "Deployment"]
 
@@ -200,13 +240,3 @@ def test_every_image_has_the_version_that_is_pinned(module: str, package: str):
 
     for image in monitoring.IMAGES[module].values():
         assert f"v{image.rpartition(':')[2].removeprefix('v')}" == version
-
-
-def test_the_readme_names_the_go_that_the_modules_ask_for():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", "")
-        with pytest.raises(OperationError) as refusal:
-            binaries.build([path.parent.name for path in binaries.MODULES.glob("*/go.mod")])
-
-    (needed,) = re.findall(r"Go \S+ or later", str(refusal.value))
-    assert needed in (PROJECT / "README.md").read_text()

@@ -30,11 +30,10 @@ class Machine:
         monkeypatch.setattr(from_modules, "PORTS", {})
         monkeypatch.setattr(from_modules.os, "geteuid", lambda: 0)
         monkeypatch.setattr(from_modules, "healthy", lambda: self.is_healthy)
-        monkeypatch.setattr(from_modules, "build", lambda _: (self.did.append("build"), folder)[1])
+        monkeypatch.setattr(from_modules, "prepare", lambda: (self.did.append("prepare"), folder)[1])
         monkeypatch.setattr(from_modules, "started", lambda: ["etcd"] if self.state.exists() else [])
         monkeypatch.setattr(from_modules, "stop", lambda names: self.did.append(f"stop {' '.join(names)}"))
         for name, what in {
-            "install_packages": "install",
             "_start": "start",
             "end_shims": "end shims",
             "forget_builder": "forget builder",
@@ -50,7 +49,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 def test_a_new_cluster_says_that_it_is_new(machine: Machine):
     assert from_modules.up() is True
-    assert machine.did == ["install", "build", "start"]
+    assert machine.did == ["prepare", "start"]
 
 
 def test_a_healthy_cluster_is_left_as_it_is(machine: Machine):
@@ -65,7 +64,7 @@ def test_what_is_left_of_a_broken_cluster_is_cleared_first(machine: Machine):
 
     from_modules.up()
 
-    assert machine.did == ["stop kubelet", "end shims", "stop etcd", "restore", "install", "build", "start"]
+    assert machine.did == ["stop kubelet", "end shims", "stop etcd", "restore", "prepare", "start"]
 
 
 def test_a_failed_start_leaves_nothing_half_started(machine: Machine, tmp_path: Path):
@@ -75,7 +74,7 @@ def test_a_failed_start_leaves_nothing_half_started(machine: Machine, tmp_path: 
     with pytest.raises(OperationError, match="start failed"):
         from_modules.up()
 
-    assert machine.did[3:] == ["stop kubelet", "end shims", "stop etcd", "restore"]
+    assert machine.did[2:] == ["stop kubelet", "end shims", "stop etcd", "restore"]
     assert not machine.state.exists()
     assert not (tmp_path / "kubeconfig").exists()
 

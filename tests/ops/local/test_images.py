@@ -12,13 +12,18 @@ class Store:
     def __init__(self) -> None:
         self.holds = False
         self.builds: list[str] = []
+        self.pruned: list[str] = []
 
     def answers(self, path: str) -> bool:
         assert path == "/v2/tool/manifests/1"
         return self.holds
 
-    def build(self, command: list[str], *, stdin: str) -> str:
-        assert "build" in command
+    def buildx(self, command: list[str], *, stdin: str = "") -> str:
+        verb = command[1]
+        if verb == "prune":
+            self.pruned += [word for word in map(str, command) if word.startswith("--filter")]
+            return ""
+        assert verb == "build"
         self.builds.append(stdin)
         self.holds = True
         return ""
@@ -28,8 +33,9 @@ class Store:
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     one = Store()
     monkeypatch.setattr(images, "CACHE", tmp_path)
+    monkeypatch.setattr(images.debian, "ARCHIVE", tmp_path / "debian.tar")
     monkeypatch.setattr(images, "_answers", one.answers)
-    monkeypatch.setattr(images, "output_of", one.build)
+    monkeypatch.setattr(images, "output_of", one.buildx)
     return one
 
 
@@ -83,10 +89,12 @@ def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
         folder.mkdir()
     (wheels / "torch-1-py3-none-any.whl").touch()
     monkeypatch.setattr(images, "STATE", state)
-    monkeypatch.setattr(images, "CERTIFICATES", tmp_path / "certificates")
-    images.CERTIFICATES.touch()
+    for name in ("BUSYBOX", "CERTIFICATES"):
+        file = tmp_path / name
+        file.touch()
+        monkeypatch.setattr(images, name, file)
     monkeypatch.setattr(images, "_answers", lambda _: False)
-    monkeypatch.setattr(images, "_bootstrap", lambda _: None)
+    monkeypatch.setattr(images.debian, "bootstrap", lambda: None)
     monkeypatch.setenv("PIP_FIND_LINKS", f"https://example.com/wheels {wheels}")
 
     images.build_images(programs)
@@ -95,3 +103,19 @@ def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
     assert "COPY torch-1-py3-none-any.whl /wheels/\n" in build_image
     assert "ENV PIP_FIND_LINKS=/wheels\n" in build_image
     assert (state / "context" / "torch-1-py3-none-any.whl").exists()
+
+
+def test_the_archive_of_the_base_image_is_removed_once_the_registry_holds_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    archive = tmp_path / "debian.tar"
+    monkeypatch.setattr(images, "_answers", lambda _: store.holds)
+    monkeypatch.setattr(images.debian, "bootstrap", archive.touch)
+    assert not images.has_base_image()
+
+    images._ensure(images._base(), tmp_path)
+
+    assert store.builds == ["FROM scratch\nADD debian.tar /\n"]
+    assert images.has_base_image()
+    assert not archive.exists()
+    assert store.pruned == ["--filter=type=source.local"]

@@ -10,7 +10,7 @@ import yaml
 
 from ops.errors import OperationError
 from ops.local import from_modules, kind, monitoring
-from ops.local.control_plane import SERVICES
+from ops.local.network import SERVICES
 
 
 class Cluster:
@@ -24,13 +24,13 @@ class Cluster:
         monkeypatch.setattr(from_modules, "healthy", lambda: self.is_healthy)
         monkeypatch.setattr(from_modules, "kubectl", lambda: self)
         monkeypatch.setattr(monitoring, "build", self._build)
-        monkeypatch.setattr(monitoring, "sources", lambda module, _: Path("/sources") / module)
+        monkeypatch.setattr(monitoring, "sources", lambda module, _, folder: Path("/sources", module, folder))
         monkeypatch.setattr(monitoring, "push_program", lambda image, *_: self.did.append(f"push {image}"))
         monkeypatch.setattr(monitoring, "wait_for", lambda _, what, *__: self.did.append(f"until {what}"))
 
-    def _build(self, names: list[str]) -> Path:
-        self.did.append(f"build {' '.join(names)}")
-        return Path("/built")
+    def _build(self, *modules: str) -> list[Path]:
+        self.did.append(f"build {' '.join(modules)}")
+        return [Path("/built")] * len(modules)
 
     def __call__(self, *arguments: str) -> str:
         self.did.append(" ".join(arguments))

@@ -1,0 +1,29 @@
+"""What the cluster is made of: installed, downloaded and built before anything starts."""
+
+from pathlib import Path
+
+from ops.local import debian
+from ops.local.binaries import CLUSTER, build
+from ops.local.downloads import announce
+from ops.local.images import has_base_image
+from ops.local.packages import install_packages
+from ops.local.together import together
+
+
+def prepare() -> Path:
+    """Install, download and build what is missing; return the folder of the cluster's programs.
+
+    Raises:
+        OperationError: a part of it failed.
+
+    """
+    announce()
+    together(lambda: build(CLUSTER), _prepare_debian)
+    (programs,) = build(CLUSTER)
+    return programs
+
+
+def _prepare_debian() -> None:
+    install_packages()
+    if not has_base_image():
+        debian.bootstrap()

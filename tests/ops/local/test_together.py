@@ -1,0 +1,36 @@
+from threading import Barrier
+
+import pytest
+
+from ops.errors import OperationError
+from ops.local.together import together
+
+
+def test_works_are_done_at_the_same_time():
+    both = Barrier(2, timeout=30)
+
+    # Either would wait in vain for the other if they were done in turn.
+    together(both.wait, both.wait)
+
+
+def test_a_failure_is_told_and_what_the_others_make_is_kept(capsys: pytest.CaptureFixture[str]):
+    made: list[str] = []
+
+    def fail() -> None:
+        raise OperationError("apt has no network")
+
+    with pytest.raises(OperationError, match=r"^apt has no network$"):
+        together(fail, lambda: made.append("programs"))
+
+    assert made == ["programs"]
+    assert "error: apt has no network\n" in capsys.readouterr().err
+
+
+def test_every_failure_is_in_the_error():
+    def fail(why: str) -> None:
+        raise OperationError(why)
+
+    with pytest.raises(OperationError) as failure:
+        together(lambda: fail("apt has no network"), lambda: fail("the disk is full"))
+
+    assert sorted(str(failure.value).splitlines()) == ["apt has no network", "the disk is full"]
