@@ -2,12 +2,15 @@
 
 import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 GIBIBYTE = 2**30
+NO_GPU = "no GPU"
 
 
 def cores() -> int:
@@ -16,15 +19,30 @@ def cores() -> int:
 
 
 def describe() -> dict[str, Any]:
-    """Return the machine's cores, processor, memory, kernel and Python, and how busy it is."""
+    """Return the machine's cores, processor, memory, GPUs, kernel and Python, and how busy it is."""
     return {
         "cores": cores(),
         "processor": _processor(),
         "memory_gib": round(psutil.virtual_memory().total / GIBIBYTE, 1),
+        "gpu": gpu(),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "load_average_before": round(os.getloadavg()[0], 2),
     }
+
+
+def gpu() -> str:
+    """Return the name, memory and driver of each NVIDIA GPU, or `no GPU`.
+
+    They are nvidia-smi's: https://docs.nvidia.com/deploy/nvidia-smi/index.html.
+    """
+    if not shutil.which("nvidia-smi"):
+        return NO_GPU
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    # It fails where the driver is not loaded.
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    found = done.stdout.splitlines() if done.returncode == 0 else []
+    return "; ".join(found) or NO_GPU
 
 
 def stolen() -> float:

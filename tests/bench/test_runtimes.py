@@ -7,7 +7,7 @@ import pytest
 
 from bench import models, runtimes
 from bench.models import Model
-from bench.processes import Family, Running
+from bench.processes import INTERRUPTED, Family, Running
 from bench.results import Results as PeersResults
 from bench.runtimes import Life, Results, main, markdown
 from bench.scenarios import QUICK
@@ -118,3 +118,26 @@ def test_a_runtime_that_is_not_installed_is_told_before_anything_is_measured(
     assert main(["--quick"]) == 1
     assert "tensorflow is not installed here" in capsys.readouterr().err
     assert measured == []
+
+
+def test_an_export_alone_measures_nothing(measured: list[dict[str, str]]):
+    assert main(["--export-only", "--runtime", "torchscript"]) == 0
+    assert measured == []
+
+
+def test_what_was_measured_before_an_interruption_is_written(
+    measured: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    measure = runtimes._measure
+
+    def interrupted(*arguments: Any) -> None:
+        if measured:
+            raise KeyboardInterrupt
+        measure(*arguments)
+
+    monkeypatch.setattr(runtimes, "_measure", interrupted)
+
+    assert main(["--device", "cpu", "gpu", "--quick", "--output", str(tmp_path)]) == INTERRUPTED
+    table = (tmp_path / "devices.md").read_text()
+    assert "- interrupted before the last round was over" in table
+    assert "| ONNX Runtime | cpu |" in table
