@@ -16,9 +16,10 @@ from ops.progress import step
 
 BUILDKIT_SOCKET = STATE / "buildkit" / "buildkitd.sock"
 BUILDKIT_CACHE = "20GB"
-SUITE = "bookworm"
-RUNTIME_IMAGE = f"{REGISTRY}/python:3.11-slim-{SUITE}"
-BUILD_IMAGE = f"{REGISTRY}/python:3.11-{SUITE}"
+SUITE = "trixie"
+ARCHIVE = f"{SUITE}.tar"
+RUNTIME_IMAGE = f"{REGISTRY}/python:3.13-slim-{SUITE}"
+BUILD_IMAGE = f"{REGISTRY}/python:3.13-{SUITE}"
 METRICS_SERVER = f"{REGISTRY}/metrics-server:v0.9.0"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -99,7 +100,7 @@ def build_images(bin_folder: Path) -> None:
             context=context,
         ),
         _program(METRICS_SERVER, bin_folder / "metrics-server"),
-        _Recipe(image=RUNTIME_IMAGE, dockerfile="FROM scratch\nADD python.tar /\n", context=CACHE / "debian"),
+        _Recipe(image=RUNTIME_IMAGE, dockerfile=f"FROM scratch\nADD {ARCHIVE} /\n", context=CACHE / "debian"),
         _Recipe(
             image=BUILD_IMAGE,
             # The machine's own certificates, for a network that looks into TLS, and what its pip takes from a
@@ -148,7 +149,7 @@ def _ensure(recipe: _Recipe, bin_folder: Path) -> None:
         return
     with step(f"build {recipe.image}"):
         if recipe.image == RUNTIME_IMAGE:
-            _bootstrap(recipe.context / "python.tar")
+            _bootstrap(recipe.context / ARCHIVE)
         output_of(
             [
                 bin_folder / "buildx",

@@ -14,7 +14,7 @@ NAME = "slipway"
 NODE_IMAGE = "kindest/node:v1.34.2"
 REGISTRY_IMAGE = "registry:2"
 REGISTRY_CONTAINER = "slipway-registry"
-PYTHON = "python:3.11-slim-bookworm"
+PYTHON = "python:3.13-slim-trixie"
 NODE_PORTS = range(30080, 30085)
 METRICS_SERVER = "https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.9.0/components.yaml"
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from ops.local import images
+from ops.stack import Stack
 
 
 class Store:
@@ -95,3 +96,11 @@ def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
     assert "COPY torch-1-py3-none-any.whl /wheels/\n" in build_image
     assert "ENV PIP_FIND_LINKS=/wheels\n" in build_image
     assert (state / "context" / "torch-1-py3-none-any.whl").exists()
+
+
+@pytest.mark.parametrize("name", ["dev", "watched"])
+def test_the_local_stacks_are_built_upon_the_images_that_the_local_registry_gets(name: str):
+    stack = Stack.read(name)
+
+    assert stack.config[f"{stack.project}:buildImage"] == images.BUILD_IMAGE
+    assert stack.config[f"{stack.project}:runtimeImage"] == images.RUNTIME_IMAGE
