@@ -11,6 +11,8 @@ import psutil
 
 GIBIBYTE = 2**30
 NO_GPU = "no GPU"
+DRIVER = "/usr/local/nvidia/bin"
+"""Where a driver's programs are mounted on some machines, and not on PATH."""
 
 
 def cores() -> int:
@@ -36,9 +38,10 @@ def gpu() -> str:
 
     They are nvidia-smi's: https://docs.nvidia.com/deploy/nvidia-smi/index.html.
     """
-    if not shutil.which("nvidia-smi"):
+    program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path=DRIVER)
+    if program is None:
         return NO_GPU
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     # It fails where the driver is not loaded.
     done = subprocess.run(query, capture_output=True, text=True, check=False)
     found = done.stdout.splitlines() if done.returncode == 0 else []

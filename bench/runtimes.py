@@ -113,9 +113,15 @@ def _run(options: argparse.Namespace) -> int:
 
 def _measure_all(results: Results, wrk: str, model: Model, options: argparse.Namespace) -> None:
     connections = CONNECTIONS["gpu" if "gpu" in options.device else "cpu"]
+    devices: list[str] = options.device
+    if "gpu" in devices and results.machine["gpu"] == machine.NO_GPU:
+        results.failures.append(
+            "no GPU: nvidia-smi finds none on this machine, so nothing was measured on one"
+        )
+        devices = [device for device in devices if device != "gpu"]
     for number in range(1, results.plan.rounds + 1):
         for runtime in options.runtime:
-            for device in options.device:
+            for device in devices:
                 if device == "cpu" or runtime in ON_GPU:
                     _measure(results, wrk, model, (number, runtime, device), connections)
 
