@@ -2,12 +2,17 @@
 
 import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 GIBIBYTE = 2**30
+NO_GPU = "no GPU"
+DRIVER = "/usr/local/nvidia/bin"
+"""Where a driver's programs are mounted on some machines, and not on PATH."""
 
 
 def cores() -> int:
@@ -16,15 +21,31 @@ def cores() -> int:
 
 
 def describe() -> dict[str, Any]:
-    """Return the machine's cores, processor, memory, kernel and Python, and how busy it is."""
+    """Return the machine's cores, processor, memory, GPUs, kernel and Python, and how busy it is."""
     return {
         "cores": cores(),
         "processor": _processor(),
         "memory_gib": round(psutil.virtual_memory().total / GIBIBYTE, 1),
+        "gpu": gpu(),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "load_average_before": round(os.getloadavg()[0], 2),
     }
+
+
+def gpu() -> str:
+    """Return the name, memory and driver of each NVIDIA GPU, or `no GPU`.
+
+    They are nvidia-smi's: https://docs.nvidia.com/deploy/nvidia-smi/index.html.
+    """
+    program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path=DRIVER)
+    if program is None:
+        return NO_GPU
+    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    # It fails where the driver is not loaded.
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    found = done.stdout.splitlines() if done.returncode == 0 else []
+    return "; ".join(found) or NO_GPU
 
 
 def stolen() -> float:

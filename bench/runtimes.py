@@ -87,32 +87,55 @@ def _run(options: argparse.Namespace) -> int:
         raise BenchError(
             f"{', '.join(MODULES[name] for name in missing)} is not installed here; --runtime leaves it out"
         )
-    wrk = tools.wrk()
     formats = [name for name in TITLES if name in options.runtime]
     # Apart, so that all of them serve the same artifact.
     model = models.load(IMAGE, formats, BUILD / "runtimes" / "-".join(formats))
+    if options.export_only:
+        return 0
+    wrk = tools.wrk()
     results = Results(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=machine.describe(),
         versions=tools.versions(Path(sys.executable), PACKAGES),
         plan=QUICK if options.quick else FULL,
     )
-    connections = CONNECTIONS["gpu" if "gpu" in options.device else "cpu"]
-    for number in range(1, results.plan.rounds + 1):
-        for runtime in options.runtime:
-            for device in options.device:
-                if device == "cpu" or runtime in ON_GPU:
-                    _measure(results, wrk, model, (number, runtime, device), connections)
     if IMAGE_SIZES.exists():
         results.image_bytes = json.loads(IMAGE_SIZES.read_text())
-    whole = not options.quick and options.runtime == list(TITLES)
-    name = "devices" if "gpu" in options.device else "runtimes"
-    folder = options.output or (RESULTS if whole else BUILD / "results")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(asdict(results), indent=1) + "\n")
-    (folder / f"{name}.md").write_text("\n".join(markdown(results)) + "\n")
-    sys.stdout.write((folder / f"{name}.md").read_text())
+    try:
+        _measure_all(results, wrk, model, options)
+    except KeyboardInterrupt:
+        results.failures.append("interrupted before the last round was over")
+        raise
+    finally:
+        sys.stdout.write(_write(results, options).read_text())
     return 1 if results.failures else 0
+
+
+def _measure_all(results: Results, wrk: str, model: Model, options: argparse.Namespace) -> None:
+    connections = CONNECTIONS["gpu" if "gpu" in options.device else "cpu"]
+    devices: list[str] = options.device
+    if "gpu" in devices and results.machine["gpu"] == machine.NO_GPU:
+        results.failures.append(
+            "no GPU: nvidia-smi finds none on this machine, so nothing was measured on one"
+        )
+        devices = [device for device in devices if device != "gpu"]
+    for number in range(1, results.plan.rounds + 1):
+        for runtime in options.runtime:
+            for device in devices:
+                if device == "cpu" or runtime in ON_GPU:
+                    _measure(results, wrk, model, (number, runtime, device), connections)
+
+
+def _write(results: Results, options: argparse.Namespace) -> Path:
+    """Write the figures and the table, and return the table's path."""
+    whole = not options.quick and options.runtime == list(TITLES)
+    folder: Path = options.output or (RESULTS if whole else BUILD / "results")
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "devices" if "gpu" in options.device else "runtimes"
+    (folder / f"{name}.json").write_text(json.dumps(asdict(results), indent=1) + "\n")
+    table_path = folder / f"{name}.md"
+    table_path.write_text("\n".join(markdown(results)) + "\n")
+    return table_path
 
 
 def _measure(
@@ -169,10 +192,10 @@ def markdown(results: Results) -> Iterator[str]:
     yield ""
     yield (
         f"EfficientNet-Lite0, a binary body, one server at a time. {here['cores']} cores of "
-        f"{here['processor']}, {here['memory_gib']} GiB, Python {here['python']}; servers and clients share "
-        f"the cores. {plan.rounds} rounds, {plan.seconds} s a run after {plan.warm_up} s of warm-up: the "
-        f"median, and in brackets the least and the most. Started {results.started}. Load average before: "
-        f"{here['load_average_before']}. "
+        f"{here['processor']}, {here['memory_gib']} GiB, {here['gpu']}, Python {here['python']}; servers and "
+        f"clients share the cores. {plan.rounds} rounds, {plan.seconds} s a run after {plan.warm_up} s of "
+        f"warm-up: the median, and in brackets the least and the most. Started {results.started}. Load "
+        f"average before: {here['load_average_before']}. "
         f"{', '.join(f'{name} {version}' for name, version in results.versions.items())}."
     )
     if results.failures:
@@ -217,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", nargs="+", choices=("cpu", "gpu"), default=["cpu"], help="cpu gpu compares the two")
     add("--runtime", nargs="+", choices=TITLES, default=list(TITLES), help=", ".join(TITLES))
     add("--quick", action="store_true", help="one round of short runs, to see that all works")
+    add("--export-only", action="store_true", help="export the model, and measure nothing")
     add(
         "--output",
         type=Path,

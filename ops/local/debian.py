@@ -8,8 +8,8 @@ from ops.local.paths import CACHE
 from ops.local.whole import made_whole, remove
 from ops.progress import step
 
-SUITE = "bookworm"
-PYTHON = "3.11"
+SUITE = "trixie"
+PYTHON = "3.13"
 """The version of `python3` in that suite."""
 
 ARCHIVE = CACHE / "debian" / f"{SUITE}.tar"

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,9 +140,15 @@ ENV PIP_CERT={CERTIFICATES} SSL_CERT_FILE={CERTIFICATES}
 
 
 def _wheels() -> list[Path]:
-    """Return the wheels in the folders of PIP_FIND_LINKS: https://pip.pypa.io/en/stable/cli/pip_install/."""
+    """Return the wheels in the folders of PIP_FIND_LINKS that the Python of the images can install.
+
+    https://pip.pypa.io/en/stable/cli/pip_install/
+    https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/
+    """
     folders = (Path(place) for place in os.environ.get("PIP_FIND_LINKS", "").split())
-    return sorted(wheel for folder in folders for wheel in folder.glob("*.whl"))
+    wheels = sorted(wheel for folder in folders for wheel in folder.glob("*.whl"))
+    fitting = {f"cp{PYTHON.replace('.', '')}", "py3", "abi3"}
+    return [wheel for wheel in wheels if fitting & {*re.split(r"[-.]", wheel.stem)}]
 
 
 def push_program(image: str, program: Path, bin_folder: Path) -> None:

@@ -75,6 +75,13 @@ def test_the_image_for_a_gpu_holds_the_libraries_of_cuda_and_else_what_the_other
     assert {name: gpu[name] for name in same} == {name: cpu[name] for name in same}
 
 
+def test_dependencies_are_installed_by_the_python_that_runs_them():
+    images = re.findall(r"^ARG (?:BUILD|RUNTIME)_IMAGE=(.+)", STAGES[0], re.MULTILINE)
+
+    assert len(images) == 2
+    assert len(set(images)) == 1
+
+
 def stage(name: str) -> str:
     return next(one for one in STAGES if one.splitlines()[0].endswith(f" AS {name}"))
 

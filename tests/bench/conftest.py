@@ -23,6 +23,7 @@ def results() -> Results:
             "cores": 2,
             "processor": "a processor",
             "memory_gib": 8.0,
+            "gpu": "no GPU",
             "kernel": "6.1",
             "python": "3.11.9",
             "load_average_before": 0.1,

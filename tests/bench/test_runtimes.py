@@ -7,7 +7,7 @@ import pytest
 
 from bench import models, runtimes
 from bench.models import Model
-from bench.processes import Family, Running
+from bench.processes import INTERRUPTED, Family, Running
 from bench.results import Results as PeersResults
 from bench.runtimes import Life, Results, main, markdown
 from bench.scenarios import QUICK
@@ -88,6 +88,7 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, 
     monkeypatch.setattr(runtimes, "IDLE_SECONDS", 0)
     monkeypatch.setattr(runtimes, "find_spec", lambda _: True)
     monkeypatch.setattr(runtimes, "running_server", start)
+    monkeypatch.setattr(runtimes.machine, "gpu", lambda: "NVIDIA L4, 23034 MiB, 580.1")
     monkeypatch.setattr(runtimes.tools, "wrk", lambda: "wrk")
     monkeypatch.setattr(models, "load", lambda *_: model)
     return started
@@ -107,6 +108,7 @@ def test_on_a_gpu_the_runtimes_that_can_are_measured_beside_all_on_the_cpu(
     ]
     table = (tmp_path / "devices.md").read_text()
     assert "64 connections: requests a second" in table
+    assert "NVIDIA L4, 23034 MiB, 580.1" in table
     assert (tmp_path / "devices.json").exists()
 
 
@@ -118,3 +120,37 @@ def test_a_runtime_that_is_not_installed_is_told_before_anything_is_measured(
     assert main(["--quick"]) == 1
     assert "tensorflow is not installed here" in capsys.readouterr().err
     assert measured == []
+
+
+def test_an_export_alone_measures_nothing(measured: list[dict[str, str]]):
+    assert main(["--export-only", "--runtime", "torchscript"]) == 0
+    assert measured == []
+
+
+def test_what_was_measured_before_an_interruption_is_written(
+    measured: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    measure = runtimes._measure
+
+    def interrupted(*arguments: Any) -> None:
+        if measured:
+            raise KeyboardInterrupt
+        measure(*arguments)
+
+    monkeypatch.setattr(runtimes, "_measure", interrupted)
+
+    assert main(["--device", "cpu", "gpu", "--quick", "--output", str(tmp_path)]) == INTERRUPTED
+    table = (tmp_path / "devices.md").read_text()
+    assert "- interrupted before the last round was over" in table
+    assert "| ONNX Runtime | cpu |" in table
+
+
+def test_a_machine_without_a_gpu_is_told_and_the_cpu_measured(
+    measured: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(runtimes.machine, "gpu", lambda: runtimes.machine.NO_GPU)
+
+    assert main(["--device", "cpu", "gpu", "--quick", "--output", str(tmp_path)]) == 1
+
+    assert {env["SLIPWAY_DEVICE"] for env in measured} == {"cpu"}
+    assert "- no GPU: nvidia-smi finds none on this machine" in (tmp_path / "devices.md").read_text()

@@ -14,6 +14,7 @@ import pytest
 
 from ops import apply
 from ops.local.cluster import road
+from ops.local.images import BUILD_IMAGE
 from ops.local.kubectl import Kubectl
 from ops.models import ensure_artifact
 from ops.smoke import smoke
@@ -32,6 +33,8 @@ SIZES = BUILD / "image_sizes.json"
 
 REQUIREMENTS = PROJECT / "app" / "requirements" / "torchscript.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+PYTHON = BUILD_IMAGE.rpartition(":")[2].partition("-")[0]
+"""The version that the image is built with, not this process's."""
 
 PLATFORMS = {
     "onnx": "onnx_onnxv1",
@@ -56,7 +59,7 @@ def cpu_build_of_torch() -> bool:
     (torch,) = re.findall(r"^torch==.+", REQUIREMENTS.read_text(), re.MULTILINE)
     command = (
         *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"),
-        *("--report=-", "--retries=0", f"--extra-index-url={CPU_INDEX}", torch),
+        *("--report=-", "--retries=0", f"--python-version={PYTHON}", f"--extra-index-url={CPU_INDEX}", torch),
     )
     report = json.loads(subprocess.check_output(command, text=True))
     return report["install"][0]["metadata"]["version"].endswith("+cpu")
@@ -70,7 +73,8 @@ def served(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[Served]
         pytest.importorskip("tensorflow", reason="TensorFlow is not installed here: make tensorflow")
     if runtime == "torchscript" and not cpu_build_of_torch():
         pytest.skip(
-            "pip finds no CPU build of torch here: no index of it answers, and PIP_FIND_LINKS has none"
+            f"pip finds no CPU build of torch for Python {PYTHON} here: no index of it answers, "
+            "and PIP_FIND_LINKS has none"
         )
     dev = Stack.read("dev")
     settings = {

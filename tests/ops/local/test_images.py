@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from ops.local import images
+from ops.stack import Stack
 
 
 class Store:
@@ -87,7 +88,9 @@ def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
     wheels, state, programs = tmp_path / "wheels", tmp_path / "state", tmp_path / "bin"
     for folder in (wheels, state, programs):
         folder.mkdir()
-    (wheels / "torch-1-py3-none-any.whl").touch()
+    other = "torch-1-cp39-cp39-manylinux_2_28_x86_64.whl"
+    for name in ("torch-1-py3-none-any.whl", other):
+        (wheels / name).touch()
     monkeypatch.setattr(images, "STATE", state)
     for name in ("BUSYBOX", "CERTIFICATES"):
         file = tmp_path / name
@@ -103,6 +106,8 @@ def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
     assert "COPY torch-1-py3-none-any.whl /wheels/\n" in build_image
     assert "ENV PIP_FIND_LINKS=/wheels\n" in build_image
     assert (state / "context" / "torch-1-py3-none-any.whl").exists()
+    # Of another Python than the image's.
+    assert other not in build_image
 
 
 def test_the_archive_of_the_base_image_is_removed_once_the_registry_holds_it(
@@ -119,3 +124,11 @@ def test_the_archive_of_the_base_image_is_removed_once_the_registry_holds_it(
     assert images.has_base_image()
     assert not archive.exists()
     assert store.pruned == ["--filter=type=source.local"]
+
+
+@pytest.mark.parametrize("name", ["dev", "watched"])
+def test_the_local_stacks_are_built_upon_the_images_that_the_local_registry_gets(name: str):
+    stack = Stack.read(name)
+
+    assert stack.config[f"{stack.project}:buildImage"] == images.BUILD_IMAGE
+    assert stack.config[f"{stack.project}:runtimeImage"] == images.RUNTIME_IMAGE
