@@ -26,6 +26,6 @@ REGISTRY_PORT = 5050
 """Not the registry's own 5000, which AirPlay takes on macOS."""
 
 REGISTRY = f"127.0.0.1:{REGISTRY_PORT}"
-"""`Pulumi.dev.yaml` and `Pulumi.watched.yaml` name it as well, as they do the two below."""
+"""The local stacks name it as well, and so they do the context and the builder."""
 
 BUILDER = "slipway"
