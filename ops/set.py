@@ -20,15 +20,16 @@ def set_value(stack: str, key: str, value: str, folder: Path = PROJECT) -> Path:
 
     """
     file = folder / f"Pulumi.{stack}.yaml"
-    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    project: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
     if key not in project["config"]:
         raise OperationError(f"no setting {key!r}: Pulumi.yaml describes those that there are")
     if not file.exists():
         raise OperationError(f"no stack {stack!r}: {file.name} is missing")
     full = f"{project['name']}:{key}"
-    before = yaml.safe_load(file.read_text()) or {}
+    before: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
     after = _written(file.read_text(), full, value)
-    expected = {**before, "config": {**(before.get("config") or {}), full: value}}
+    config: dict[str, Any] = before.get("config") or {}
+    expected = {**before, "config": {**config, full: value}}
     if not _reads_as(after, expected):
         raise OperationError(f"{file.name} does not have {full} on a line of its own: change it in an editor")
     file.write_text(after)
