@@ -14,7 +14,7 @@ from infra.settings import Settings
 settings = Settings.load()
 artifact = Artifact.find(settings)
 
-cluster = Cluster("cluster", ClusterArgs.of(settings))
+cluster = Cluster("cluster", ClusterArgs.of(settings, pulumi.get_stack()))
 stack = monitoring_stack(settings, cluster)
 pool = gpu_node_pool(settings, cluster, [stack] if stack else [])
 image = ModelImage("model", ModelImageArgs.of(settings, artifact))

@@ -10,7 +10,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.clouds import Cloud, cloud_cluster
 from infra.clouds.cluster import CloudCluster, EksCluster
-from infra.labels import PART_OF
+from infra.labels import INSTANCE, PART_OF
 from infra.settings import Settings
 
 
@@ -30,9 +30,14 @@ class ClusterArgs:
     kubeconfig: Path | None
     context: str | None
     namespace: str
+    instance: str
+    """The stack that the namespace belongs to."""
+
+    takes_over: bool
+    """Whether an object that is there already becomes the stack's, as after an update that was killed."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "ClusterArgs":
+    def of(cls, settings: Settings, instance: str) -> "ClusterArgs":
         """Take from the settings what concerns the cluster."""
         return cls(
             cloud=settings.cloud,
@@ -41,6 +46,10 @@ class ClusterArgs:
             kubeconfig=settings.kubeconfig,
             context=settings.kube_context,
             namespace=settings.namespace,
+            instance=instance,
+            # Only on a cluster that nobody else uses: elsewhere a stack would take, and later delete, the
+            # namespace of somebody else.
+            takes_over=settings.cluster == "local",
         )
 
 
@@ -62,6 +71,7 @@ class Cluster(pulumi.ComponentResource):
             kubeconfig=kubeconfig,
             context=args.context,
             cluster_identifier=identifier,
+            upsert_existing_objects=args.takes_over or None,
             opts=pulumi.ResourceOptions(parent=self, depends_on=self.cloud.nodes if self.cloud else ()),
         )
         in_cluster = pulumi.ResourceOptions(parent=self, provider=self.provider)
@@ -75,6 +85,7 @@ class Cluster(pulumi.ComponentResource):
                 name=args.namespace,
                 labels={
                     **PART_OF,
+                    INSTANCE: args.instance,
                     # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
                     "pod-security.kubernetes.io/enforce": "restricted",
                 },

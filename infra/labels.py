@@ -7,6 +7,9 @@ PART_OF: Mapping[str, str] = {
     "app.kubernetes.io/managed-by": "slipway",
 }
 
+INSTANCE = "app.kubernetes.io/instance"
+"""Which stack an object belongs to."""
+
 COMPONENT = "app.kubernetes.io/component"
 MODEL_SERVER, MONITORING = "model-server", "monitoring"
 """What serves, and what watches."""
@@ -14,7 +17,7 @@ MODEL_SERVER, MONITORING = "model-server", "monitoring"
 
 def selector(name: str, instance: str) -> dict[str, str]:
     """Return the labels that select a model's pods. They outlive a change of version."""
-    return {"app.kubernetes.io/name": name, "app.kubernetes.io/instance": instance}
+    return {"app.kubernetes.io/name": name, INSTANCE: instance}
 
 
 def labels(name: str, instance: str, version: str, component: str = MODEL_SERVER) -> dict[str, str]:

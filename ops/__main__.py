@@ -1,4 +1,4 @@
-"""`python -m ops up | down | render | smoke | load --stack NAME`."""
+"""`python -m ops up | down | render | smoke | load | set --stack NAME`."""
 
 import argparse
 import asyncio
@@ -6,11 +6,13 @@ import json
 import sys
 
 from ops import deploy
+from ops.choice import CHOICES
 from ops.errors import OperationError
 from ops.load import load
 from ops.models import ensure_artifact
 from ops.program import run
 from ops.render import to_yaml
+from ops.set import set_value
 from ops.smoke import Request, smoke
 from ops.stack import Stack
 
@@ -23,6 +25,15 @@ def main() -> int:
         one = commands.add_parser(name, help=(command.__doc__ or "").split(":")[0])
         one.set_defaults(command=command)
         one.add_argument("--stack", default="dev", help="a Pulumi.<stack>.yaml (%(default)s)")
+        if name not in ("render", "set"):
+            one.add_argument(
+                "--engine", choices=CHOICES, default="auto", help="who deploys it: %(choices)s (%(default)s)"
+            )
+        if name in ("up", "down"):
+            one.add_argument("--yes", action="store_true", help="agree beforehand to change a shared stack")
+        if name == "set":
+            one.add_argument("key", metavar="KEY", help="a setting, as Pulumi.yaml describes it")
+            one.add_argument("value", metavar="VALUE")
         if name == "load":
             one.add_argument("--connections", type=int, default=16, help="requests at once (%(default)s)")
             one.add_argument("--seconds", type=float, default=60, help="how long (%(default)s)")
@@ -37,9 +48,9 @@ def main() -> int:
     return 0
 
 
-def _up(stack: Stack, _: argparse.Namespace) -> None:
+def _up(stack: Stack, options: argparse.Namespace) -> None:
     """Model, image, cluster and service: ends with a prediction."""
-    deployed = deploy.up(stack)
+    deployed = deploy.up(stack, options.engine, agreed=options.yes)
     url = deployed.outputs["url"]
     if deployed.prediction is not None:
         _show(json.dumps(deployed.prediction))
@@ -49,9 +60,9 @@ def _up(stack: Stack, _: argparse.Namespace) -> None:
     _show(f"look at it:   {url}/docs")
 
 
-def _down(stack: Stack, _: argparse.Namespace) -> None:
-    """Remove the stack: the local cluster too, where it runs there."""
-    deploy.down(stack)
+def _down(stack: Stack, options: argparse.Namespace) -> None:
+    """Remove the stack: the local cluster too, where no other stack is left on it."""
+    deploy.down(stack, options.engine, agreed=options.yes)
 
 
 def _render(stack: Stack, _: argparse.Namespace) -> None:
@@ -60,15 +71,15 @@ def _render(stack: Stack, _: argparse.Namespace) -> None:
     sys.stdout.write(to_yaml(run(stack)))
 
 
-def _smoke(stack: Stack, _: argparse.Namespace) -> None:
+def _smoke(stack: Stack, options: argparse.Namespace) -> None:
     """Ask for one prediction: the artifact's sample, its label checked."""
-    _show(json.dumps(smoke(deploy.outputs(stack)["url"], ensure_artifact(stack))))
+    _show(json.dumps(smoke(deploy.address(stack, options.engine), ensure_artifact(stack))))
 
 
 def _load(stack: Stack, options: argparse.Namespace) -> None:
     """Send requests for a while: to this machine only."""
     work = load(
-        deploy.outputs(stack)["url"],
+        deploy.address(stack, options.engine),
         ensure_artifact(stack),
         connections=options.connections,
         seconds=options.seconds,
@@ -76,11 +87,16 @@ def _load(stack: Stack, options: argparse.Namespace) -> None:
     _show(str(asyncio.run(work)))
 
 
+def _set(stack: Stack, options: argparse.Namespace) -> None:
+    """Write a setting into the stack's file: the rest of it stays as it is."""
+    _show(f"{options.key} is set in {set_value(stack.name, options.key, options.value).name}")
+
+
 def _show(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-COMMANDS = {"up": _up, "down": _down, "render": _render, "smoke": _smoke, "load": _load}
+COMMANDS = {"up": _up, "down": _down, "render": _render, "smoke": _smoke, "load": _load, "set": _set}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""The road without the engine, to the local cluster alone: the program rendered, and applied by kubectl."""
+"""The way without the engine, to the local cluster alone: the program rendered, and applied by kubectl."""
 
 from functools import partial
 from typing import Any
@@ -13,6 +13,8 @@ from ops.progress import say, step
 from ops.stack import Stack
 
 FIELD_MANAGER = "slipway"
+DELETE_SECONDS = 180
+"""Longer than pods may take to drain."""
 
 PRUNED = (
     "configmaps",
@@ -61,15 +63,15 @@ def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
     return declared.outputs
 
 
-def has_applied(stack: Stack, kubectl: Kubectl) -> bool:
-    """Tell whether what runs of a stack came by this road: the engine creates, and never adopts."""
-    name = f"--field-selector=metadata.name={run(stack).outputs['namespace']}"
-    managers = [
-        field["manager"]
-        for one in kubectl.get("namespaces", name, "--show-managed-fields")["items"]
-        for field in one["metadata"]["managedFields"]
-    ]
-    return FIELD_MANAGER in managers
+def down(kubectl: Kubectl, namespace: str) -> None:
+    """Delete a stack's namespace with all that is in it, and wait until it is gone.
+
+    Raises:
+        OperationError: it is not gone in time.
+
+    """
+    with step(f"delete namespace {namespace}"):
+        kubectl("delete", "namespace", namespace, "--wait=true", f"--timeout={DELETE_SECONDS}s")
 
 
 def _check(declared: Run, stack: Stack) -> None:

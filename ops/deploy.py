@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops import apply, engine
+from ops import apply, engine, running
+from ops.choice import Choice, by_engine
 from ops.errors import OperationError
 from ops.local import monitoring
 from ops.local.cluster import road
-from ops.models import ensure_artifact
+from ops.models import artifact_folder, ensure_artifact
 from ops.program import run
 from ops.progress import say, step
+from ops.running import Running
 from ops.smoke import smoke
 from ops.stack import Stack
 
@@ -28,19 +30,24 @@ class Deployed:
     """None where the service has no address outside its cluster, or none that is known here."""
 
 
-def up(stack: Stack) -> Deployed:
+def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deployed:
     """Bring a stack up to what the program declares, and ask it for a prediction.
+
+    What the deployment will need is asked for before anything is built.
 
     Raises:
         OperationError: a step failed; the message says what to do next.
 
     """
-    _check_road(stack)
+    uses_engine = by_engine(stack, choice, _running(stack).get(stack.name))
+    _check_port(stack)
+    if uses_engine:
+        engine.check(stack, agreed=agreed)
     artifact = ensure_artifact(stack)
     is_new = stack.is_local and road().up()
     if stack.is_local and stack.get("monitoring") == "existing":
         monitoring.up()
-    outputs = _deploy(stack, is_new=is_new)
+    outputs = _with_engine(stack, is_new=is_new, agreed=agreed) if uses_engine else _with_kubectl(stack)
     prediction = None
     if _has_address(stack):
         with step("ask for a prediction"):
@@ -48,36 +55,95 @@ def up(stack: Stack) -> Deployed:
     return Deployed(artifact=artifact, outputs=outputs, prediction=prediction)
 
 
-def _deploy(stack: Stack, *, is_new: bool) -> dict[str, Any]:
-    if not engine.installed():
-        say("`pulumi` is not on PATH: the same program is rendered, and applied by kubectl")
-        return apply.up(stack, road().kubectl(), road().buildx())
-    say("`pulumi` is on PATH: the engine deploys")
-    if is_new and engine.knows(stack):
-        say("the cluster is new: what the engine remembers of the one before is forgotten")
-        engine.forget(stack)
-    if stack.is_local and not is_new and apply.has_applied(stack, road().kubectl()):
-        raise OperationError(
-            f"stack {stack.name} was applied by kubectl before, and the engine makes only objects that are "
-            f"not there: `make down STACK={stack.name}` first"
-        )
-    return engine.up(stack)
-
-
-def down(stack: Stack) -> None:
-    """Remove a stack, and the local cluster with it where it ran there.
+def down(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> None:
+    """Remove a stack, and the local cluster with it where no other stack is left there.
 
     Raises:
         OperationError: a step failed.
 
     """
-    _check_road(stack)
-    if engine.installed() and engine.knows(stack):
-        if not stack.is_local or road().healthy():
-            engine.destroy(stack)
-        else:
+    if not stack.is_local:
+        _down_shared(stack, choice, agreed=agreed)
+    elif not road().healthy():
+        if choice != "kubectl" and engine.installed() and engine.logged_in() and engine.resources(stack):
             engine.forget(stack)
-    if stack.is_local:
+        road().down()
+    else:
+        _down_local(stack, choice)
+
+
+def address(stack: Stack, choice: Choice = "auto") -> str:
+    """Return the URL of a running stack.
+
+    Raises:
+        OperationError: it does not run, or its address is not known here.
+
+    """
+    url = _outputs(stack, choice).get("url", "")
+    if not url.startswith("http") or "<" in url:
+        raise OperationError(
+            f"stack {stack.name} has no address that is known here: `make up STACK={stack.name}`"
+        )
+    return url
+
+
+def _running(stack: Stack) -> dict[str, Running]:
+    return running.stacks(road().kubectl()) if stack.is_local and road().healthy() else {}
+
+
+def _check_port(stack: Stack) -> None:
+    """Refuse a node port that another Service of the local cluster has."""
+    if not (stack.is_local and road().healthy()):
+        return
+    port = stack.get("nodePort")
+    holder = running.holder(road().kubectl(), port)
+    if holder is None or holder.stack == stack.name:
+        return
+    owner = f" of stack {holder.stack}" if holder.stack else ""
+    removal = f", or `make down STACK={holder.stack}` first" if holder.stack else ""
+    raise OperationError(
+        f"node port {port} of stack {stack.name} is taken by Service {holder.name}{owner} in namespace "
+        f"{holder.namespace}: set another slipway:nodePort in Pulumi.{stack.name}.yaml{removal}"
+    )
+
+
+def _with_kubectl(stack: Stack) -> dict[str, Any]:
+    say("the program is rendered, and applied by kubectl, without the Pulumi engine")
+    return apply.up(stack, road().kubectl(), road().buildx())
+
+
+def _with_engine(stack: Stack, *, is_new: bool, agreed: bool) -> dict[str, Any]:
+    say("the Pulumi engine deploys")
+    if is_new and engine.resources(stack):
+        say("the cluster is new: what the engine remembers of the one before is forgotten")
+        engine.forget(stack)
+        engine.select(stack)
+    return engine.up(stack, agreed=agreed)
+
+
+def _down_shared(stack: Stack, choice: Choice, *, agreed: bool) -> None:
+    by_engine(stack, choice, None)
+    engine.check_login(stack)
+    if engine.resources(stack):
+        engine.check_consent(stack, agreed=agreed)
+        engine.destroy(stack, agreed=agreed, has_artifact=artifact_folder(stack).exists())
+
+
+def _down_local(stack: Stack, choice: Choice) -> None:
+    kubectl = road().kubectl()
+    there = running.stacks(kubectl)
+    mine = there.pop(stack.name, None)
+    if mine and not mine.is_applied and choice != "kubectl" and engine.installed():
+        engine.check_login(stack)
+        engine.destroy(stack, agreed=True, has_artifact=artifact_folder(stack).exists())
+    elif mine and there:
+        apply.down(kubectl, mine.namespace)
+    if there:
+        say(
+            f"the cluster stays for {', '.join(sorted(there))}: `make down STACK=NAME` removes a stack, "
+            "`make cluster-down` the cluster with all of them"
+        )
+    else:
         road().down()
 
 
@@ -87,15 +153,11 @@ def _has_address(stack: Stack) -> bool:
     return kind == "LoadBalancer" or (kind == "NodePort" and stack.is_local)
 
 
-def _check_road(stack: Stack) -> None:
-    if not stack.is_local and not engine.installed():
-        raise OperationError(
-            f"stack {stack.name} is the Pulumi engine's, and `pulumi` is not on PATH: install it "
-            "(https://www.pulumi.com/docs/iac/download-install/), "
-            f"or apply what `make render STACK={stack.name}` prints"
-        )
-
-
-def outputs(stack: Stack) -> dict[str, Any]:
-    """Return what a running stack exports."""
-    return engine.outputs(stack) if engine.installed() and engine.knows(stack) else run(stack).outputs
+def _outputs(stack: Stack, choice: Choice) -> dict[str, Any]:
+    there = _running(stack).get(stack.name)
+    if stack.is_local and there is None:
+        raise OperationError(f"stack {stack.name} is not on the local cluster: `make up STACK={stack.name}`")
+    if by_engine(stack, choice, there):
+        engine.check_login(stack)
+        return engine.outputs(stack) if engine.resources(stack) else {}
+    return run(stack).outputs

@@ -8,6 +8,11 @@ from ops.progress import step
 from ops.stack import PROJECT, Stack
 
 
+def artifact_folder(stack: Stack) -> Path:
+    """Return where the artifact is, or will be."""
+    return PROJECT / stack.get("modelDirectory") / stack.get("model") / stack.get("modelVersion")
+
+
 def ensure_artifact(stack: Stack) -> Path:
     """Return the artifact's folder.
 
@@ -18,10 +23,20 @@ def ensure_artifact(stack: Stack) -> Path:
 
     """
     name, version = stack.get("model"), stack.get("modelVersion")
-    directory = PROJECT / stack.get("modelDirectory")
-    folder = directory / name / version
+    folder = artifact_folder(stack)
     if version == "latest" and not (folder / "signature.json").exists():
         with step(f"export {name}"):
             formats = ["--format", stack.get("runtime")]
-            run([sys.executable, "-m", "model", "export", name, *formats, "--output", str(directory)])
+            run(
+                [
+                    sys.executable,
+                    "-m",
+                    "model",
+                    "export",
+                    name,
+                    *formats,
+                    "--output",
+                    str(folder.parent.parent),
+                ]
+            )
     return folder

@@ -1,5 +1,6 @@
 """Settings of the model and of the image that holds it."""
 
+import platform
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,14 @@ from pydantic.dataclasses import dataclass
 
 from infra.registry import Credentials, Registry
 from infra.settings.values import GROUP, DnsLabel, OptionalText, wrong
+
+PLATFORMS = {
+    "x86_64": "linux/amd64",
+    "amd64": "linux/amd64",
+    "aarch64": "linux/arm64",
+    "arm64": "linux/arm64",
+}
+"""Platforms of images, by what operating systems call a machine."""
 
 
 def _registry(prefix: str) -> Registry:
@@ -58,6 +67,17 @@ class ImageSettings:
         if value and None in (info.data.get("registry_username"), info.data.get("registry_password")):
             raise wrong("true only with registryUsername and registryPassword")
         return value
+
+    @field_validator("platform", mode="before")
+    @classmethod
+    def _of_this_machine(cls, value: str, info: ValidationInfo) -> str:
+        if value != "auto":
+            return value
+        if info.data.get("cluster", "local") != "local":
+            raise wrong("linux/amd64 or linux/arm64, unless cluster is local")
+        if (machine := platform.machine().lower()) not in PLATFORMS:
+            raise wrong(f"linux/amd64 or linux/arm64: this machine is neither, but {machine}")
+        return PLATFORMS[machine]
 
     @field_validator("platform")
     @classmethod

@@ -13,7 +13,7 @@ from ops.local.control_plane import API_PORT, SOCKET, start_control_plane
 from ops.local.images import build_images, forget_builder, start_buildkit, start_registry
 from ops.local.kubectl import Kubectl
 from ops.local.node import start_containerd, start_node
-from ops.local.paths import KUBECONFIG, STATE
+from ops.local.paths import KUBECONFIG, REGISTRY_PORT, STATE
 from ops.local.prepare import prepare
 from ops.local.processes import end_shims, find, started, stop, wait_for
 from ops.progress import say, step
@@ -25,7 +25,7 @@ BIN = STATE / "bin"
 PORTS = {
     2379: "etcd",
     2380: "etcd",
-    5000: "the registry",
+    REGISTRY_PORT: "the registry",
     API_PORT: "the API server",
     10248: "the kubelet",
     10249: "kube-proxy",

@@ -1,23 +1,32 @@
 """The cluster where Docker and kind are: https://kind.sigs.k8s.io/docs/user/local-registry/."""
 
-import json
+from pathlib import Path
 
 import yaml
 
 from ops.commands import output_of
 from ops.local.debian import PYTHON, SUITE
-from ops.local.images import BUILD_IMAGE, RUNTIME_IMAGE
+from ops.local.images import BUILD_IMAGE, METRICS_SERVER, RUNTIME_IMAGE
 from ops.local.kubectl import Kubectl
 from ops.local.paths import BUILDER, CONTEXT, KUBECONFIG, REGISTRY
 from ops.progress import say, step
 
 NAME = "slipway"
-NODE_IMAGE = "kindest/node:v1.34.2"
-REGISTRY_IMAGE = "registry:2"
+NODE_IMAGE = "kindest/node:v1.34.3@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48"
+"""Of kind v0.31.0, whose release notes name the digests: https://github.com/kubernetes-sigs/kind/releases."""
+
+REGISTRY_IMAGE = "registry:2@sha256:a3d8aaa63ed8681a604f1dea0aa03f100d5895b6a58ace528858a7b332415373"
 REGISTRY_CONTAINER = "slipway-registry"
-PYTHON_IMAGE = f"python:{PYTHON}-slim-{SUITE}"
 NODE_PORTS = range(30080, 30085)
-METRICS_SERVER = "https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.8.0/components.yaml"
+PYTHON_IMAGE = f"python:{PYTHON}-slim-{SUITE}"
+IMAGES = {
+    BUILD_IMAGE: PYTHON_IMAGE,
+    RUNTIME_IMAGE: PYTHON_IMAGE,
+    METRICS_SERVER: f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER.rpartition(':')[2]}",
+}
+"""What the local registry must hold, and where it comes from."""
+
+MANIFESTS = Path(__file__).parent / "manifests"
 
 
 def up() -> bool:
@@ -44,30 +53,10 @@ def up() -> bool:
             output_of([*create, f"--kubeconfig={KUBECONFIG}", "--wait=120s"], stdin=_cluster())
             kubectl()("config", "rename-context", f"kind-{NAME}", CONTEXT)
             _let_the_node_pull()
+        with step("push the images to build on and metrics-server's"):
+            _push_images()
         with step("start metrics-server"):
-            kubectl()("apply", f"--filename={METRICS_SERVER}")
-            flag = [
-                {
-                    "op": "add",
-                    "path": "/spec/template/spec/containers/0/args/-",
-                    "value": "--kubelet-insecure-tls",
-                }
-            ]
-            kubectl()(
-                "patch",
-                "deployment/metrics-server",
-                "--namespace=kube-system",
-                "--type=json",
-                f"--patch={json.dumps(flag)}",
-            )
-            kubectl()(
-                "rollout", "status", "deployment/metrics-server", "--namespace=kube-system", "--timeout=180s"
-            )
-        with step("push the base image"):
-            output_of(["docker", "pull", "--quiet", PYTHON_IMAGE])
-            for image in (BUILD_IMAGE, RUNTIME_IMAGE):
-                output_of(["docker", "tag", PYTHON_IMAGE, image])
-                output_of(["docker", "push", "--quiet", image])
+            _start_metrics()
     except BaseException:
         down()
         raise
@@ -104,6 +93,19 @@ def kubectl() -> Kubectl:
 def buildx() -> list[str]:
     """Return Docker's buildx."""
     return ["docker", "buildx"]
+
+
+def _push_images() -> None:
+    for image, source in IMAGES.items():
+        output_of(["docker", "pull", "--quiet", source])
+        output_of(["docker", "tag", source, image])
+        output_of(["docker", "push", "--quiet", image])
+
+
+def _start_metrics() -> None:
+    run = kubectl()
+    run("apply", *(f"--filename={MANIFESTS / f'{part}.yaml'}" for part in ("metrics-server", "metrics-api")))
+    run("rollout", "status", "deployment/metrics-server", "--namespace=kube-system", "--timeout=180s")
 
 
 def _start_registry() -> None:

@@ -21,5 +21,11 @@ KUBECONFIG = Path.home() / ".kube" / "slipway-local"
 """How the cluster is reached. `Pulumi.dev.yaml` names it as well."""
 
 CONTEXT = "slipway-local"
-REGISTRY = "127.0.0.1:5000"
+
+REGISTRY_PORT = 5050
+"""Not the registry's own 5000, which AirPlay takes on macOS."""
+
+REGISTRY = f"127.0.0.1:{REGISTRY_PORT}"
+"""The local stacks name it as well, and so they do the context and the builder."""
+
 BUILDER = "slipway"

@@ -39,7 +39,9 @@ LOAD_SECONDS = 240
 """No load is longer, whatever becomes of it."""
 
 WATCHED, SLOW = "e2e-watched", "e2e-slow"
-PORTS = {WATCHED: 30083, SLOW: 30084}
+PORTS = {WATCHED: int(Stack.read("watched").get("nodePort")), SLOW: 30084}
+"""The watched stack's own port, and another."""
+
 FACTORY = "tests.e2e.slow:network"
 
 

@@ -20,6 +20,21 @@ def test_the_namespace_refuses_pods_that_are_not_hardened(declare: Declare):
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
+def test_the_namespace_says_whose_it_is(declare: Declare):
+    labels = declare()["Namespace"]["metadata"]["labels"]
+
+    assert labels["app.kubernetes.io/instance"] == "prod"
+
+
+@pytest.mark.parametrize(("cluster", "takes_over"), [("local", True), ("kubeconfig", None)])
+def test_what_a_killed_update_left_is_taken_over_where_nobody_else_has_anything(
+    program: Callable[..., Run], cluster: str, takes_over: bool | None
+):
+    given = provider(program(cluster=cluster))
+
+    assert given.get("upsertExistingObjects") in (takes_over, takes_over and "true")
+
+
 def test_everything_is_in_the_namespace(declare: Declare):
     objects = declare(namespace="mine")
 

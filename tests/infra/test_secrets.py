@@ -183,10 +183,11 @@ def test_no_program_that_is_run_is_told_a_secret(
 ):
     one = stack(name)
 
-    engine.up(one)
-    engine.destroy(one)
+    engine.check(one, agreed=True)
+    engine.up(one, agreed=True)
+    engine.destroy(one, agreed=True, has_artifact=True)
     run(one, lambda inputs: build_and_push(["docker", "buildx"], inputs))
-    # What needs a secret is refused on this road.
+    # What needs a secret is refused by kubectl.
     with suppress(OperationError):
         apply.up(one, Kubectl(None, calls.with_name("kubeconfig")), ["docker", "buildx"])
 

@@ -1,3 +1,4 @@
+import platform
 import re
 from dataclasses import MISSING, fields
 from typing import Any
@@ -6,10 +7,11 @@ import pytest
 import yaml
 from pydantic.alias_generators import to_camel
 
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError
 from infra.settings.values import cores, mebibytes
 from ops.errors import OperationError
 from ops.stack import PROJECT
+from tests.conftest import SettingsOf
 from tests.infra.conftest import Declare
 
 QUEUE = {
@@ -67,6 +69,7 @@ def test_all_problems_are_told_at_once(declare: Declare):
         ),
         ({"registry": ""}, r"registry: '': HOST\[:PORT\]\[/PATH\], in small letters"),
         ({"registry": "docker.io/a/b"}, "registry: 'docker.io/a/b': docker.io/ORGANISATION"),
+        ({"platform": "auto"}, "platform: 'auto': linux/amd64 or linux/arm64, unless cluster is local"),
         ({"platform": "linux/s390x"}, "platform: 'linux/s390x': input should be"),
         ({"minReplicas": "2.5"}, "minReplicas: '2.5': input should be a valid integer"),
         ({"maxReplicas": "1"}, "maxReplicas: '1': at least minReplicas, 2"),
@@ -192,3 +195,32 @@ def test_cpu_quantities_are_cores(text: str, amount: float):
 )
 def test_memory_quantities_are_mebibytes(text: str, amount: float):
     assert float(mebibytes(text)) == pytest.approx(amount)
+
+
+@pytest.mark.parametrize(
+    ("machine", "image_platform"),
+    [
+        ("x86_64", "linux/amd64"),
+        ("AMD64", "linux/amd64"),
+        ("aarch64", "linux/arm64"),
+        ("arm64", "linux/arm64"),
+    ],
+)
+def test_the_local_stacks_images_are_of_this_machines_platform(
+    settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch, machine: str, image_platform: str
+):
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+
+    assert {settings_of(stack).platform for stack in ("dev", "watched")} == {image_platform}
+
+
+def test_a_machine_for_which_there_are_no_images_is_named(
+    settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+
+    with pytest.raises(
+        SettingsError,
+        match="platform: 'auto': linux/amd64 or linux/arm64: this machine is neither, but riscv64",
+    ):
+        settings_of("dev")

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 
 PROGRAM = """#!{python}
-import json, sys
+import json, os, sys
 stdin = "" if sys.stdin.isatty() or {deaf} else sys.stdin.read()
+variables = {{key: value for key, value in os.environ.items() if key.startswith("PULUMI_")}}
+call = {{"program": {name!r}, "arguments": sys.argv[1:], "stdin": stdin, "variables": variables}}
 with open({log!r}, "a") as log:
-    log.write(json.dumps({{"program": {name!r}, "arguments": sys.argv[1:], "stdin": stdin}}) + "\\n")
+    log.write(json.dumps(call) + "\\n")
 for words, output, status in {answers!r}:
     if all(word in sys.argv for word in words):
-        print(output)
+        print(output, file=sys.stderr if status else sys.stdout)
         sys.exit(status)
 """
 
@@ -46,7 +48,7 @@ class Programs:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """Every call so far: `program`, `arguments` and `stdin`."""
+        """Every call so far: `program`, `arguments`, `stdin`, and the `variables` that are Pulumi's."""
         return [json.loads(line) for line in self._log.read_text().splitlines()] if self._log.exists() else []
 
     @property

@@ -20,7 +20,6 @@ class Cluster:
         self.there: list[dict[str, Any]] = []
         self.pods: list[dict[str, Any]] = []
         self.rollout_fails = False
-        self.managers: list[str] = []
         self.defined: list[str] = []
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
@@ -35,9 +34,6 @@ class Cluster:
 
     def get(self, kinds: str, *_: str) -> dict[str, Any]:
         self.asked = kinds.split(",")
-        if kinds == "namespaces":
-            fields = [{"manager": manager} for manager in self.managers]
-            return {"items": [{"metadata": {"managedFields": fields}}] if fields else []}
         return {"items": self.pods if kinds == "pods" else [*self.applied, *self.there]}
 
     def command(self) -> str:
@@ -92,20 +88,10 @@ def test_the_service_leads_to_the_pods_only_once_they_are_ready(stack_of: StackO
     assert cluster.applied[-1]["kind"] == "Service"
 
 
-@pytest.mark.parametrize(
-    ("managers", "applied"),
-    [
-        ([], False),
-        (["pulumi-kubernetes-1", "kube-controller-manager"], False),
-        (["kubelet", "slipway"], True),
-    ],
-)
-def test_what_was_applied_is_told_from_what_the_engine_made(
-    stack_of: StackOf, cluster: Cluster, managers: list[str], applied: bool
-):
-    cluster.managers = managers
+def test_down_deletes_the_namespace_and_waits_until_it_is_gone(cluster: Cluster):
+    apply.down(cluster, "slipway-dev")  # type: ignore[arg-type]
 
-    assert apply.has_applied(stack_of(), cluster) is applied  # type: ignore[arg-type]
+    assert cluster.calls == [("delete", "namespace", "slipway-dev", "--wait=true", "--timeout=180s")]
 
 
 def test_what_is_declared_is_not_removed(stack_of: StackOf, cluster: Cluster):

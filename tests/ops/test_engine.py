@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops import engine
+from ops.errors import OperationError
 from ops.program import run
 from ops.stack import PROJECT, Stack
 from tests.conftest import StackOf
@@ -22,27 +23,99 @@ def pulumi(programs: Programs) -> Programs:
     programs.add(
         "pulumi",
         (["stack", "output"], '{"url": "http://127.0.0.1:1"}', 0),
-        (["stack", "ls"], '[{"name": "acme/slipway/dev"}, {"name": "other"}]', 0),
+        (["stack", "ls"], '[{"name": "acme/slipway/dev", "resourceCount": 16}, {"name": "prod"}]', 0),
     )
     return programs
 
 
+HISTORY = f"{CWD} stack history --show-secrets --json --page-size=1 --stack"
+
+
 def test_a_local_stack_is_updated_without_a_question(pulumi: Programs):
-    assert engine.up(Stack.read("dev")) == {"url": "http://127.0.0.1:1"}
+    assert engine.up(Stack.read("dev"), agreed=False) == {"url": "http://127.0.0.1:1"}
 
     assert pulumi.lines == [
-        f"{CWD} stack select --create dev",
         f"{CWD} up --refresh --stack dev --yes --skip-preview",
         f"{CWD} stack output --json --stack dev",
     ]
 
 
-def test_a_shared_stack_is_changed_only_after_its_preview_was_seen(pulumi: Programs):
-    engine.up(Stack.read("prod"))
-    engine.destroy(Stack.read("prod"))
+@pytest.mark.parametrize(("agreed", "consent"), [(False, ""), (True, " --yes")])
+def test_a_shared_stack_is_changed_after_its_preview_was_shown(pulumi: Programs, agreed: bool, consent: str):
+    engine.up(Stack.read("prod"), agreed=agreed)
+    engine.destroy(Stack.read("prod"), agreed=agreed, has_artifact=True)
 
-    assert pulumi.lines[1] == f"{CWD} up --refresh --stack prod"
-    assert pulumi.lines[3] == f"{CWD} destroy --stack prod"
+    assert pulumi.lines[0] == f"{CWD} up --refresh --stack prod{consent}"
+    assert pulumi.lines[2] == f"{CWD} destroy --stack prod{consent}"
+
+
+@pytest.mark.parametrize("has_artifact", [False, True])
+def test_the_program_is_run_before_anything_is_asked_with_what_the_state_remembers(
+    pulumi: Programs, has_artifact: bool
+):
+    engine.up(Stack.read("dev"), agreed=False)
+    engine.destroy(Stack.read("dev"), agreed=False, has_artifact=has_artifact)
+
+    runs = {call["arguments"][2]: "PULUMI_RUN_PROGRAM" in call["variables"] for call in pulumi.calls}
+    # Without its model the program cannot run.
+    assert runs == {"up": True, "stack": False, "destroy": has_artifact}
+
+
+def test_all_that_an_update_needs_is_asked_for(pulumi: Programs):
+    engine.check(Stack.read("dev"), agreed=False)
+
+    assert pulumi.lines == [
+        f"{CWD} whoami --non-interactive",
+        f"{CWD} stack select --create dev",
+        f"{HISTORY} dev",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stack", "way_out"), [("dev", "; or do without the engine: ENGINE=kubectl"), ("prod", "")]
+)
+def test_without_a_login_it_says_how_to_log_in(programs: Programs, stack: str, way_out: str):
+    programs.add("pulumi", (["whoami"], "error: this command requires logging in", 3))
+
+    with pytest.raises(OperationError, match=r"run `pulumi login --local`.* or `pulumi login`") as raised:
+        engine.check(Stack.read(stack), agreed=True)
+
+    assert ("ENGINE=kubectl" in str(raised.value)) is bool(way_out)
+    assert len(programs.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["select"], "could not create secrets manager for new stack: passphrase must be set"),
+        (["history"], "decrypting secrets: incorrect passphrase"),
+    ],
+)
+def test_without_the_passphrase_it_says_which_variable_to_set(
+    programs: Programs, words: list[str], says: str
+):
+    programs.add("pulumi", (words, f"error: {says}", 1))
+
+    with pytest.raises(OperationError, match=rf"(?s){says}.*set PULUMI_CONFIG_PASSPHRASE .* of stack dev"):
+        engine.check(Stack.read("dev"), agreed=False)
+
+
+def test_another_failure_is_told_in_pulumis_words(programs: Programs):
+    programs.add("pulumi", (["select"], "error: no such host", 1))
+
+    with pytest.raises(OperationError, match="no such host") as raised:
+        engine.check(Stack.read("dev"), agreed=False)
+
+    assert "PULUMI_CONFIG_PASSPHRASE" not in str(raised.value)
+
+
+def test_where_nobody_can_agree_a_shared_stack_is_refused(pulumi: Programs):
+    with pytest.raises(OperationError, match=r"stack prod .* no terminal to ask at: .*YES=1"):
+        engine.check(Stack.read("prod"), agreed=False)
+
+    assert len(pulumi.lines) == 1
+    engine.check_consent(Stack.read("prod"), agreed=True)
+    engine.check_consent(Stack.read("dev"), agreed=False)
 
 
 def test_forgetting_keeps_the_stacks_configuration(pulumi: Programs):
@@ -52,9 +125,11 @@ def test_forgetting_keeps_the_stacks_configuration(pulumi: Programs):
 
 
 @pytest.mark.usefixtures("pulumi")
-def test_a_stack_is_known_by_its_name_in_whatever_organisation():
-    assert engine.knows(Stack.read("dev"))
-    assert not engine.knows(Stack.read("prod"))
+@pytest.mark.parametrize(("stack", "resources"), [("dev", 16), ("prod", 0), ("watched", None)])
+def test_what_the_backend_remembers_is_found_by_the_name_in_whatever_organisation(
+    stack: str, resources: int | None
+):
+    assert engine.resources(Stack.read(stack)) == resources
 
 
 def test_it_is_installed_where_it_is_on_path(only: Programs):

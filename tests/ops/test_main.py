@@ -29,7 +29,7 @@ def test_up_answers_the_prediction_then_the_outputs_and_what_to_try(
     folder = artifact()
     outputs = {"url": "http://127.0.0.1:30080", "modelVersion": VERSION}
     deployed = Deployed(artifact=folder, outputs=outputs, prediction={"label": "b"})
-    monkeypatch.setattr(ops.deploy, "up", lambda _: deployed)
+    monkeypatch.setattr(ops.deploy, "up", lambda *_, **__: deployed)
 
     assert command("up") == 0
 
@@ -63,7 +63,7 @@ def test_an_error_is_told_on_stderr_and_ends_with_status_1(command, capsys: pyte
 
 
 def test_an_interrupt_ends_with_its_status_and_no_stack_trace(command, monkeypatch: pytest.MonkeyPatch):
-    def interrupted(_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ops.deploy, "down", interrupted)
@@ -72,7 +72,7 @@ def test_an_interrupt_ends_with_its_status_and_no_stack_trace(command, monkeypat
 
 
 def test_a_fault_of_ours_is_let_through(command, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ops.deploy, "down", lambda _: 1 / 0)
+    monkeypatch.setattr(ops.deploy, "down", lambda *_, **__: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         command("down")
@@ -87,7 +87,7 @@ def test_smoke_asks_the_running_stack(
         asked.append((url, folder))
         raise OperationError("nobody answers")
 
-    monkeypatch.setattr(ops.deploy, "outputs", lambda _: {"url": "http://127.0.0.1:1"})
+    monkeypatch.setattr(ops.deploy, "address", lambda *_: "http://127.0.0.1:1")
     monkeypatch.setattr(ops, "ensure_artifact", lambda _: artifact())
     monkeypatch.setattr(ops, "smoke", smoke)
 
@@ -95,3 +95,13 @@ def test_smoke_asks_the_running_stack(
 
     assert asked == [("http://127.0.0.1:1", artifact())]
     assert capsys.readouterr().err == "error: nobody answers\n"
+
+
+def test_the_engine_and_a_consent_are_handed_on(command, monkeypatch: pytest.MonkeyPatch):
+    asked: list[tuple[str, bool]] = []
+    monkeypatch.setattr(ops.deploy, "down", lambda _, choice, *, agreed: asked.append((choice, agreed)))
+
+    command("down")
+    command("down", "--engine", "kubectl", "--yes")
+
+    assert asked == [("auto", False), ("kubectl", True)]

@@ -1,9 +1,14 @@
+import re
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
-from ops.local import from_modules, kind
+from ops.local import from_modules, kind, paths
 from ops.local.cluster import road
+from ops.local.from_modules import MANIFESTS
+from ops.local.images import BUILD_IMAGE, RUNTIME_IMAGE
+from ops.stack import Stack
 from tests.ops.conftest import Programs
 
 
@@ -34,3 +39,26 @@ def test_where_one_of_them_is_missing_it_is_built_from_modules(only: Programs, t
         only.add(name)
 
     assert road() is from_modules
+
+
+@pytest.mark.parametrize("name", ["dev", "watched"])
+def test_the_local_stacks_name_the_cluster_that_is_started(name: str):
+    stack = Stack.read(name)
+
+    assert Path(stack.get("kubeconfig")).expanduser() == paths.KUBECONFIG
+    assert stack.get("kubeContext") == paths.CONTEXT
+    assert stack.get("builder") == paths.BUILDER
+    assert stack.get("registry").partition("/")[0] == paths.REGISTRY
+    assert stack.get("buildImage") == BUILD_IMAGE
+    assert stack.get("runtimeImage") == RUNTIME_IMAGE
+
+
+def test_the_manifests_name_the_registry_that_is_started():
+    images = [
+        image
+        for file in MANIFESTS.glob("*.yaml")
+        for image in re.findall(r"127\.0\.0\.1:\d+(?=/)", file.read_text())
+    ]
+
+    assert len(images) > 5
+    assert {*images} == {paths.REGISTRY}

@@ -1,5 +1,6 @@
 """How Docker and kind are called; neither is asked."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,22 +46,42 @@ def test_the_registry_comes_before_the_cluster_that_pulls_from_it(machine: Progr
 
 
 @pytest.mark.usefixtures("kubeconfig")
-def test_the_dev_stacks_port_is_on_this_machine_alone(machine: Programs):
+def test_the_local_stacks_ports_are_on_this_machine_alone(machine: Programs):
     kind.up()
 
     (call,) = [one for one in machine.calls if one["arguments"][:2] == ["create", "cluster"]]
     (node,) = yaml.safe_load(call["stdin"])["nodes"]
     mapped = {one["hostPort"]: one for one in node["extraPortMappings"]}
-    port = int(Stack.read("dev").get("nodePort"))
-    assert mapped[port] == {"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"}
+    for stack in ("dev", "watched"):
+        port = int(Stack.read(stack).get("nodePort"))
+        assert mapped[port] == {"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"}
 
 
 @pytest.mark.usefixtures("kubeconfig")
-def test_the_images_that_the_dev_stack_builds_on_are_pushed(machine: Programs):
+def test_the_images_that_the_stacks_build_on_are_pushed_and_metrics_servers(machine: Programs):
     kind.up()
 
-    pushed = {line.split()[-1] for line in machine.lines if line.startswith("docker push")}
-    assert Stack.read("dev").get("buildImage") in pushed
+    lines = machine.lines
+    pushed = {line.split()[-1] for line in lines if line.startswith("docker push")}
+    assert {Stack.read("dev").get(key) for key in ("buildImage", "runtimeImage")} <= pushed
+    documents = yaml.safe_load_all((kind.MANIFESTS / "metrics-server.yaml").read_text())
+    (server,) = [one["spec"]["template"]["spec"] for one in documents if one["kind"] == "Deployment"]
+    assert server["containers"][0]["image"] in pushed
+
+
+@pytest.mark.usefixtures("kubeconfig")
+def test_metrics_server_is_the_committed_one(machine: Programs):
+    kind.up()
+
+    (line,) = [line for line in machine.lines if " apply " in line]
+    files = [part.partition("=")[2] for part in line.split() if part.startswith("--filename=")]
+    assert [Path(file).name for file in files] == ["metrics-server.yaml", "metrics-api.yaml"]
+    assert all(Path(file).exists() for file in files)
+
+
+@pytest.mark.parametrize("image", [kind.NODE_IMAGE, kind.REGISTRY_IMAGE])
+def test_what_runs_beside_the_stacks_is_pinned_by_digest(image: str):
+    assert re.search(r"@sha256:[0-9a-f]{64}$", image)
 
 
 def test_a_healthy_cluster_is_left_as_it_is(machine: Programs, kubeconfig: Path):

@@ -1,0 +1,57 @@
+"""Who deploys a stack: the Pulumi engine, or kubectl from the same program, rendered."""
+
+from typing import Literal, get_args
+
+from ops import engine
+from ops.errors import OperationError
+from ops.running import Running
+from ops.stack import Stack
+
+Choice = Literal["auto", "pulumi", "kubectl"]
+"""`auto` is whoever has made what runs; else the engine, where `pulumi` is on PATH."""
+
+CHOICES: tuple[Choice, ...] = get_args(Choice)
+
+
+def by_engine(stack: Stack, choice: Choice, there: Running | None) -> bool:
+    """Tell whether the Pulumi engine deploys a stack, and not kubectl.
+
+    Args:
+        stack: The stack.
+        choice: What a person has asked for.
+        there: What runs of the stack on the local cluster.
+
+    Raises:
+        OperationError: the choice cannot be followed.
+
+    """
+    if choice == "pulumi" and not engine.installed():
+        raise OperationError(f"ENGINE=pulumi: `pulumi` is not on PATH: install it ({engine.INSTALL})")
+    if not stack.is_local:
+        _check_shared(stack, choice)
+        return True
+    made_by = there and ("kubectl" if there.is_applied else "pulumi")
+    if made_by and choice not in ("auto", made_by):
+        raise OperationError(
+            f"ENGINE={choice}: what runs of stack {stack.name} was made by {made_by}: "
+            f"`make down STACK={stack.name}` first, or leave ENGINE out"
+        )
+    if made_by == "pulumi" and not engine.installed():
+        raise OperationError(
+            f"stack {stack.name} was made by the Pulumi engine, and `pulumi` is not on PATH: install it "
+            f"({engine.INSTALL}), or begin anew with `make down STACK={stack.name}`"
+        )
+    return (made_by or choice) == "pulumi" or (made_by is None and choice == "auto" and engine.installed())
+
+
+def _check_shared(stack: Stack, choice: Choice) -> None:
+    if choice == "kubectl":
+        raise OperationError(
+            "ENGINE=kubectl is for stacks on the local cluster: "
+            f"apply what `make render STACK={stack.name}` prints"
+        )
+    if not engine.installed():
+        raise OperationError(
+            f"stack {stack.name} is the Pulumi engine's, and `pulumi` is not on PATH: install it "
+            f"({engine.INSTALL}), or apply what `make render STACK={stack.name}` prints"
+        )

@@ -1,0 +1,59 @@
+"""What runs on the local cluster: which stacks, who made them, and which Service has a node port."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ops.apply import FIELD_MANAGER
+from ops.local.kubectl import Kubectl
+
+INSTANCE = "app.kubernetes.io/instance"
+COMPONENT = "app.kubernetes.io/component"
+NAMESPACES_OF_STACKS = f"--selector=app.kubernetes.io/managed-by=slipway,{COMPONENT}!=monitoring"
+"""Without the namespace of a Prometheus, which a stack makes beside its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A stack that is on the cluster."""
+
+    namespace: str
+    is_applied: bool
+    """Whether kubectl applied it. If not, the Pulumi engine made it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """The Service that a node port belongs to."""
+
+    namespace: str
+    name: str
+    stack: str | None
+    """None where the Service is not a stack's."""
+
+
+def stacks(kubectl: Kubectl) -> dict[str, Running]:
+    """Return the stacks on the cluster by name, as the labels of their namespaces tell."""
+    found = kubectl.get("namespaces", NAMESPACES_OF_STACKS, "--show-managed-fields")["items"]
+    return {
+        metadata["labels"].get(INSTANCE, metadata["name"]): Running(
+            namespace=metadata["name"],
+            is_applied=any(field["manager"] == FIELD_MANAGER for field in metadata["managedFields"]),
+        )
+        for metadata in (namespace["metadata"] for namespace in found)
+    }
+
+
+def holder(kubectl: Kubectl, node_port: str) -> Holder | None:
+    """Return the Service that has a node port, or None where the port is free."""
+    for service in kubectl.get("services", "--all-namespaces")["items"]:
+        if any(str(port.get("nodePort")) == node_port for port in service["spec"].get("ports", [])):
+            return _holder(service["metadata"])
+    return None
+
+
+def _holder(metadata: dict[str, Any]) -> Holder:
+    return Holder(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        stack=metadata.get("labels", {}).get(INSTANCE),
+    )

@@ -1,0 +1,108 @@
+"""README's commands, typed in their order as they stand, on the local cluster and in a copy of the checkout.
+
+What a command says tells whether it is left out: for the cluster of others, for the engine, or a test itself.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ops.local.cluster import road
+from ops.stack import PROJECT, Stack
+from tests.readme import blocks
+
+LEFT_OUT = {
+    r"\bprod\b": "a cluster that others use",
+    r"^pulumi ": "the engine",
+    r"\b(NAME|KEY|VALUE|VERSION|REGISTRY)\b": "a placeholder",
+    r"^make (bench|clouds|tensorflow|test|e2e|lint)\b": "not the local cluster",
+    r"pytest": "a test",
+    r"^git clone|^cd ": "this is the checkout",
+}
+
+
+def is_left_out(command: str) -> bool:
+    """Tell whether a command is for another place than the local cluster."""
+    return any(re.search(pattern, command) for pattern in LEFT_OUT)
+
+
+@pytest.fixture(scope="module")
+def checkout() -> Iterator[Path]:
+    """A copy of what git has, beside this one, with this one's environment; nothing runs before or after."""
+    subprocess.run([sys.executable, "-m", "ops.local", "down"], cwd=PROJECT, check=True)
+    # Below the project, for the path of an artifact is a part of a build.
+    copy = PROJECT / "build" / "e2e" / "readme"
+    shutil.rmtree(copy, ignore_errors=True)
+    files = subprocess.check_output(["git", "ls-files", "-z"], cwd=PROJECT, text=True).split("\0")
+    for name in filter(None, files):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(PROJECT / name, copy / name)
+    (copy / ".venv").symlink_to((PROJECT / ".venv").resolve())
+    yield copy
+    subprocess.run([sys.executable, "-m", "ops.local", "down"], cwd=PROJECT, check=True)
+
+
+def type_in(checkout: Path, command: str) -> str:
+    """Type a command as it stands; return what it wrote to stdout."""
+    began = time.monotonic()
+    done = subprocess.run(
+        ["sh", "-ec", command],
+        cwd=checkout,
+        env={**os.environ, "ENGINE": "kubectl", "PYTHON": sys.executable},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    sys.stderr.write(f"$ {command}: {time.monotonic() - began:.1f} s\n")
+    assert done.returncode == 0, f"{command} exited with {done.returncode}"
+    return done.stdout
+
+
+def answers(stack: str) -> bool:
+    """Tell whether a local stack's service is ready."""
+    url = f"http://127.0.0.1:{Stack.read(stack).get('nodePort')}/health/ready"
+    try:
+        return httpx.get(url, timeout=10).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.timeout(3000)
+def test_every_command_works_after_those_before_it(checkout: Path):
+    typed: list[str] = []
+    for block in blocks():
+        if block.language == "python" and block.file:
+            (checkout / block.file).write_text(block.text)
+        for command in block.commands if block.language == "sh" else ():
+            if is_left_out(command):
+                continue
+            type_in(checkout, command)
+            typed.append(command)
+            if command.startswith("make up"):
+                assert answers("watched" if "STACK=watched" in command else "dev"), command
+
+    assert "make up" in typed
+    assert "make up STACK=watched" in typed
+
+
+def test_down_of_watched_leaves_dev_and_down_of_dev_leaves_nothing(checkout: Path):
+    for command in ("make up", "make up STACK=watched"):
+        type_in(checkout, command)
+    assert answers("dev")
+    assert answers("watched")
+
+    type_in(checkout, "make down STACK=watched")
+
+    assert answers("dev")
+    assert not answers("watched")
+    type_in(checkout, "make down")
+    assert not answers("dev")
+    assert not road().healthy()

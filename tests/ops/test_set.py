@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ops.errors import OperationError
+from ops.set import set_value
+from ops.stack import PROJECT, Stack
+
+PULUMI_YAML = """
+name: ship
+config:
+  model: {type: string, default: tiny}
+  port: {type: integer, default: 0}
+  token: {type: string}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.yaml").write_text(PULUMI_YAML)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("config:\n  ship:port: 1\n", 'config:\n  ship:model: "flowers"\n  ship:port: 1\n'),
+        ("config:\n  # Why.\n  ship:model: a # b\n", 'config:\n  # Why.\n  ship:model: "flowers"\n'),
+        ("config:", 'config:\n  ship:model: "flowers"\n'),
+        ("", 'config:\n  ship:model: "flowers"\n'),
+        ("encryptionsalt: v1:a\n", 'encryptionsalt: v1:a\nconfig:\n  ship:model: "flowers"\n'),
+        ("config:\n  ship:port: 1\nencryptionsalt: b\n",
+         'config:\n  ship:model: "flowers"\n  ship:port: 1\nencryptionsalt: b\n'),
+    ],
+)  # fmt: skip
+def test_a_setting_is_written_and_the_rest_of_the_file_stays(project: Path, before: str, after: str):
+    (project / "Pulumi.dev.yaml").write_text(before)
+
+    for _ in ("once", "again"):
+        file = set_value("dev", "model", "flowers", project)
+        assert file.read_text() == after
+
+
+@pytest.mark.parametrize("value", ["30081", "true", "a: b # c", 'say "hello"', ""])
+def test_a_value_is_text_whatever_it_looks_like(project: Path, value: str):
+    (project / "Pulumi.dev.yaml").write_text("config:\n")
+
+    set_value("dev", "port", value, project)
+
+    assert Stack.read("dev", project).get("port") == value
+
+
+def test_a_key_that_is_no_setting_is_refused(project: Path):
+    (project / "Pulumi.dev.yaml").write_text("config:\n")
+
+    with pytest.raises(OperationError, match=r"no setting 'modle': Pulumi\.yaml describes"):
+        set_value("dev", "modle", "flowers", project)
+
+
+def test_a_stack_without_a_file_is_refused(project: Path):
+    with pytest.raises(OperationError, match=r"no stack 'staging': Pulumi\.staging\.yaml is missing"):
+        set_value("staging", "model", "flowers", project)
+
+
+@pytest.mark.parametrize(
+    "text", ["config:\n  ship:token:\n    secure: v1:abc\n", "config: {ship:token: a}\n"]
+)
+def test_what_is_not_a_line_of_its_own_is_left_to_an_editor(project: Path, text: str):
+    file = project / "Pulumi.dev.yaml"
+    file.write_text(text)
+
+    with pytest.raises(
+        OperationError, match=r"Pulumi\.dev\.yaml does not have ship:token on a line of its own"
+    ):
+        set_value("dev", "token", "b", project)
+
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("stack", ["dev", "watched", "prod"])
+def test_the_committed_stacks_can_be_set(tmp_path: Path, stack: str):
+    for name in ("Pulumi.yaml", f"Pulumi.{stack}.yaml"):
+        (tmp_path / name).write_bytes((PROJECT / name).read_bytes())
+
+    file = set_value(stack, "model", "flowers", tmp_path)
+
+    assert yaml.safe_load(file.read_text())["config"]["slipway:model"] == "flowers"
