@@ -1,7 +1,8 @@
 """The pages for people: `/`, where a person tries the model, and `/docs`, the API in Swagger UI.
 
-Both are plain files of this folder and of the package `fastapi-swagger`, read from disk when a browser asks for
-them. Every address in them is relative, so they work behind a path prefix, and nothing comes from another host.
+Both are plain files, in `web` beside this module and in the package `fastapi-swagger`, read from disk when a
+browser asks for them. Every address in them is relative, so they work behind a path prefix, and nothing comes
+from another host.
 """
 
 from pathlib import Path

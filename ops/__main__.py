@@ -1,4 +1,4 @@
-"""`python -m ops up | down | render | smoke | load --stack NAME`."""
+"""`python -m ops up | down | serve | render | smoke | load --stack NAME`."""
 
 import argparse
 import asyncio
@@ -10,8 +10,11 @@ from ops.errors import OperationError
 from ops.load import load
 from ops.models import ensure_artifact
 from ops.program import run
+from ops.progress import say
 from ops.render import to_yaml
-from ops.smoke import Request, smoke
+from ops.request import Request
+from ops.serve import PORT, serve
+from ops.smoke import smoke
 from ops.stack import Stack
 
 
@@ -26,6 +29,11 @@ def main() -> int:
         if name == "load":
             one.add_argument("--connections", type=int, default=16, help="requests at once (%(default)s)")
             one.add_argument("--seconds", type=float, default=60, help="how long (%(default)s)")
+        if name == "serve":
+            one.add_argument("--model", help="a model's name or an artifact folder (the stack's model)")
+            one.add_argument(
+                "--port", type=int, default=PORT, help="the metrics are on the next (%(default)s)"
+            )
     options = parser.parse_args()
     try:
         options.command(Stack.read(options.stack), options)
@@ -45,13 +53,21 @@ def _up(stack: Stack, _: argparse.Namespace) -> None:
         _show(json.dumps(deployed.prediction))
     for name, value in deployed.outputs.items():
         _show(f"{name + ':':<14}{value}")
-    _show(f"try it:       {Request.of(deployed.artifact).curl} {url}/predict")
+    _show(f"try it:       {Request.of(deployed.artifact).curl(url)}")
     _show(f"look at it:   {url}/docs")
 
 
 def _down(stack: Stack, _: argparse.Namespace) -> None:
     """Remove the stack: the local cluster too, where it runs there."""
     deploy.down(stack)
+
+
+def _serve(stack: Stack, options: argparse.Namespace) -> None:
+    """Serve a model on this machine, without a cluster: Ctrl-C ends it."""
+    try:
+        serve(stack, options.model, options.port)
+    except KeyboardInterrupt:
+        say("ended")
 
 
 def _render(stack: Stack, _: argparse.Namespace) -> None:
@@ -80,7 +96,14 @@ def _show(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-COMMANDS = {"up": _up, "down": _down, "render": _render, "smoke": _smoke, "load": _load}
+COMMANDS = {
+    "up": _up,
+    "down": _down,
+    "serve": _serve,
+    "render": _render,
+    "smoke": _smoke,
+    "load": _load,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""The artifact that a stack serves, exported where it is one to start from and is not there yet."""
+"""The artifact to serve, exported where it is one to start from and is not there yet."""
 
 import sys
 from pathlib import Path
@@ -7,9 +7,12 @@ from ops.commands import run
 from ops.progress import step
 from ops.stack import PROJECT, Stack
 
+LATEST = "latest"
+"""The link beside a model's versions that names the newest."""
+
 
 def ensure_artifact(stack: Stack) -> Path:
-    """Return the artifact's folder.
+    """Return the folder of the artifact that a stack serves.
 
     Only a missing `latest` is exported: a version that is named must be there, or the program says so.
 
@@ -18,10 +21,24 @@ def ensure_artifact(stack: Stack) -> Path:
 
     """
     name, version = stack.get("model"), stack.get("modelVersion")
-    directory = PROJECT / stack.get("modelDirectory")
-    folder = directory / name / version
-    if version == "latest" and not (folder / "signature.json").exists():
+    return ensure_latest(stack, name) if version == LATEST else directory(stack) / name / version
+
+
+def ensure_latest(stack: Stack, name: str) -> Path:
+    """Return the link to a model's newest artifact, exported in the stack's format if there is none.
+
+    Raises:
+        OperationError: the export failed; it has then said why.
+
+    """
+    folder = directory(stack) / name / LATEST
+    if not (folder / "signature.json").exists():
         with step(f"export {name}"):
             formats = ["--format", stack.get("runtime")]
-            run([sys.executable, "-m", "model", "export", name, *formats, "--output", str(directory)])
+            run([sys.executable, "-m", "model", "export", name, *formats, "--output", str(directory(stack))])
     return folder
+
+
+def directory(stack: Stack) -> Path:
+    """Return the folder of all artifacts."""
+    return PROJECT / stack.get("modelDirectory")

@@ -69,6 +69,7 @@ function choosePicture(file) {
   $("preview").alt = file.name;
   $("preview").hidden = false;
   $("invitation").hidden = true;
+  $("drop").classList.add("filled");
   $("file-name").textContent = `${file.name}, ${Math.ceil(file.size / 1024)} KiB`;
 }
 
@@ -99,7 +100,7 @@ async function predict(event) {
   try {
     $("answer").replaceChildren(...(await answer(asked)));
   } catch (error) {
-    $("answer").replaceChildren(problem("The server did not answer", `${error.message}. Is it running?`));
+    $("answer").replaceChildren(problem("No answer", `The server did not answer, or not in JSON: ${error.message}`));
   } finally {
     $("send").disabled = false;
   }
@@ -139,6 +140,7 @@ function listen() {
   // Anywhere on the page: a browser would leave the page for a file that misses its place.
   for (const name of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(name, (event) => {
+      if (!event.dataTransfer.types.includes("Files")) return;
       event.preventDefault();
       $("drop").classList.toggle("over", name === "dragover");
       if (name === "drop") choosePicture(event.dataTransfer.files[0]);
