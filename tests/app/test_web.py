@@ -1,0 +1,346 @@
+"""The pages in a real browser: every test also sees that nothing is asked of another host and nothing fails."""
+
+import base64
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.app.browser import Watched, chromium
+from tests.app.conftest import VERSION, picture
+from tests.app.process import Process
+from tests.app.versions import times
+
+Start = Callable[..., Process]
+PREFIX = "/models/tiny"
+HURT = '<img src=x onerror="window.hurt = true">'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    with browser.new_context() as context:
+        one = Watched(context.new_page())
+        yield one
+        one.check()
+
+
+@pytest.fixture
+def page(watched: Watched) -> Page:
+    return watched.page
+
+
+def serve(start: Start, artifact: Path) -> Process:
+    server = start(artifact)
+    server.wait_for("/health/ready")
+    return server
+
+
+@pytest.fixture(scope="module")
+def tiny_server(start_module: Start, tiny: Path) -> Process:
+    return serve(start_module, tiny)
+
+
+@pytest.fixture(scope="module")
+def colours_server(start_module: Start, colours: Path) -> Process:
+    return serve(start_module, colours)
+
+
+@pytest.fixture(scope="module")
+def lookup_server(start_module: Start, lookup: Path) -> Process:
+    return serve(start_module, lookup)
+
+
+def predict(page: Page, text: str | None = None) -> None:
+    if text is not None:
+        page.get_by_label("A sample, or a list of samples").fill(text)
+    page.get_by_role("button", name="Predict").click()
+
+
+def drop(page: Page, content: bytes, name: str, kind: str) -> None:
+    transfer = page.evaluate_handle(
+        """([content, name, type]) => {
+          const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([bytes], name, { type }));
+          return transfer;
+        }""",
+        [base64.b64encode(content).decode(), name, kind],
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+
+
+def test_the_page_tells_what_is_served(page: Page, tiny_server: Process):
+    page.goto(tiny_server.url)
+
+    expect(page.get_by_role("heading", name="tiny")).to_be_visible()
+    expect(page.locator("#version")).to_have_text(VERSION)
+    expect(page.locator("#device")).to_have_text("cpu")
+    expect(page.get_by_role("status")).to_have_text("ready")
+    expect(page).to_have_title("tiny · Slipway")
+
+
+@pytest.mark.parametrize(
+    ("colour", "label"), [((255, 0, 0), "red"), ((0, 255, 0), "green"), ((0, 0, 255), "blue")]
+)
+def test_a_picture_that_is_dropped_is_answered_with_its_label(
+    page: Page, colours_server: Process, colour: tuple[int, int, int], label: str
+):
+    page.goto(colours_server.url)
+    expect(page.locator("#picture-input")).to_be_visible()
+    drop(page, picture(colour), "a.png", "image/png")
+    predict(page)
+
+    first = page.locator("#answer li").first
+    expect(first.locator(".label")).to_have_text(label)
+    expect(first.locator(".score")).to_have_text("100.0 %")
+    assert first.locator(".fill").evaluate("bar => bar.style.width") == "100%"
+    expect(page.locator("#time")).to_have_text(f"{page.locator('#time').inner_text()}")
+    assert page.locator("#time").inner_text().endswith(f" ms, version {VERSION}")
+
+
+def test_a_picture_can_be_chosen_with_the_keyboard_alone(page: Page, colours_server: Process):
+    page.goto(colours_server.url)
+    page.locator("#file").wait_for(state="attached")
+    expect(page.get_by_role("button", name="Predict")).to_be_enabled()
+    page.locator("#file").focus()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files({"name": "b.png", "mimeType": "image/png", "buffer": picture((0, 0, 255))})
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#answer li").first).to_contain_text("blue")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "words"),
+    [
+        (b"GIF89a", "image/gif", "a.bin is image/gif. The model takes image/jpeg and image/png"),
+        (b"?", "", "a.bin is no picture"),
+        (b" " * (8 * 2**20 + 1), "image/png", "larger than the 8 MiB"),
+    ],
+)
+def test_what_is_no_picture_of_the_models_is_not_sent(
+    watched: Watched, colours_server: Process, content: bytes, kind: str, words: str
+):
+    page = watched.page
+    page.goto(colours_server.url)
+    expect(page.get_by_role("button", name="Predict")).to_be_enabled()
+    drop(page, content, "a.bin", kind)
+    predict(page)
+
+    expect(page.get_by_role("alert")).to_contain_text(words)
+    assert not [url for url in watched.requests if url.endswith("/predict")]
+
+
+def test_a_broken_picture_is_refused_in_the_servers_words(page: Page, colours_server: Process):
+    answer = httpx.post(
+        f"{colours_server.url}/predict", content=b"?", headers={"content-type": "image/png"}
+    )
+    page.goto(colours_server.url)
+    expect(page.get_by_role("button", name="Predict")).to_be_enabled()
+    drop(page, b"?", "a.png", "image/png")
+    predict(page)
+
+    expect(page.get_by_role("alert")).to_contain_text(answer.json()["detail"])
+
+
+def test_the_example_is_there_to_send(page: Page, tiny_server: Process):
+    page.goto(tiny_server.url)
+    predict(page)
+
+    expect(page.locator("#answer li").first).to_contain_text("twice")
+    assert page.locator("#answer li").count() == 3
+    page.get_by_text("As JSON").click()
+    expect(page.locator("#whole-text")).to_contain_text('"model_version": "0123456789ab"')
+
+
+def test_json_is_sent_with_the_keyboard_alone(page: Page, tiny_server: Process):
+    page.goto(tiny_server.url)
+    predict(page, "[0, 0, 0, 0, 0, 0]")
+    expect(page.locator("#answer li").first).to_contain_text("33.3 %")
+    page.locator("#json").fill("[100, 100, 100, 100, 100, 100]")
+    page.locator("#json").press("Control+Enter")
+
+    expect(page.locator("#answer li").first).to_contain_text("100.0 %")
+
+
+@pytest.mark.parametrize("wrong", ["[1,", "[1, 2]", '{"y": 1}', '["a"]'])
+def test_wrong_json_is_refused_in_the_servers_words(page: Page, tiny_server: Process, wrong: str):
+    answer = httpx.post(f"{tiny_server.url}/predict", content=wrong)
+    assert answer.status_code == 400
+    page.goto(tiny_server.url)
+    predict(page, wrong)
+
+    expect(page.get_by_role("alert")).to_contain_text("400 Bad Request")
+    expect(page.get_by_role("alert")).to_contain_text(answer.json()["detail"])
+    expect(page.locator("#whole")).to_be_hidden()
+
+
+def test_an_answer_without_labels_is_shown_as_json(page: Page, lookup_server: Process):
+    page.goto(lookup_server.url)
+    predict(page, '{"rows": [1, 2], "value": [0.5]}')
+
+    expect(page.locator("#answer pre")).to_contain_text('"doubled": [1]')
+
+
+def test_the_answer_to_many_samples_is_cut(page: Page, tiny_server: Process):
+    page.goto(tiny_server.url)
+    predict(page, json.dumps([[0] * 6] * 12))
+
+    expect(page.get_by_text("Sample 10 of 12")).to_be_visible()
+    expect(page.get_by_text("2 more are in the whole answer.")).to_be_visible()
+
+
+def test_a_long_answer_is_cut(page: Page, start: Start, ragged: Path):
+    page.goto(serve(start, ragged).url)
+    predict(page, json.dumps([[[0.123456789] * 1000]]))
+
+    expect(page.locator("#answer pre")).to_contain_text("more characters")
+    assert len(page.locator("#answer pre").inner_text()) < 5000
+
+
+def test_names_of_the_model_are_text_and_never_markup(
+    page: Page, start: Start, tiny: Path, tmp_path: Path
+):
+    artifact = tmp_path / "hostile"
+    shutil.copytree(tiny, artifact)
+    signature = json.loads((artifact / "signature.json").read_text())
+    labels = ["<script>window.hurt = true</script>", HURT, HURT]
+    (artifact / "signature.json").write_text(json.dumps({**signature, "name": HURT, "labels": labels}))
+    page.goto(serve(start, artifact).url)
+    predict(page, "[0, 0, 0, 0, 0, 0]")
+
+    expect(page.locator("#answer .label")).to_have_text(labels)
+    expect(page.locator("h1")).to_have_text(HURT)
+    assert page.locator("#answer img, #answer script, h1 img").count() == 0
+    assert page.evaluate("window.hurt") is None
+
+
+def test_the_page_follows_a_new_version(page: Page, start: Start, tmp_path: Path):
+    link = tmp_path / "latest"
+    link.symlink_to(times(2, tmp_path / "v2"))
+    server = start(link, reload_seconds=0.05)
+    server.wait_for("/health/ready")
+    page.goto(server.url)
+    expect(page.locator("#version")).to_have_text("v2")
+    times(3, tmp_path / "v3")
+    (tmp_path / "new").symlink_to("v3")
+    (tmp_path / "new").replace(link)
+
+    expect(page.locator("#version")).to_have_text("v3", timeout=20_000)
+
+
+def test_a_server_that_is_gone_is_told(page: Page, start: Start, tiny: Path):
+    server = serve(start, tiny)
+    page.goto(server.url)
+    expect(page.get_by_role("button", name="Predict")).to_be_enabled()
+    server.terminate()
+    server.exit_code()
+    predict(page)
+
+    expect(page.get_by_role("alert")).to_contain_text("The server did not answer")
+    expect(page.get_by_role("status")).to_have_text("no answer", timeout=20_000)
+
+
+def test_the_metrics_are_linked_where_they_are_reached(page: Page, tiny_server: Process):
+    page.goto(tiny_server.url)
+    link = page.get_by_role("link", name="Metrics")
+
+    expect(link).to_have_attribute("href", f"http://127.0.0.1:{tiny_server.metrics_port}/metrics")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(
+    browser: Browser, colours_server: Process, scheme: str
+):
+    with browser.new_context(viewport={"width": 320, "height": 640}, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto(colours_server.url)
+        expect(page.get_by_role("button", name="Predict")).to_be_visible()
+        grounds = page.evaluate("[document.body.scrollWidth, getComputedStyle(document.body).backgroundColor]")
+
+    width, ground = grounds
+    assert width <= 320
+    light = sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")) / 3
+    assert (light > 200) if scheme == "light" else (light < 50)
+
+
+def test_docs_show_the_operations(page: Page, tiny_server: Process):
+    page.goto(f"{tiny_server.url}/docs")
+
+    expect(page.locator(".opblock-summary-path").get_by_text("/predict")).to_be_visible()
+    expect(page.locator("h1, h2").get_by_text("tiny")).to_be_visible()
+    paths = httpx.get(f"{tiny_server.url}/openapi.json").json()["paths"]
+    expect(page.locator(".opblock")).to_have_count(sum(len(path) for path in paths.values()))
+
+
+@contextmanager
+def behind_a_prefix(server: Process) -> Iterator[str]:
+    """Give the address of a proxy that takes a prefix off each path."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            if not self.path.startswith(f"{PREFIX}/"):
+                self.send_error(404)
+                return
+            headers = {"content-type": self.headers.get("content-type", "")}
+            path = self.path.removeprefix(PREFIX)
+            answer = httpx.request(self.command, f"{server.url}{path}", content=body, headers=headers)
+            self.send_response(answer.status_code)
+            for name in ("content-type", "content-security-policy"):
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = pass_on
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{proxy.server_port}{PREFIX}"
+        proxy.shutdown()
+        thread.join()
+
+
+def test_the_page_works_behind_a_path_prefix(page: Page, tiny_server: Process):
+    with behind_a_prefix(tiny_server) as url:
+        page.goto(f"{url}/")
+        predict(page, "[0, 0, 0, 0, 0, 0]")
+
+        expect(page.locator("#answer li").first).to_contain_text("33.3 %")
+        # The proxy does not pass the metrics on.
+        expect(page.get_by_text(f"Metrics: port {tiny_server.metrics_port}, /metrics")).to_be_visible()
+        page.goto("about:blank")
+
+
+def test_docs_call_the_server_behind_a_path_prefix(watched: Watched, tiny_server: Process):
+    page = watched.page
+    with behind_a_prefix(tiny_server) as url:
+        page.goto(f"{url}/docs")
+        operation = page.locator(".opblock").filter(has_text="/health/live").first
+        operation.click()
+        operation.get_by_role("button", name="Try it out").click()
+        with page.expect_response(lambda response: response.url.endswith("/health/live")) as response:
+            operation.get_by_role("button", name="Execute").click()
+        assert (response.value.url, response.value.status) == (f"{url}/health/live", 200)
+        page.goto("about:blank")
