@@ -18,6 +18,9 @@ from tests.app.conftest import VERSION, picture
 from tests.app.process import Process
 from tests.app.versions import times
 
+# The machine may be busy.
+expect.set_options(timeout=30_000)
+
 Start = Callable[..., Process]
 PREFIX = "/models/tiny"
 HURT = '<img src=x onerror="window.hurt = true">'
@@ -107,7 +110,6 @@ def test_a_picture_that_is_dropped_is_answered_with_its_label(
     expect(first.locator(".label")).to_have_text(label)
     expect(first.locator(".score")).to_have_text("100.0 %")
     assert first.locator(".fill").evaluate("bar => bar.style.width") == "100%"
-    expect(page.locator("#time")).to_have_text(f"{page.locator('#time').inner_text()}")
     assert page.locator("#time").inner_text().endswith(f" ms, version {VERSION}")
 
 
@@ -147,9 +149,7 @@ def test_what_is_no_picture_of_the_models_is_not_sent(
 
 
 def test_a_broken_picture_is_refused_in_the_servers_words(page: Page, colours_server: Process):
-    answer = httpx.post(
-        f"{colours_server.url}/predict", content=b"?", headers={"content-type": "image/png"}
-    )
+    answer = httpx.post(f"{colours_server.url}/predict", content=b"?", headers={"content-type": "image/png"})
     page.goto(colours_server.url)
     expect(page.get_by_role("button", name="Predict")).to_be_enabled()
     drop(page, b"?", "a.png", "image/png")
@@ -213,9 +213,7 @@ def test_a_long_answer_is_cut(page: Page, start: Start, ragged: Path):
     assert len(page.locator("#answer pre").inner_text()) < 5000
 
 
-def test_names_of_the_model_are_text_and_never_markup(
-    page: Page, start: Start, tiny: Path, tmp_path: Path
-):
+def test_names_of_the_model_are_text_and_never_markup(page: Page, start: Start, tiny: Path, tmp_path: Path):
     artifact = tmp_path / "hostile"
     shutil.copytree(tiny, artifact)
     signature = json.loads((artifact / "signature.json").read_text())
@@ -241,7 +239,7 @@ def test_the_page_follows_a_new_version(page: Page, start: Start, tmp_path: Path
     (tmp_path / "new").symlink_to("v3")
     (tmp_path / "new").replace(link)
 
-    expect(page.locator("#version")).to_have_text("v3", timeout=20_000)
+    expect(page.locator("#version")).to_have_text("v3")
 
 
 def test_a_server_that_is_gone_is_told(page: Page, start: Start, tiny: Path):
@@ -253,7 +251,7 @@ def test_a_server_that_is_gone_is_told(page: Page, start: Start, tiny: Path):
     predict(page)
 
     expect(page.get_by_role("alert")).to_contain_text("The server did not answer")
-    expect(page.get_by_role("status")).to_have_text("no answer", timeout=20_000)
+    expect(page.get_by_role("status")).to_have_text("no answer")
 
 
 def test_the_metrics_are_linked_where_they_are_reached(page: Page, tiny_server: Process):
@@ -271,7 +269,9 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(
         page = context.new_page()
         page.goto(colours_server.url)
         expect(page.get_by_role("button", name="Predict")).to_be_visible()
-        grounds = page.evaluate("[document.body.scrollWidth, getComputedStyle(document.body).backgroundColor]")
+        grounds = page.evaluate(
+            "[document.body.scrollWidth, getComputedStyle(document.body).backgroundColor]"
+        )
 
     width, ground = grounds
     assert width <= 320
@@ -317,9 +317,11 @@ def behind_a_prefix(server: Process) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, args=(0.02,))
         thread.start()
-        yield f"http://127.0.0.1:{proxy.server_port}{PREFIX}"
-        proxy.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{proxy.server_port}{PREFIX}"
+        finally:
+            proxy.shutdown()
+            thread.join()
 
 
 def test_the_page_works_behind_a_path_prefix(page: Page, tiny_server: Process):
