@@ -85,10 +85,11 @@ class Server:
         self._reader.join()
 
     def _pass_on(self, log: IO[str]) -> None:
-        for line in log:
-            words = _words(line.rstrip())
-            self._last.append(words)
-            say(f"  server: {words}")
+        with log:
+            for line in log:
+                words = _words(line.rstrip())
+                self._last.append(words)
+                say(f"  server: {words}")
 
     def _ended(self) -> OperationError:
         status = self._process.wait()

@@ -12,12 +12,18 @@ REFUSED = "Failed to load resource"
 """How Chromium begins to tell of an answer such as 400, which is no fault of the page."""
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start Debian's Chromium, with a user's folder of its own."""
+def chromium_program() -> str:
+    """Return the path of Debian's Chromium; skip the test where there is none."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("there is no Chromium: apt-get install --no-install-recommends chromium")
+    return program
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Chromium, with a user's folder of its own."""
+    program = chromium_program()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program,

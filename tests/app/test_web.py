@@ -1,4 +1,4 @@
-"""The pages in a real browser: every test also sees that nothing is asked of another host and nothing fails."""
+"""The pages in a real browser. Each test also checks that nothing fails and that no other host is asked."""
 
 import base64
 import json
@@ -309,7 +309,7 @@ def behind_a_prefix(server: Process) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(answer.content)
 
-        do_GET = do_POST = pass_on
+        do_GET = do_POST = pass_on  # noqa: N815 - the library's names
 
         def log_message(self, *_: object) -> None:
             pass

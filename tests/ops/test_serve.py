@@ -188,9 +188,7 @@ def test_the_servers_death_is_told_with_its_last_words(run: Callable[..., Comman
     assert told.rindex("model loaded") > told.index("its last words:")
 
 
-def test_a_server_that_cannot_start_is_told_in_its_own_words(
-    stack_of: StackOf, versions: Path, capfd: pytest.CaptureFixture[str]
-):
+def test_a_server_that_cannot_start_is_told_in_its_own_words(stack_of: StackOf, versions: Path):
     (versions / "latest" / "onnx" / "model.onnx").write_bytes(b"not a model")
 
     with pytest.raises(
