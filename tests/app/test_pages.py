@@ -1,4 +1,4 @@
-"""The pages' files and headers; tests/app/test_web.py opens them in a browser."""
+"""The pages' files and headers; tests/app/web opens them in a browser."""
 
 import re
 from collections.abc import Callable

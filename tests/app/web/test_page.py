@@ -1,75 +1,23 @@
-"""The pages in a real browser. Each test also checks that nothing fails and that no other host is asked."""
+"""The page at / in a real browser. Each test also checks that nothing fails and no other host is asked."""
 
 import base64
 import json
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.app.browser import Watched, chromium
+from tests.app.browser import Watched
 from tests.app.conftest import VERSION, picture
 from tests.app.process import Process
 from tests.app.versions import times
-
-# The machine may be busy.
-expect.set_options(timeout=30_000)
+from tests.app.web.conftest import predict, started
 
 Start = Callable[..., Process]
-PREFIX = "/models/tiny"
 HURT = '<img src=x onerror="window.hurt = true">'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def watched(browser: Browser) -> Iterator[Watched]:
-    with browser.new_context() as context:
-        one = Watched(context.new_page())
-        yield one
-        one.check()
-
-
-@pytest.fixture
-def page(watched: Watched) -> Page:
-    return watched.page
-
-
-def serve(start: Start, artifact: Path) -> Process:
-    server = start(artifact)
-    server.wait_for("/health/ready")
-    return server
-
-
-@pytest.fixture(scope="module")
-def tiny_server(start_module: Start, tiny: Path) -> Process:
-    return serve(start_module, tiny)
-
-
-@pytest.fixture(scope="module")
-def colours_server(start_module: Start, colours: Path) -> Process:
-    return serve(start_module, colours)
-
-
-@pytest.fixture(scope="module")
-def lookup_server(start_module: Start, lookup: Path) -> Process:
-    return serve(start_module, lookup)
-
-
-def predict(page: Page, text: str | None = None) -> None:
-    if text is not None:
-        page.get_by_label("A sample, or a list of samples").fill(text)
-    page.get_by_role("button", name="Predict").click()
 
 
 def drop(page: Page, content: bytes, name: str, kind: str) -> None:
@@ -206,7 +154,7 @@ def test_the_answer_to_many_samples_is_cut(page: Page, tiny_server: Process):
 
 
 def test_a_long_answer_is_cut(page: Page, start: Start, ragged: Path):
-    page.goto(serve(start, ragged).url)
+    page.goto(started(start, ragged).url)
     predict(page, json.dumps([[[0.123456789] * 1000]]))
 
     expect(page.locator("#answer pre")).to_contain_text("more characters")
@@ -219,7 +167,7 @@ def test_names_of_the_model_are_text_and_never_markup(page: Page, start: Start, 
     signature = json.loads((artifact / "signature.json").read_text())
     labels = ["<script>window.hurt = true</script>", HURT, HURT]
     (artifact / "signature.json").write_text(json.dumps({**signature, "name": HURT, "labels": labels}))
-    page.goto(serve(start, artifact).url)
+    page.goto(started(start, artifact).url)
     predict(page, "[0, 0, 0, 0, 0, 0]")
 
     expect(page.locator("#answer .label")).to_have_text(labels)
@@ -243,7 +191,7 @@ def test_the_page_follows_a_new_version(page: Page, start: Start, tmp_path: Path
 
 
 def test_a_server_that_is_gone_is_told(page: Page, start: Start, tiny: Path):
-    server = serve(start, tiny)
+    server = started(start, tiny)
     page.goto(server.url)
     expect(page.get_by_role("button", name="Predict")).to_be_enabled()
     server.terminate()
@@ -277,72 +225,3 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(
     assert width <= 320
     light = sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")) / 3
     assert (light > 200) if scheme == "light" else (light < 50)
-
-
-def test_docs_show_the_operations(page: Page, tiny_server: Process):
-    page.goto(f"{tiny_server.url}/docs")
-
-    expect(page.locator(".opblock-summary-path").get_by_text("/predict")).to_be_visible()
-    expect(page.locator("h1, h2").get_by_text("tiny")).to_be_visible()
-    paths = httpx.get(f"{tiny_server.url}/openapi.json").json()["paths"]
-    expect(page.locator(".opblock")).to_have_count(sum(len(path) for path in paths.values()))
-
-
-@contextmanager
-def behind_a_prefix(server: Process) -> Iterator[str]:
-    """Give the address of a proxy that takes a prefix off each path."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            if not self.path.startswith(f"{PREFIX}/"):
-                self.send_error(404)
-                return
-            headers = {"content-type": self.headers.get("content-type", "")}
-            path = self.path.removeprefix(PREFIX)
-            answer = httpx.request(self.command, f"{server.url}{path}", content=body, headers=headers)
-            self.send_response(answer.status_code)
-            for name in ("content-type", "content-security-policy"):
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
-            self.send_header("content-length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        do_GET = do_POST = pass_on  # noqa: N815 - the library's names
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{proxy.server_port}{PREFIX}"
-        finally:
-            proxy.shutdown()
-            thread.join()
-
-
-def test_the_page_works_behind_a_path_prefix(page: Page, tiny_server: Process):
-    with behind_a_prefix(tiny_server) as url:
-        page.goto(f"{url}/")
-        predict(page, "[0, 0, 0, 0, 0, 0]")
-
-        expect(page.locator("#answer li").first).to_contain_text("33.3 %")
-        # The proxy does not pass the metrics on.
-        expect(page.get_by_text(f"Metrics: port {tiny_server.metrics_port}, /metrics")).to_be_visible()
-        page.goto("about:blank")
-
-
-def test_docs_call_the_server_behind_a_path_prefix(watched: Watched, tiny_server: Process):
-    page = watched.page
-    with behind_a_prefix(tiny_server) as url:
-        page.goto(f"{url}/docs")
-        operation = page.locator(".opblock").filter(has_text="/health/live").first
-        operation.click()
-        operation.get_by_role("button", name="Try it out").click()
-        with page.expect_response(lambda response: response.url.endswith("/health/live")) as response:
-            operation.get_by_role("button", name="Execute").click()
-        assert (response.value.url, response.value.status) == (f"{url}/health/live", 200)
-        page.goto("about:blank")
