@@ -43,7 +43,8 @@ function prepare() {
   $("form").elements.kind.value = types.length > 0 ? "picture" : "json";
   $("file").accept = types.join(",");
   $("json-label").textContent = `A sample, or a list of samples: ${model.inputs.map(described).join("; ")}`;
-  if (model.example !== null) $("json").value = pretty(model.example);
+  // Not over what a person has typed meanwhile.
+  if (model.example !== null && $("json").value === "") $("json").value = pretty(model.example);
   $("send").disabled = false;
   chooseKind();
 }
