@@ -1,5 +1,10 @@
 STACK ?= dev
 MODEL ?=
+PORT ?=
+# What deploys: auto, pulumi or kubectl.
+ENGINE ?= auto
+# Agree beforehand to the preview of a stack that others use.
+YES ?=
 # The Python that makes the environment. Empty, it is the newest supported one on PATH.
 PYTHON ?=
 VENV := .venv
@@ -9,36 +14,45 @@ INSTALLED := $(VENV)/.installed
 START := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell command -v $(name))))
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help serve up down render smoke load cluster monitoring bench clouds tensorflow pytorch test e2e lint format requirements
+.PHONY: help serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch test e2e lint format requirements
 .SECONDARY:
 .NOTPARALLEL:
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-up: $(INSTALLED)/core ## Model, image, cluster and service of a stack: make up STACK=dev
-	@$(RUN) -m ops up --stack $(STACK)
+serve: $(INSTALLED)/core ## Serve a model on this machine, without Docker: make serve MODEL=digits PORT=8000
+	@$(RUN) -m ops serve --stack $(STACK) $(if $(MODEL),--model $(MODEL)) $(if $(PORT),--port $(PORT))
 
-down: $(INSTALLED)/core ## Remove a stack, and the local cluster if it ran there
-	@$(RUN) -m ops down --stack $(STACK)
+up: $(INSTALLED)/core ## Model, image, cluster and service of a stack: make up STACK=dev
+	@$(RUN) -m ops up --stack $(STACK) --engine $(ENGINE) $(if $(YES),--yes)
+
+down: $(INSTALLED)/core ## Remove a stack, and the local cluster with the last one
+	@$(RUN) -m ops down --stack $(STACK) --engine $(ENGINE) $(if $(YES),--yes)
 
 render: $(INSTALLED)/core ## Print a stack's Kubernetes objects as YAML
 	@$(RUN) -m ops render --stack $(STACK)
 
 smoke: $(INSTALLED)/core ## Ask a running stack for one prediction
-	@$(RUN) -m ops smoke --stack $(STACK)
+	@$(RUN) -m ops smoke --stack $(STACK) --engine $(ENGINE)
 
 load: $(INSTALLED)/core ## Load a local stack for a minute
-	@$(RUN) -m ops load --stack $(STACK)
+	@$(RUN) -m ops load --stack $(STACK) --engine $(ENGINE)
 
 cluster: $(INSTALLED)/core ## Start the local cluster alone
 	@$(RUN) -m ops.local up
+
+cluster-down: $(INSTALLED)/core ## Remove the local cluster with every stack on it
+	@$(RUN) -m ops.local down
 
 monitoring: $(INSTALLED)/core ## Add Prometheus and KEDA to the local cluster
 	@$(RUN) -m ops.local monitoring
 
 bench: $(INSTALLED)/core $(INSTALLED)/pytorch ## Measure the server side by side with its peers (25 minutes): make bench ARGS=--quick
 	@$(RUN) -m bench $(ARGS)
+
+checkers: $(INSTALLED)/core ## Build promtool and actionlint, for the tests that use them
+	@$(RUN) -m ops.local checkers
 
 clouds: $(INSTALLED)/core $(INSTALLED)/clouds ## Add the SDKs of the clouds: GKE, EKS, AKS and ECR
 

@@ -1,4 +1,4 @@
-"""The HTTP surface: /predict, the Open Inference Protocol, the health endpoints, and /docs."""
+"""The HTTP surface: /predict, the Open Inference Protocol, the health endpoints, and the pages for people."""
 
 import asyncio
 import logging
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import __version__, openapi, protocol_v2, schemas
 from app.inference import Exchange
 from app.messages import HEADERS, Answer, Codec
+from app.pages import add_pages
 from app.predict import Predict
 from app.problems import Problem
 from app.protocol_v2 import ProtocolV2
@@ -28,11 +29,13 @@ log = logging.getLogger(__name__)
 
 def create_app(service: Service) -> FastAPI:
     """Return the application that answers for a service."""
-    api = FastAPI(redirect_slashes=False)
+    # FastAPI's own pages load their scripts from other hosts.
+    api = FastAPI(redirect_slashes=False, docs_url=None, redoc_url=None)
     api.add_middleware(_Guarded, service=service)
     api.openapi = openapi.Document(api, service)
     _health(api, service)
     _protocol_v2(api, service)
+    add_pages(api, service)
 
     @api.post(PREDICT, responses=schemas.RESPONSES)
     async def predict(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]

@@ -107,7 +107,8 @@ class ModelMetrics:
         self.batched = metrics.batch_size.labels(**model).observe
         self.load_seconds = metrics.load_seconds.labels(**model)
         # Asked for at each scrape: readiness is lost in a signal handler, where no lock may be taken.
-        metrics.ready.labels(**model).set_function(lambda: float(ready()))
+        self._ready = metrics.ready.labels(**model)
+        self._ready.set_function(lambda: float(ready()))
         metrics.info.labels(**model).info({})
 
     def _of_code(self, code: int) -> tuple[Counter, Histogram]:
@@ -131,6 +132,8 @@ class ModelMetrics:
     def forget(self) -> None:
         """Take back what says how things are, for the model is served no more. What was counted stays."""
         metrics, values = self._metrics, tuple(self._model.values())
+        # A gauge with a function refers to itself, and so would keep the model in memory through it.
+        self._ready.set_function(float)
         for gauge in (
             metrics.in_flight,
             metrics.queue_depth,

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app import schemas
+from app.artifact import Artifact
 from app.messages import JSON
 from app.payload import INSTANCES
 from app.predict import Predict
@@ -82,7 +83,9 @@ def _predict_body(service: Service) -> dict[str, Any]:
         next(iter(samples.values())) if len(samples) == 1 else {**schemas.members(**samples), **closed}
     )
     instances = {**schemas.members(**{INSTANCES: _instances(service)}), **closed}
-    body: dict[str, Any] = {JSON: {"schema": {"anyOf": [schema, instances]}, **_example(service)}}
+    body: dict[str, Any] = {JSON: {"schema": {"anyOf": [schema, instances]}}}
+    if (shown := example(service.default.artifact)) is not None:
+        body[JSON]["example"] = shown
     others = [kind for kind in Predict().media_types(signature) if kind != JSON]
     return body | dict.fromkeys(others, schemas.BINARY)
 
@@ -155,10 +158,10 @@ def _prediction(signature: Signature) -> dict[str, Any]:
     return {"type": "object", "required": [*scored, "top"], "properties": {**scored, "top": top}}
 
 
-def _example(service: Service) -> dict[str, Any]:
-    """Return the artifact's own sample, where it is short enough to read."""
-    sample = service.default.artifact.inputs
+def example(artifact: Artifact) -> Any:  # noqa: ANN401 - nested lists, or an object of them
+    """Return the artifact's own sample as JSON for /predict, or None where it is too long to read."""
+    sample = artifact.inputs
     if sum(array.size for array in sample.values()) > EXAMPLE_VALUES:
-        return {}
+        return None
     lists = {name: array[0].tolist() for name, array in sample.items()}
-    return {"example": lists if len(lists) > 1 else next(iter(lists.values()))}
+    return lists if len(lists) > 1 else next(iter(lists.values()))

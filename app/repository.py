@@ -37,12 +37,13 @@ class Repository:
         """Read the signatures below a path: its own, or those of `<name>/<version>`.
 
         Args:
-            path: an artifact folder, or one of `<name>/<version>`.
+            path: an artifact folder, or a link to one, or a folder of `<name>/<version>`.
             known: what folders held when they could be read, for one that cannot be any more still is there.
 
         """
-        one = (path / FILE).exists()
-        folders = [path] if one else [file.parent.resolve() for file in path.glob(f"*/*/{FILE}")]
+        files = [path / FILE] if (path / FILE).exists() else list(path.glob(f"*/*/{FILE}"))
+        # Behind the links: one that moves while its artifact is read must not mix two artifacts.
+        folders = [file.parent.resolve() for file in files]
         found = cls()
         ages: dict[Key, int] = {}
         # Where there is nothing, to read it says why.

@@ -1,1 +1,1 @@
-"""What a person runs: up, down, render, smoke, load. `make` calls these."""
+"""What a person runs: up, down, serve, render, smoke, load. `make` calls these."""

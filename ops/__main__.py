@@ -1,4 +1,4 @@
-"""`python -m ops up | down | render | smoke | load | set --stack NAME`."""
+"""`python -m ops up | down | serve | render | smoke | load | set --stack NAME`."""
 
 import argparse
 import asyncio
@@ -11,9 +11,12 @@ from ops.errors import OperationError
 from ops.load import load
 from ops.models import ensure_artifact
 from ops.program import run
+from ops.progress import say
 from ops.render import to_yaml
+from ops.request import Request
+from ops.serve import PORT, serve
 from ops.set import set_value
-from ops.smoke import Request, smoke
+from ops.smoke import smoke
 from ops.stack import Stack
 
 
@@ -37,6 +40,11 @@ def main() -> int:
         if name == "load":
             one.add_argument("--connections", type=int, default=16, help="requests at once (%(default)s)")
             one.add_argument("--seconds", type=float, default=60, help="how long (%(default)s)")
+        if name == "serve":
+            one.add_argument("--model", help="a model's name or an artifact folder (the stack's model)")
+            one.add_argument(
+                "--port", type=int, default=PORT, help="the metrics are on the next (%(default)s)"
+            )
     options = parser.parse_args()
     try:
         options.command(Stack.read(options.stack), options)
@@ -56,13 +64,21 @@ def _up(stack: Stack, options: argparse.Namespace) -> None:
         _show(json.dumps(deployed.prediction))
     for name, value in deployed.outputs.items():
         _show(f"{name + ':':<14}{value}")
-    _show(f"try it:       {Request.of(deployed.artifact).curl} {url}/predict")
+    _show(f"try it:       {Request.of(deployed.artifact).curl(url)}")
     _show(f"look at it:   {url}/docs")
 
 
 def _down(stack: Stack, options: argparse.Namespace) -> None:
     """Remove the stack: the local cluster too, where no other stack is left on it."""
     deploy.down(stack, options.engine, agreed=options.yes)
+
+
+def _serve(stack: Stack, options: argparse.Namespace) -> None:
+    """Serve a model on this machine, without a cluster: Ctrl-C ends it."""
+    try:
+        serve(stack, options.model, options.port)
+    except KeyboardInterrupt:
+        say("ended")
 
 
 def _render(stack: Stack, _: argparse.Namespace) -> None:
@@ -96,7 +112,15 @@ def _show(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-COMMANDS = {"up": _up, "down": _down, "render": _render, "smoke": _smoke, "load": _load, "set": _set}
+COMMANDS = {
+    "up": _up,
+    "down": _down,
+    "serve": _serve,
+    "render": _render,
+    "smoke": _smoke,
+    "load": _load,
+    "set": _set,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

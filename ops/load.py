@@ -10,7 +10,8 @@ import httpx
 import numpy as np
 
 from ops.errors import OperationError
-from ops.smoke import TIMEOUT_SECONDS, Request
+from ops.request import Request
+from ops.smoke import TIMEOUT_SECONDS
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -54,7 +55,7 @@ async def load(url: str, artifact: Path, *, connections: int, seconds: float) ->
         while (now := time.monotonic()) - start < seconds:
             try:
                 response = await client.post(
-                    f"{url}/predict",
+                    f"{url}{request.path}",
                     content=request.body,
                     headers={"content-type": request.content_type},
                 )

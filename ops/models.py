@@ -1,20 +1,24 @@
-"""The artifact that a stack serves, exported where it is one to start from and is not there yet."""
+"""The artifact to serve, exported where it is one to start from and is not there yet."""
 
 import sys
 from pathlib import Path
 
 from ops.commands import run
+from ops.environment.install import ensure_pytorch
 from ops.progress import step
 from ops.stack import PROJECT, Stack
+
+LATEST = "latest"
+"""The link beside a model's versions that names the newest."""
 
 
 def artifact_folder(stack: Stack) -> Path:
     """Return where the artifact is, or will be."""
-    return PROJECT / stack.get("modelDirectory") / stack.get("model") / stack.get("modelVersion")
+    return directory(stack) / stack.get("model") / stack.get("modelVersion")
 
 
 def ensure_artifact(stack: Stack) -> Path:
-    """Return the artifact's folder.
+    """Return the folder of the artifact that a stack serves.
 
     Only a missing `latest` is exported: a version that is named must be there, or the program says so.
 
@@ -23,20 +27,25 @@ def ensure_artifact(stack: Stack) -> Path:
 
     """
     name, version = stack.get("model"), stack.get("modelVersion")
-    folder = artifact_folder(stack)
-    if version == "latest" and not (folder / "signature.json").exists():
+    return ensure_latest(stack, name) if version == LATEST else artifact_folder(stack)
+
+
+def ensure_latest(stack: Stack, name: str) -> Path:
+    """Return the link to a model's newest artifact, exported in the stack's format if there is none.
+
+    Raises:
+        OperationError: the export failed; it has then said why.
+
+    """
+    folder = directory(stack) / name / LATEST
+    if not (folder / "signature.json").exists():
+        ensure_pytorch()
         with step(f"export {name}"):
             formats = ["--format", stack.get("runtime")]
-            run(
-                [
-                    sys.executable,
-                    "-m",
-                    "model",
-                    "export",
-                    name,
-                    *formats,
-                    "--output",
-                    str(folder.parent.parent),
-                ]
-            )
+            run([sys.executable, "-m", "model", "export", name, *formats, "--output", str(directory(stack))])
     return folder
+
+
+def directory(stack: Stack) -> Path:
+    """Return the folder of all artifacts."""
+    return PROJECT / stack.get("modelDirectory")

@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,43 +9,9 @@ import httpx
 import numpy as np
 
 from ops.errors import OperationError
+from ops.request import Request
 
 TIMEOUT_SECONDS = 30
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """A prediction request as a client would send it."""
-
-    body: bytes
-    content_type: str
-    curl: str
-    """The same request for a person to try, without the address."""
-
-    @classmethod
-    def of(cls, artifact: Path) -> "Request":
-        """Send the photograph where the model takes photographs, else the sample as a JSON list."""
-        photograph = artifact / "sample.png"
-        if photograph.exists():
-            kind = "image/png"
-            return cls(
-                body=photograph.read_bytes(),
-                content_type=kind,
-                curl=f"curl -H 'Content-Type: {kind}' --data-binary @{photograph}",
-            )
-        signature = json.loads((artifact / "signature.json").read_text())
-        with np.load(artifact / "sample.npz") as sample:
-            values = sample[signature["inputs"][0]["name"]].tolist()
-        kind = "application/json"
-        return cls(
-            body=json.dumps(values).encode(),
-            content_type=kind,
-            curl=f"curl -H 'Content-Type: {kind}' --data '{json.dumps(values)}'",
-        )
-
-    def send(self, client: httpx.Client, url: str) -> httpx.Response:
-        """Post it to a service's /predict."""
-        return client.post(f"{url}/predict", content=self.body, headers={"content-type": self.content_type})
 
 
 def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> dict[str, Any]:

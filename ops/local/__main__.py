@@ -1,23 +1,26 @@
-"""`python -m ops.local up | monitoring | down | status`."""
+"""`python -m ops.local up | monitoring | checkers | down | status`."""
 
 import argparse
 import sys
 
 from ops.errors import OperationError
 from ops.local import monitoring
+from ops.local.binaries import CHECKERS, build
 from ops.local.cluster import road
 
 
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m ops.local", description=__doc__)
-    parser.add_argument("command", choices=["up", "monitoring", "down", "status"])
+    parser.add_argument("command", choices=["up", "monitoring", "checkers", "down", "status"])
     command = parser.parse_args().command
     try:
         if command == "up":
             road().up()
         elif command == "monitoring":
             monitoring.up()
+        elif command == "checkers":
+            build(*CHECKERS)
         elif command == "down":
             road().down()
         else:

@@ -21,6 +21,9 @@ MODULES = Path(__file__).parent / "go"
 CLUSTER = "cluster"
 """The module that every cluster runs. Others are built only where they are asked for."""
 
+CHECKERS = ("prometheus", "actionlint")
+"""The modules of programs that only tests use: promtool and actionlint."""
+
 KUBERNETES = "v1.34.2"
 """As go.mod pins it: what is built from a module does not know its own version."""
 

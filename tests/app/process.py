@@ -55,7 +55,7 @@ class Process:
             )
 
     def wait_for(self, path: str, status: int = 200) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()
             try:

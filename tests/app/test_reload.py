@@ -1,10 +1,12 @@
 """The folder of models changes while they are served."""
 
 import asyncio
+import gc
 import json
 import shutil
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -272,3 +274,28 @@ def test_versions_come_and_go_while_every_request_is_answered(start: Callable[..
     told = {(one.json()["model_version"], *one.json()["outputs"][0]["data"]) for one in answers}
     assert told == {("v2", 2), ("v3", 3)}
     assert {answer.status_code for answer in olds} == {200, 404}
+
+
+def test_a_link_to_an_artifact_is_followed_when_it_moves(tmp_path: Path, serve: Callable[..., Service]):
+    link = tmp_path / "latest"
+    link.symlink_to(times(2, tmp_path / "v2"))
+    service = serve(link)
+    client = Client(create_app(service))
+    times(3, tmp_path / "v3")
+    (tmp_path / "new").symlink_to("v3")
+    (tmp_path / "new").replace(link)
+    reload(service)
+
+    assert ask(client, "times") == ("times", "v3", 3)
+    assert client.get("/v2/models/times").json()["versions"] == ["v3"]
+
+
+def test_a_version_that_is_gone_gives_its_memory_back_at_once(folder: Path, service: Service):
+    old = weakref.ref(service.model("times", "v3"))
+    gc.disable()
+    try:
+        shutil.rmtree(folder / "times" / "v3")
+        reload(service)
+        assert old() is None
+    finally:
+        gc.enable()

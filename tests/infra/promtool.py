@@ -27,7 +27,7 @@ def find_promtool() -> str | None:
 
 PROMTOOL = find_promtool()
 needs_promtool = pytest.mark.skipif(
-    PROMTOOL is None, reason="promtool is not on PATH, and not built: make monitoring"
+    PROMTOOL is None, reason="promtool is not on PATH, and not built: make checkers"
 )
 
 

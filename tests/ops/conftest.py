@@ -133,7 +133,7 @@ def artifact(tmp_path: Path) -> Artifact:
         signature = {
             "name": "tiny",
             "version": "0123456789ab",
-            "inputs": [{"name": "x"}],
+            "inputs": [{"name": "x", "datatype": "FP64"}],
             "outputs": [{"name": "y"}],
             "labels": labels,
         }

@@ -7,7 +7,7 @@ import yaml
 from ops import __main__ as ops
 from ops.deploy import Deployed
 from ops.errors import OperationError
-from ops.smoke import Request
+from ops.request import Request
 from tests.conftest import VERSION, StackOf
 from tests.ops.conftest import Artifact
 
@@ -37,7 +37,7 @@ def test_up_answers_the_prediction_then_the_outputs_and_what_to_try(
         '{"label": "b"}',
         "url:          http://127.0.0.1:30080",
         f"modelVersion: {VERSION}",
-        f"try it:       {Request.of(folder).curl} http://127.0.0.1:30080/predict",
+        f"try it:       {Request.of(folder).curl('http://127.0.0.1:30080')}",
         "look at it:   http://127.0.0.1:30080/docs",
     ]
 

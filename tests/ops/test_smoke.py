@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ops.errors import OperationError
-from ops.smoke import Request, smoke
+from ops.smoke import smoke
 from tests.ops.conftest import Artifact, Service
 
 
@@ -30,16 +30,6 @@ def test_a_photograph_is_sent_as_it_is_where_there_is_one(service: Service, arti
     smoke(service.url, artifact(photograph=b"PNG", labels=["a", "b", "c"]))
 
     assert service.requests == [("/predict", "image/png", b"PNG")]
-
-
-@pytest.mark.parametrize("photograph", [None, b"PNG"])
-def test_the_curl_line_sends_the_same(artifact: Artifact, photograph: bytes | None):
-    folder = artifact(photograph=photograph)
-    request = Request.of(folder)
-
-    assert request.content_type in request.curl
-    sent = f"@{folder}/sample.png" if photograph else request.body.decode()
-    assert sent in request.curl
 
 
 def test_another_label_than_at_export_fails(service: Service, artifact: Artifact):

@@ -1,0 +1,9 @@
+// The page at /docs: the OpenAPI document in Swagger UI.
+
+const response = await fetch("openapi.json");
+const spec = await response.json();
+// Requests go where this page comes from, behind a path prefix too.
+spec.servers = [{ url: new URL(".", location.href).pathname }];
+document.title = `${spec.info.title} · API documentation`;
+document.documentElement.classList.toggle("dark-mode", matchMedia("(prefers-color-scheme: dark)").matches);
+SwaggerUIBundle({ dom_id: "#docs", spec, deepLinking: true, validatorUrl: null });

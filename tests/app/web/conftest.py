@@ -1,0 +1,61 @@
+"""A browser, servers for it, and a page that is watched."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.app.browser import Watched, chromium
+from tests.app.process import Process
+
+# The machine may be busy.
+expect.set_options(timeout=30_000)
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as program:
+        yield program
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    with browser.new_context() as context:
+        one = Watched(context.new_page())
+        yield one
+        one.check()
+
+
+@pytest.fixture
+def page(watched: Watched) -> Page:
+    return watched.page
+
+
+def started(start: Start, artifact: Path) -> Process:
+    server = start(artifact)
+    server.wait_for("/health/ready")
+    return server
+
+
+@pytest.fixture(scope="module")
+def tiny_server(start_module: Start, tiny: Path) -> Process:
+    return started(start_module, tiny)
+
+
+@pytest.fixture(scope="module")
+def colours_server(start_module: Start, colours: Path) -> Process:
+    return started(start_module, colours)
+
+
+@pytest.fixture(scope="module")
+def lookup_server(start_module: Start, lookup: Path) -> Process:
+    return started(start_module, lookup)
+
+
+def predict(page: Page, text: str | None = None) -> None:
+    if text is not None:
+        page.get_by_label("A sample, or a list of samples").fill(text)
+    page.get_by_role("button", name="Predict").click()

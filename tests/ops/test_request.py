@@ -1,0 +1,89 @@
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ops import request as request_module
+from ops.request import Request, requests_of
+from tests.ops.conftest import Artifact
+
+URL = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(autouse=True)
+def bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "the bodies"
+    monkeypatch.setattr(request_module, "BODIES", folder)
+    return folder
+
+
+def by_title(artifact: Path) -> dict[str, Request]:
+    return {request.title: request for request in requests_of(artifact)}
+
+
+def test_there_is_a_request_for_each_kind_of_body(artifact: Artifact):
+    requests = by_title(artifact(photograph=b"PNG"))
+
+    assert list(requests) == ["picture", "JSON", "JSON instances", "raw values", "Open Inference Protocol"]
+    assert json.loads(requests["JSON"].body) == [[1.0, 2.0]]
+    assert json.loads(requests["JSON instances"].body) == {"instances": [[1.0, 2.0]]}
+    assert requests["raw values"].body == np.array([1.0, 2.0], "<f8").tobytes()
+    assert json.loads(requests["Open Inference Protocol"].body) == {
+        "inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1.0, 2.0]}]
+    }
+    assert requests["Open Inference Protocol"].path == "/v2/models/tiny/infer"
+
+
+def test_several_inputs_go_by_their_names_and_never_as_raw_values(artifact: Artifact):
+    folder = artifact()
+    signature = json.loads((folder / "signature.json").read_text())
+    inputs = [{"name": "x", "datatype": "FP64"}, {"name": "z", "datatype": "BYTES"}]
+    (folder / "signature.json").write_text(json.dumps({**signature, "inputs": inputs}))
+    np.savez(folder / "sample.npz", x=np.array([[1.0, 2.0]]), z=np.array([["a"]]))
+
+    requests = by_title(folder)
+
+    assert list(requests) == ["JSON", "JSON instances", "Open Inference Protocol"]
+    assert json.loads(requests["JSON"].body) == {"x": [[1.0, 2.0]], "z": [["a"]]}
+    assert json.loads(requests["JSON instances"].body) == {"instances": [{"x": [1.0, 2.0], "z": ["a"]}]}
+
+
+def test_a_picture_is_sent_where_the_artifact_has_one(artifact: Artifact):
+    assert Request.of(artifact(photograph=b"PNG")).body == b"PNG"
+
+
+def test_a_short_body_is_on_the_command_line(artifact: Artifact, bodies: Path):
+    line = Request.of(artifact()).curl(URL)
+
+    assert shlex.split(line) == [
+        "curl",
+        "-H",
+        "Content-Type: application/json",
+        "--data",
+        "[[1.0, 2.0]]",
+        f"{URL}/predict",
+    ]
+    assert not bodies.exists()
+
+
+@pytest.mark.parametrize("title", ["raw values", "JSON"])
+def test_what_is_long_or_no_text_is_sent_from_a_file(
+    artifact: Artifact, title: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(request_module, "LONGEST_ARGUMENT", 5)
+    request = by_title(artifact())[title]
+    words = shlex.split(request.curl(URL))
+
+    assert words[3] == "--data-binary"
+    assert Path(words[4].removeprefix("@")).read_bytes() == request.body
+
+
+def test_a_file_of_another_version_is_written_anew(artifact: Artifact):
+    request = by_title(artifact())["raw values"]
+    request.file.parent.mkdir(parents=True)
+    request.file.write_bytes(b"old")
+    request.curl(URL)
+
+    assert request.file.read_bytes() == request.body
