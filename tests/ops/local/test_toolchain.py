@@ -71,7 +71,7 @@ def test_a_failed_installation_is_not_taken_for_a_go(environment: Path):
 @pytest.mark.usefixtures("only")
 def test_without_uv_pip_installs_it(monkeypatch: pytest.MonkeyPatch):
     commands: list[list[str]] = []
-    monkeypatch.setattr(toolchain, "output_of", lambda command: commands.append([*map(str, command)]))
+    monkeypatch.setattr(toolchain, "output_of", lambda command, **_: commands.append([*map(str, command)]))
 
     with pytest.raises(FileNotFoundError):  # Nothing was installed.
         toolchain.go((1, 25))
