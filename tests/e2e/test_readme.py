@@ -6,6 +6,7 @@ What a command says tells whether it is left out: for the cluster of others, for
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -66,6 +67,23 @@ def type_in(checkout: Path, command: str) -> str:
     return done.stdout
 
 
+def serve_in(checkout: Path, command: str) -> None:
+    """Type a command that serves until Ctrl-C; see that the page answers, and that Ctrl-C ends it."""
+    began = time.monotonic()
+    with subprocess.Popen(
+        ["sh", "-ec", command], cwd=checkout, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:
+        assert server.stdout is not None
+        try:
+            page = next(line.split()[1] for line in server.stdout if line.startswith("page:"))
+            assert httpx.get(page).is_success
+        finally:
+            os.killpg(server.pid, signal.SIGINT)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(page)
+    sys.stderr.write(f"$ {command}: {time.monotonic() - began:.1f} s\n")
+
+
 def answers(stack: str) -> bool:
     """Tell whether a local stack's service is ready."""
     url = f"http://127.0.0.1:{Stack.read(stack).get('nodePort')}/health/ready"
@@ -84,11 +102,15 @@ def test_every_command_works_after_those_before_it(checkout: Path):
         for command in block.commands if block.language == "sh" else ():
             if is_left_out(command):
                 continue
-            type_in(checkout, command)
             typed.append(command)
+            if command.startswith("make serve"):
+                serve_in(checkout, command)
+                continue
+            type_in(checkout, command)
             if command.startswith("make up"):
                 assert answers("watched" if "STACK=watched" in command else "dev"), command
 
+    assert "make serve" in typed
     assert "make up" in typed
     assert "make up STACK=watched" in typed
 
