@@ -55,8 +55,8 @@ class Tensor:
             )
         if self.shape[:1] != (-1,) or any(length < 1 and length != -1 for length in self.shape[1:]):
             raise ExportError(
-                f"tensor {self.name!r} has the shape {list(self.shape)}: the first axis must be the batch, -1, "
-                "and each other axis must hold one value or more"
+                f"tensor {self.name!r} has the shape {list(self.shape)}: the first axis must be the batch, "
+                "-1, and each other axis must hold one value or more"
             )
 
     @classmethod
@@ -160,8 +160,8 @@ class Signature:
                 found = ", ".join(f"{name!r} {kind} {list(shape)}" for name, kind, shape in taken)
                 raise ExportError(
                     f"image: a photograph becomes {image.input!r} FP32 {list(image.shape)}, and must be the "
-                    f"only input; the model takes {found}. Change the image's input, crop or layout, or do the "
-                    "rest inside the model"
+                    f"only input; the model takes {found}. Change the image's input, crop or layout, or do "
+                    "the rest inside the model"
                 )
 
     def _check_labels(self, first: Tensor) -> None:
@@ -180,8 +180,8 @@ class Signature:
             )
         if first.shape != (-1, count):
             raise ExportError(
-                f"labels: {count} cannot name the classes of {first.name!r} {list(first.shape)}, which must be "
-                f"[-1, {count}]: one score for each class. Leave --labels out, or return the scores first"
+                f"labels: {count} cannot name the classes of {first.name!r} {list(first.shape)}, which must "
+                f"be [-1, {count}]: one score for each class. Leave --labels out, or return the scores first"
             )
         if not first.datatype.startswith(RANKED):
             raise ExportError(
