@@ -65,12 +65,15 @@ class Tolerance:
         """
         if not np.issubdtype(expected.dtype, np.floating):
             return np.zeros(expected.shape)
-        step = 2 * float(np.finfo(expected.dtype).eps)
+        limits = np.finfo(expected.dtype)
+        step = 2 * float(limits.eps)
         values = _finite(expected)
         samples = values.reshape(len(values), -1).max(axis=1)
         scales = np.minimum(1, np.maximum(samples, SMALLEST_SHARE * largest))
         shape = (-1, *[1] * (values.ndim - 1))
-        return max(self.rtol, step) * values + max(self.atol, step) * scales.reshape(shape)
+        relative = max(self.rtol, step) * values + max(self.atol, step) * scales.reshape(shape)
+        # Below the normal numbers a step is no longer a share of the value.
+        return relative + 2 * float(limits.smallest_subnormal)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +167,7 @@ def _finite(array: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _difference(name: str, eager: NDArray[Any], export: NDArray[Any], tolerated: NDArray[Any]) -> Difference:
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         absolute = np.where(
             eager == export, 0.0, np.abs(export.astype(np.float64) - eager.astype(np.float64))
         )
