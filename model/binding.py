@@ -73,8 +73,8 @@ def bind(module: nn.Module, samples: Arrays) -> tuple[nn.Module, Arrays]:
     if unknown := [name for name in samples if name not in known]:
         raise ExportError(
             f"the example names the inputs {', '.join(samples)}, and forward() takes "
-            f"{', '.join(parameters.named) or 'none'}: {', '.join(unknown)} is none of them. Name each array in "
-            "the .npz file after its parameter, as numpy.savez(FILE, "
+            f"{', '.join(parameters.named) or 'none'}: {', '.join(unknown)} is none of them. Name each array "
+            "in the .npz file after its parameter, as numpy.savez(FILE, "
             f"{', '.join(f'{name}=...' for name in parameters.required or parameters.named)}) does"
         )
     _check_complete(parameters, known)

@@ -24,7 +24,7 @@ class UsageError(ExportError):
 
 
 def quoted(error: BaseException) -> str:
-    """Return an error's type and the first line of its words, with the user's file and line where it arose."""
+    """Return an error's type and first line, with the file and line of the user's code where it arose."""
     lines = str(error).strip().splitlines()
     said = ": ".join([type(error).__name__, *lines[:1]])
     if isinstance(error, SyntaxError):

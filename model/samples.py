@@ -99,9 +99,10 @@ def varied(samples: Arrays, count: int) -> Arrays:
 
 def _spread(array: NDArray[Any]) -> NDArray[Any]:
     largest = float(np.abs(array.astype(np.float64)).max(initial=0.0))
-    steps = np.linspace(0, largest or 1, len(array)).reshape(-1, *[1] * (array.ndim - 1))
+    # By less than the values themselves, so that none turns into 0.
+    steps = np.linspace(0, (largest or 1) / 2, len(array)).reshape(-1, *[1] * (array.ndim - 1))
     ramp = np.linspace(0.5, 1, array[0].size).reshape(array.shape[1:])
-    return (array - steps * ramp).astype(array.dtype)
+    return (array + steps * ramp).astype(array.dtype)
 
 
 def _shifted(sample: NDArray[Any], steps: int) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch._dynamo.exc import UserError
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from model.behaviour import check_same
@@ -31,8 +32,8 @@ def torch_source(
 
     Args:
         module: returns a tensor, a sequence of tensors, or a mapping of names to tensors.
-        samples: real inputs by name, each with a batch axis first. Names that are parameters of forward() decide
-            which argument each is; a single one may have any name.
+        samples: real inputs by name, each with a batch axis first. The names are those of forward()'s
+            parameters; a single one may have any name.
         description: the model's name, and what its numbers stand for.
         outputs: names for what it returns, unless that is a mapping; `output`, `output_1`, … by default.
 
@@ -84,15 +85,15 @@ def _evaluating(module: nn.Module) -> nn.Module:
         if isinstance(part, torch.jit.ScriptModule):
             where = f"its part {name!r}" if name else "it"
             raise ExportError(
-                f"the module cannot be exported again: {where} is TorchScript already. Return the nn.Module that "
-                "it was made from; its weights are in torch.jit.load(FILE).state_dict()"
+                f"the module cannot be exported again: {where} is TorchScript already. Return the nn.Module "
+                "that it was made from; its weights are in torch.jit.load(FILE).state_dict()"
             )
     try:
         return module.eval().requires_grad_(requires_grad=False)
     except NotImplementedError as error:
         raise ExportError(
-            f"the module has no evaluation mode ({error}). What torch.export loads from a .pt2 file cannot be "
-            "exported again: return the nn.Module that it was made from; its weights are in "
+            f"the module has no evaluation mode ({error}). What torch.export loads from a .pt2 file cannot "
+            "be exported again: return the nn.Module that it was made from; its weights are in "
             "torch.export.load(FILE).state_dict"
         ) from None
 
@@ -125,8 +126,9 @@ def _named(answer: object, names: Sequence[str] | None) -> Arrays:
 def _array(name: str, value: object) -> NDArray[Any]:
     if not isinstance(value, torch.Tensor):
         raise ExportError(
-            f"the module returns {type(value).__name__} as {name!r}, not a tensor. Return a tensor, a tuple of "
-            "tensors or a mapping of names to tensors: wrap the module in one whose forward() leaves the rest out"
+            f"the module returns {type(value).__name__} as {name!r}, not a tensor. Return a tensor, a tuple "
+            "of tensors or a mapping of names to tensors: wrap the module in one whose forward() leaves the "
+            "rest out"
         )
     try:
         return value.detach().cpu().numpy()
@@ -150,9 +152,14 @@ def _program(name: str, module: nn.Module, example: tuple[torch.Tensor, ...]) ->
             return torch.export.export(module, example, dynamic_shapes=(each,) if variable else each)
     except GuardOnDataDependentSymNode as error:
         raise ExportError(
-            f"{name}: forward() goes another way by the values of a tensor, as an `if` or a `for` over data does: "
-            f"{quoted(error)}. Compute both and choose by torch.where, or use torch.cond: "
+            f"{name}: forward() goes another way by the values of a tensor, as an `if` or a `for` over data "
+            f"does: {quoted(error)}. Compute both and choose by torch.where, or use torch.cond: "
             "https://docs.pytorch.org/docs/stable/cond.html"
+        ) from error
+    except UserError as error:
+        raise ExportError(
+            f"{name}: torch.export cannot follow the module with a batch of any size: {quoted(error)}. Where "
+            "forward() needs the batch it must ask x.shape[0] for its size, and not len(x) or a fixed number"
         ) from error
     except Exception as error:
         raise ExportError(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import onnx
 import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as faults
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as OperatorMissing
 
 from model.errors import ExportError, innermost, quoted
 from model.formats.quiet import quiet
@@ -59,7 +60,8 @@ def write(
             )
     except torch.onnx.OnnxExporterError as error:
         raise ExportError(
-            f"onnx: PyTorch cannot write the module as ONNX: {quoted(innermost(error))}. Try --format torchscript"
+            f"onnx: PyTorch cannot write the module as ONNX: {quoted(innermost(error))}. Try --format "
+            "torchscript"
         ) from error
     model = cast(torch.onnx.ONNXProgram, exported).model_proto
     _name(model.graph, inputs, outputs)
@@ -97,10 +99,10 @@ def load(folder: Path) -> Run:
     """
     try:
         session = onnxruntime.InferenceSession(folder / FILE, providers=["CPUExecutionProvider"])
-    except (faults.NotImplemented, faults.InvalidGraph, faults.Fail) as error:
+    except (OperatorMissing, InvalidGraph, Fail) as error:
         raise ExportError(
-            f"onnx: ONNX Runtime cannot run what was written: {error}. It computes little in bfloat16: give it "
-            "the weights in float32, by module.float(), or export with --format torchscript"
+            f"onnx: ONNX Runtime cannot run what was written: {error}. It computes little in bfloat16: give "
+            "it the weights in float32, by module.float(), or export with --format torchscript"
         ) from None
     outputs = [output.name for output in session.get_outputs()]
 
@@ -113,8 +115,8 @@ def load(folder: Path) -> Run:
 def _check_size(size: int) -> None:
     if size > LIMIT:
         raise ExportError(
-            f"onnx: the model takes {size / 1e9:.1f} GB, and an ONNX file holds {LIMIT / 1e9:.1f} GB at most: "
-            "export with --format torchscript, or with weights in half precision (module.half())"
+            f"onnx: the model takes {size / 1e9:.1f} GB, and an ONNX file holds {LIMIT / 1e9:.1f} GB at "
+            "most: export with --format torchscript, or with weights in half precision (module.half())"
         )
 
 

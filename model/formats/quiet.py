@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, redirect_stderr
 
 LOGGERS = ("torch.onnx._internal.exporter._registration", "torch.fx.experimental.symbolic_shapes")
-"""They tell of each torchvision operator that is neither installed nor needed, and of the errors they raise."""
+"""They tell of torchvision operators that are neither installed nor needed, and of errors raised as well."""
 
 
 @contextmanager

@@ -103,22 +103,3 @@ def test_half_a_file_is_refused(tmp_path, trained):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ExportError, match=r"none\.pt: No such file"):
         loaded(tmp_path / "none.pt")
-
-
-def test_a_factory_is_called_without_arguments():
-    assert isinstance(checkpoint.make("torch.nn:Identity"), torch.nn.Identity)
-
-
-@pytest.mark.parametrize(
-    ("factory", "message"),
-    [
-        ("nowhere:network", "No module named 'nowhere'"),
-        ("torch.nn:nothing", "has no function 'nothing'"),
-        ("torch.nn", "has no function ''"),
-        ("", "PACKAGE.MODULE:FUNCTION"),
-        ("collections:OrderedDict", "returned OrderedDict, not a torch.nn.Module"),
-    ],
-)
-def test_a_factory_that_is_none_is_refused(factory, message):
-    with pytest.raises(ExportError, match=message):
-        checkpoint.make(factory)

@@ -121,10 +121,11 @@ def test_an_export_that_answers_otherwise_ends_with_status_1_and_without_an_arti
 def test_a_wider_tolerance_lets_a_difference_through(own):
     Path("my_network.py").write_text(
         "import torch\n\n\nclass Shy(torch.nn.Module):\n    def forward(self, x):\n"
-        "        return x + 0.25 if torch.jit.is_tracing() else x\n\n\ndef make():\n    return Shy()\n"
+        "        return x + 5e-4 if torch.jit.is_tracing() else x\n\n\ndef make():\n    return Shy()\n"
     )
     torch.save({}, "weights.pt")
-    assert main([*own, "--name", "mine", "--input-shape", "3", "--atol", "0.5"]) == 0
+    assert main([*own, "--name", "mine", "--input-shape", "3"]) == 1
+    assert main([*own, "--name", "mine", "--input-shape", "3", "--atol", "0.01"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,7 @@ def test_a_wider_tolerance_lets_a_difference_through(own):
         (["export", "--input-shape", "3,0"], "--input-shape: '3,0': give sizes above 0"),
         (["export", "--atol", "-1"], "--atol: '-1': give a number of 0 or more"),
         (["export", "--rtol", "nan"], "--rtol: 'nan': give a number of 0 or more"),
+        (["export", "digits", "--rtol", "1"], "--rtol 1 and --atol 0.0001 would tolerate an answer of zeros"),
         (["export", "--rtol", "much"], "--rtol: 'much': give a number of 0 or more"),
     ],
 )
