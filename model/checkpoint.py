@@ -1,6 +1,7 @@
 """A checkpoint: the weights of a module, read without running code."""
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -40,7 +41,10 @@ def load(module: nn.Module, file: Path) -> None:
     """
     _check_kind(file)
     try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Said of a pickle that is then refused.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ExportError(f"--checkpoint {file}: {error.strerror}") from None
     except pickle.UnpicklingError:

@@ -23,8 +23,9 @@ def read(file: Path, name: str) -> Arrays:
 
     """
     try:
-        loaded = np.load(file, allow_pickle=False)
-        arrays: Arrays = {name: loaded} if isinstance(loaded, np.ndarray) else _entries(loaded)
+        with file.open("rb") as opened:
+            loaded = np.load(opened, allow_pickle=False)
+            arrays: Arrays = {name: loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except OSError as error:
         raise ExportError(f"--example {file}: {error.strerror or error}") from None
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -37,11 +38,6 @@ def read(file: Path, name: str) -> Arrays:
     except ExportError as error:
         raise ExportError(f"--example {file}: {error}") from None
     return {key: array.astype(array.dtype.newbyteorder("="), copy=False) for key, array in arrays.items()}
-
-
-def _entries(archive: Any) -> Arrays:  # noqa: ANN401 - of a class that NumPy does not export
-    with archive:
-        return dict(archive)
 
 
 def check(arrays: Arrays) -> None:

@@ -85,6 +85,39 @@ def test_a_photograph_is_an_example_where_it_is_said_how_it_becomes_an_input(own
         np.testing.assert_allclose(sample["photograph"], 1, atol=0.01)
 
 
+def test_where_it_is_said_how_a_photograph_becomes_an_input_its_shape_need_not_be(own):
+    Path("image.json").write_text(json.dumps(IMAGE))
+    assert main([*own, "--name", "mine", "--image", "image.json"]) == 0
+    assert signature("mine")["inputs"][0]["shape"] == [-1, 3, 6, 6]
+
+
+def test_an_unknown_key_of_an_image_ends_with_status_1(own, capsys):
+    Path("image.json").write_text(json.dumps({**IMAGE, "color": "BGR"}))
+    assert main([*own, "--name", "mine", "--image", "image.json"]) == 1
+    assert "color is unknown" in capsys.readouterr().err
+
+
+def test_the_order_of_several_inputs_is_told(own, capsys):
+    Path("my_network.py").write_text(
+        "import torch\n\n\nclass Two(torch.nn.Module):\n    def forward(self, left, right):\n"
+        "        return left - right\n\n\ndef make():\n    return Two()\n"
+    )
+    torch.save({}, "weights.pt")
+    np.savez("x.npz", right=np.ones((2, 3), np.float32), left=np.zeros((2, 3), np.float32))
+    assert main([*own, "--name", "mine", "--example", "x.npz"]) == 0
+    assert "inputs in the order of forward()'s parameters: left, right" in capsys.readouterr().out
+
+
+def test_labels_without_a_class_each_are_refused_before_anything_is_written(own, capsys):
+    Path("labels.txt").write_text("cat\ndog\n")
+    Path("my_network.py").write_text("from torch import nn\n\n\ndef make():\n    return nn.Identity()\n")
+    torch.save({}, "weights.pt")
+    arguments = ["--name", "mine", "--input-shape", "7,2", "--labels", "labels.txt"]
+    assert main([*own, *arguments]) == 1
+    assert "labels: 2 cannot name the classes of 'output' [-1, 7, 2]" in capsys.readouterr().err
+    assert not Path("build").exists()
+
+
 def test_the_photograph_beside_the_sample_is_upright(own):
     Path("image.json").write_text(json.dumps(IMAGE))
     sideways = Image.new("RGB", (20, 12))
