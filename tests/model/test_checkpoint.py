@@ -126,7 +126,7 @@ def test_safetensors_are_refused_for_their_missing_package_alone(tmp_path, train
     monkeypatch.setattr(checkpoint, "find_spec", lambda _name: None)
     with pytest.raises(
         ExportError,
-        match=r"weights as safetensors, is not installed. Run .*pip install safetensors` and export",
+        match=r"weights as safetensors, .* is not installed. Run .*pip install safetensors` and export",
     ):
         loaded(tmp_path / name)
 
