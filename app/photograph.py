@@ -30,7 +30,7 @@ def decode(
     try:
         with Image.open(io.BytesIO(body), formats=[FORMATS[content_type]]) as picture:
             _bounded(picture.size, tensor)
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
+            upright = _rgb(ImageOps.exif_transpose(picture), tensor)
     except Problem:
         raise
     except UnidentifiedImageError:
@@ -42,18 +42,46 @@ def decode(
     return _preprocess(upright, image, tensor)
 
 
+def _rgb(picture: Image.Image, tensor: Tensor) -> Image.Image:
+    """Return a picture in 8-bit red, green and blue, as torchvision's loader does by `convert("RGB")`.
+
+    Only 16-bit grey, which Pillow would cut off at 255, is scaled:
+    https://www.w3.org/TR/png-3/#13Sample-depth-rescaling
+    """
+    if picture.mode in {"I", "F"}:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            f"a picture of mode {picture.mode!r} has no range of values; send 8 or 16 bits a channel",
+            tensor=tensor,
+        )
+    if picture.mode.startswith("I;16"):
+        wide = np.asarray(picture).astype(np.uint32)
+        picture = Image.fromarray(((wide * 255 + 32767) // 65535).astype(np.uint8))
+    return picture.convert("RGB")
+
+
 def _preprocess(picture: Image.Image, image: ImageInput, tensor: Tensor) -> NDArray[np.float32]:
-    factor = image.resize / min(picture.size)
-    width, height = (round(side * factor) for side in picture.size)
+    """Return the pixels of torchvision's Resize, CenterCrop, ToTensor and Normalize, which timm uses as well.
+
+    https://docs.pytorch.org/vision/stable/transforms.html
+    """
+    shorter = min(picture.size)
+    width, height = (int(image.resize * side / shorter) for side in picture.size)
     # A picture of 1 by a million pixels grows here.
     _bounded((width, height), tensor)
     resized = picture.resize((width, height), Image.Resampling[image.interpolation.upper()])
     crop_height, crop_width = image.crop
-    left, top = (width - crop_width) // 2, (height - crop_height) // 2
-    pixels = np.asarray(resized.crop((left, top, left + crop_width, top + crop_height)), np.float32)
+    left, top = _start(width, crop_width), _start(height, crop_height)
+    pixels = np.asarray(resized.crop((left, top, left + crop_width, top + crop_height)))
     mean, std = np.array(image.mean, np.float32), np.array(image.std, np.float32)
-    normal = (pixels * np.float32(image.scale) - mean) / std
+    # Scaled in 64 bits: a product with the rounded 1/255 is not always the quotient by 255.
+    normal = ((pixels * np.float64(image.scale)).astype(np.float32) - mean) / std
     return np.ascontiguousarray(normal.transpose(2, 0, 1) if image.layout == "NCHW" else normal)[np.newaxis]
+
+
+def _start(length: int, crop: int) -> int:
+    # Halves go to the even number, and a picture smaller than the crop is padded with black.
+    return round((length - crop) / 2) if length >= crop else -((crop - length) // 2)
 
 
 def _bounded(size: tuple[int, int], tensor: Tensor) -> None:

@@ -1,5 +1,6 @@
 """Output tensors to predictions: labels with scores where the model has labels, else nested lists."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -36,26 +37,33 @@ class Answers:
         as nested lists, in an object by output name where there are several.
 
         Raises:
-            Problem: 400 where an answer is not a finite number, which JSON cannot carry.
+            Problem: 400 where a number of the answer is not finite, which JSON cannot carry.
 
         """
-        self.check_finite(first, size)
+        if self._signature.labels is None:
+            self.check_finite(self._outputs, first, size)
+        else:
+            self._check(self._signature.outputs[0].name, self._told_finite, first, size)
         return self._predictions[first : first + size]
 
-    def check_finite(self, first: int, size: int) -> None:
-        """See that JSON can carry the answers to some of the samples.
+    def check_finite(self, names: Iterable[str], first: int, size: int) -> None:
+        """See that JSON can carry some of the outputs for some of the samples.
 
         Raises:
             Problem: 400, naming the output and the sample.
 
         """
-        for name, finite in self._not_all_finite.items():
-            if not finite[first : first + size].all():
-                raise Problem(
-                    HTTPStatus.BAD_REQUEST,
-                    f"the model's {name!r} for sample {int(np.argmin(finite[first : first + size]))} is not "
-                    "finite: the sample's values are beyond what it can compute with",
-                )
+        for name in names:
+            if name in self._not_all_finite:
+                self._check(name, self._not_all_finite[name], first, size)
+
+    def _check(self, name: str, finite: NDArray[np.bool_], first: int, size: int) -> None:
+        if not finite[first : first + size].all():
+            raise Problem(
+                HTTPStatus.BAD_REQUEST,
+                f"the model's {name!r} for sample {int(np.argmin(finite[first : first + size]))} is not "
+                "finite: the sample's values are beyond what it can compute with",
+            )
 
     @cached_property
     def _not_all_finite(self) -> dict[str, NDArray[np.bool_]]:
@@ -67,30 +75,48 @@ class Answers:
         }
 
     @cached_property
+    def _scores(self) -> NDArray[Any]:
+        output = self._outputs[self._signature.outputs[0].name]
+        # Another request's infinities must not become a warning of this one.
+        with np.errstate(all="ignore"):
+            return _softmax(output) if self._signature.activation == "softmax" else output
+
+    @cached_property
+    def _best(self) -> NDArray[np.intp]:
+        """The classes with the highest scores of each sample, the best first."""
+        scores = self._scores
+        # Of a thousand classes five are told: only those are sorted. In the order of classes first, so that
+        # equal scores stay in it.
+        top = min(TOP, scores.shape[-1])
+        rows = np.arange(len(scores))[:, np.newaxis]
+        some = np.argpartition(-scores, top - 1)[:, :top]
+        some.sort()
+        return some[rows, np.argsort(-scores[rows, some], kind="stable")]
+
+    @cached_property
+    def _best_scores(self) -> NDArray[Any]:
+        return self._scores[np.arange(len(self._scores))[:, np.newaxis], self._best]
+
+    @cached_property
+    def _told_finite(self) -> NDArray[np.bool_]:
+        """Which samples have finite scores that are told, and none that cannot be ranked."""
+        told = np.isfinite(self._best_scores).all(axis=1)
+        return np.asarray(told & ~np.isnan(self._scores).any(axis=1))
+
+    @cached_property
     def _predictions(self) -> list[Prediction]:
-        signature = self._signature
-        if signature.labels is not None:
-            output = self._outputs[signature.outputs[0].name]
-            return _classified(output, signature.labels, signature.activation)
+        labels = self._signature.labels
+        if labels is not None:
+            return _told(self._best.tolist(), self._best_scores.tolist(), labels)
         columns = {name: array.tolist() for name, array in self._outputs.items()}
         if len(columns) == 1:
             return next(iter(columns.values()))
         return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _classified(output: NDArray[Any], labels: tuple[str, ...], activation: str | None) -> list[Prediction]:
-    # Another request's infinities must not become a warning of this one.
-    with np.errstate(all="ignore"):
-        scores = _softmax(output) if activation == "softmax" else output
-    # Of a thousand classes five are told: only those are sorted. In the order of classes first, so that equal
-    # scores stay in it.
-    top = min(TOP, scores.shape[-1])
-    rows = np.arange(len(scores))[:, np.newaxis]
-    some = np.argpartition(-scores, top - 1)[:, :top]
-    some.sort()
-    best = some[rows, np.argsort(-scores[rows, some], kind="stable")]
+def _told(best: list[list[int]], scores: list[list[float]], labels: tuple[str, ...]) -> list[Prediction]:
     answers: list[Prediction] = []
-    for indices, values in zip(best.tolist(), scores[rows, best].tolist(), strict=True):
+    for indices, values in zip(best, scores, strict=True):
         told: list[dict[str, Any]] = [
             {"label": labels[index], "score": value} for index, value in zip(indices, values, strict=True)
         ]

@@ -222,8 +222,7 @@ def _encode(
     first: int,
 ) -> Answer:
     arrays = answers.arrays(first, size)
-    if not all(is_binary for _, is_binary in wanted):
-        answers.check_finite(first, size)
+    answers.check_finite((tensor.name for tensor, is_binary in wanted if not is_binary), first, size)
     outputs: list[dict[str, Any]] = []
     tail: list[bytes] = []
     for tensor, is_binary in wanted:

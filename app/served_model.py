@@ -69,9 +69,11 @@ class ServedModel:
         """
         start = time.perf_counter()
         loop, settings = asyncio.get_running_loop(), self._settings
-        load = partial(Model.load, self.artifact, settings.runtime, settings.batch_size, settings.device)
+        # The requests of a model that needs its batch are computed one by one.
+        batch_size = settings.batch_size if self.signature.batchable else 1
+        load = partial(Model.load, self.artifact, settings.runtime, batch_size, settings.device)
         model = await loop.run_in_executor(self._loader, load)
-        pace = await loop.run_in_executor(self._loader, model.pace, settings.batch_size)
+        pace = await loop.run_in_executor(self._loader, model.pace, batch_size)
         self._model, self._batcher = model, self._queue(model, pace)
         seconds = time.perf_counter() - start
         self.metrics.load_seconds.set(seconds)

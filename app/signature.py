@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 FILE = "signature.json"
 
@@ -25,6 +25,14 @@ Datatype = Literal[
 ]
 """Tensor data types of the Open Inference Protocol that the runtimes have."""
 
+RANKED = ("FP", "INT")
+"""How the data types begin whose values can be put in order, the largest first."""
+
+NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+"""A DNS label (RFC 1123): Kubernetes objects are named after the model."""
+
+Pixels = Annotated[int, Field(ge=1)]
+
 
 class ArtifactError(Exception):
     """The artifact cannot be served. The message says what is wrong with it."""
@@ -37,7 +45,7 @@ class _Frozen(BaseModel):
 class Tensor(_Frozen):
     """A named input or output. The first axis of its shape is the batch, -1."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     datatype: Datatype
     shape: Annotated[tuple[int, ...], Field(min_length=1)]
 
@@ -70,46 +78,63 @@ class ImageInput(_Frozen):
     """How a photograph becomes an input tensor."""
 
     input: str
-    resize: Annotated[int, Field(ge=1)]
+    resize: Pixels
     """Pixels of the shorter side."""
 
-    crop: tuple[int, int]
+    crop: tuple[Pixels, Pixels]
     """Height and width in pixels."""
 
     interpolation: Literal["bilinear", "bicubic", "lanczos"]
     layout: Literal["NCHW", "NHWC"]
-    scale: float
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    scale: FiniteFloat
+    mean: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+    std: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the input that a photograph becomes, -1 for the batch."""
         return (-1, 3, *self.crop) if self.layout == "NCHW" else (-1, *self.crop, 3)
 
+    @model_validator(mode="after")
+    def _keeps_the_picture(self) -> Self:
+        if 0 in (self.scale, *self.std):
+            raise ValueError("scale and std must not be 0")
+        return self
+
 
 class Signature(_Frozen):
     """A model's name, version, tensors, labels and preprocessing."""
 
-    name: str
+    name: Annotated[str, Field(pattern=NAME)]
     version: str
     formats: tuple[str, ...]
     inputs: Annotated[tuple[Tensor, ...], Field(min_length=1)]
     outputs: Annotated[tuple[Tensor, ...], Field(min_length=1)]
     labels: tuple[str, ...] | None
-    """Names for the last axis of the first output."""
+    """Names for the classes of the first output, whose shape is [-1, classes]."""
 
     activation: Literal["softmax"] | None
     """What turns the first output into scores; None where it holds scores already."""
 
     image: ImageInput | None
 
+    batchable: bool = True
+    """Whether the answer to a sample is the same whatever other samples share its batch."""
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
+        if len(set(names)) != len(names):
+            raise ValueError(f"inputs and outputs must have names of their own; they are {', '.join(names)}")
         first = self.outputs[0]
-        if self.labels is not None and first.sample_shape != (len(self.labels),):
+        if self.labels is None and self.activation is not None:
+            raise ValueError(f"activation {self.activation}: there are no labels to make scores for")
+        if self.labels is not None and (
+            first.sample_shape != (len(self.labels),) or not first.datatype.startswith(RANKED)
+        ):
             raise ValueError(
-                f"labels: {len(self.labels)} do not name the classes of {first.name!r} {list(first.shape)}"
+                f"labels: {len(self.labels)} do not name the classes of {first.name!r} {list(first.shape)} "
+                f"{first.datatype}; they need [-1, {len(self.labels)}] of FP or INT numbers"
             )
         image = self.image
         if image is not None:
@@ -136,5 +161,8 @@ class Signature(_Frozen):
                 f"{file}: {error.strerror}; SLIPWAY_MODEL_PATH must be an artifact folder"
             ) from None
         except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            problems = "; ".join(
+                ": ".join([*filter(None, [".".join(map(str, problem["loc"]))]), problem["msg"]])
+                for problem in error.errors()
+            )
             raise ArtifactError(f"{file}: {problems}") from None

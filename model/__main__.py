@@ -1,30 +1,29 @@
 """`python -m model export`: a trained model to an artifact folder. `python -m model list`: what there is."""
 
 import argparse
-import io
 import json
 import math
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from PIL import Image, ImageOps
-from pydantic import TypeAdapter, ValidationError
-
-from model import artifact, samples, zoo
-from model.errors import ExportError, UsageError
+from model import artifact, image_file, samples, zoo
+from model.errors import ExportError, UsageError, quoted
 from model.export import export
 from model.parity import Tolerance
-from model.preprocessing import preprocess
-from model.signature import FILE, Arrays, ImageInput
+from model.signature import FILE, Arrays
 from model.source import Description, Say, Source
 
 OUTPUT = Path("build/model")
 ARRAYS = (".npy", ".npz")
 MEGABYTE = 1_000_000
+UNEXPECTED = (
+    "the export failed in a way that is not known: {}. No artifact is written. --debug shows the traceback; "
+    "if it ends outside your own code, report it"
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         "--example",
         type=Path,
         metavar="FILE",
-        help="real inputs, batch first: .npy, or .npz in the order of arguments; or a photograph",
+        help="real inputs, batch first: .npy; .npz with the names of forward()'s parameters; or a photograph",
     )
     add("--input-name", metavar="NAME", help="of the input, where an .npz file does not tell (input)")
     add("--output-name", metavar="NAME", action="append", help="of the outputs, in their order; repeatable")
@@ -54,12 +53,18 @@ def parser() -> argparse.ArgumentParser:
         "--image",
         type=Path,
         metavar="FILE",
-        help="how a photograph becomes an input: JSON, as in signature.json",
+        help=f"how a photograph becomes the input: JSON, as {image_file.EXAMPLE}",
+    )
+    add(
+        "--not-batchable",
+        action="store_true",
+        help="the answer to a sample depends on the others of its request: requests are never joined",
     )
     add("--format", action="append", default=[], help="onnx, torchscript or savedmodel; repeatable")
     add("--rtol", type=_bound, default=Tolerance.rtol, help="relative part of the tolerance (%(default)s)")
     add("--atol", type=_bound, default=Tolerance.atol, help="absolute part of the tolerance (%(default)s)")
     add("--output", type=Path, default=OUTPUT, help="where artifacts go (%(default)s)")
+    add("--debug", action="store_true", help="show the traceback of an error")
     listing = commands.add_parser("list", help="show the artifacts there are")
     listing.set_defaults(command=_list, parser=listing)
     listing.add_argument("--output", type=Path, default=OUTPUT, help="where artifacts are (%(default)s)")
@@ -78,8 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command(options)
     except UsageError as error:
         options.parser.error(str(error))
-    except ExportError as error:
-        sys.stderr.write(f"error: {error}\n")
+    except Exception as error:  # noqa: BLE001 - a person is owed a message, whatever went wrong
+        if getattr(options, "debug", False):
+            traceback.print_exc()
+        known = isinstance(error, ExportError)
+        sys.stderr.write(f"error: {error if known else UNEXPECTED.format(quoted(error))}\n")
         return 1
     return 0
 
@@ -138,13 +146,16 @@ def source(options: argparse.Namespace, say: Say) -> Source:
         raise UsageError("--input-shape 3,224,224 or --example FILE says what the model takes")
     if not options.checkpoint:
         raise UsageError("--checkpoint FILE gives the weights")
-    from model import checkpoint
+    from model import checkpoint, factory
     from model.torch_source import torch_source
 
     say(f"loading {options.checkpoint} into {options.factory}")
-    module = checkpoint.make(options.factory)
+    module = factory.make(options.factory)
     checkpoint.load(module, options.checkpoint)
-    return torch_source(module, inputs, description, options.output_name)
+    made = torch_source(module, inputs, description, options.output_name)
+    if len(made.samples) > 1:
+        say(f"inputs in the order of forward()'s parameters: {', '.join(made.samples)}")
+    return made
 
 
 def _described(options: argparse.Namespace) -> tuple[Description, Arrays | None]:
@@ -152,37 +163,21 @@ def _described(options: argparse.Namespace) -> tuple[Description, Arrays | None]
         name=options.name,
         labels=tuple(_read(options.labels).splitlines()) if options.labels else None,
         activation=options.activation,
+        batchable=not options.not_batchable,
     )
     name = options.input_name or "input"
     if options.image:
-        image = _image_input(options.image)
+        image = image_file.read(options.image)
         description = replace(description, image=image)
         name = image.input
         if options.example and options.example.suffix not in ARRAYS:
-            photograph, array = _photograph(options.example, image)
+            photograph, array = image_file.photograph(options.example, image)
             return replace(description, photograph=photograph), {name: array}
+        if not options.example and not options.saved_model:
+            return description, {name: samples.noise(options.input_shape or image.shape[1:])}
     if options.example:
         return description, samples.read(options.example, name)
     return description, {name: samples.noise(options.input_shape)} if options.input_shape else None
-
-
-def _photograph(file: Path, image: ImageInput) -> tuple[bytes, Any]:
-    try:
-        with Image.open(file) as photograph:
-            # A PNG does not say which way is up.
-            upright = ImageOps.exif_transpose(photograph).convert("RGB")
-            png = io.BytesIO()
-            upright.save(png, format="png")
-            return png.getvalue(), preprocess(upright, image)
-    except OSError as error:
-        raise ExportError(f"--example {file}: {error}") from None
-
-
-def _image_input(file: Path) -> ImageInput:
-    try:
-        return TypeAdapter(ImageInput).validate_json(_read(file))
-    except ValidationError as error:
-        raise ExportError(f"--image {file} must be as the `image` of a signature.json: {error}") from None
 
 
 def _read(file: Path) -> str:

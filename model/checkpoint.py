@@ -1,44 +1,32 @@
-"""One's own model: a factory that makes the module, a checkpoint with its weights."""
+"""A checkpoint: the weights of a module, read without running code."""
 
-import importlib
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import nn
 
-from model.errors import ExportError
+from model.errors import ExportError, quoted
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training loops keep the weights, beside the optimizer's."""
 
+FOREIGN = {
+    ".onnx": "this is an ONNX model",
+    ".keras": "this is a Keras model: write a SavedModel by model.export(DIR) and give --saved-model DIR",
+    ".h5": "this is a Keras model: write a SavedModel by model.export(DIR) and give --saved-model DIR",
+    ".pb": "this is a part of a SavedModel: give --saved-model with its folder",
+    ".npz": "these are NumPy arrays",
+}
+"""Files of other kinds, by how their names end."""
+
 PARALLEL = "module."
 """What torch.nn.DataParallel puts before each key."""
-
-
-def make(factory: str) -> nn.Module:
-    """Call `package.module:function`, found from the current directory, without arguments.
-
-    Raises:
-        ExportError: there is no such function, or it returns something else than a module.
-
-    """
-    where, _, name = factory.partition(":")
-    try:
-        function = getattr(importlib.import_module(where), name, None)
-    except (ImportError, ValueError) as error:
-        raise ExportError(
-            f"--factory {factory}: {error}; it must be PACKAGE.MODULE:FUNCTION, importable from here"
-        ) from None
-    if not callable(function):
-        raise ExportError(f"--factory {factory}: {where} has no function {name!r}")
-    module = function()
-    if not isinstance(module, nn.Module):
-        raise ExportError(f"--factory {factory}: returned {type(module).__name__}, not a torch.nn.Module")
-    return module
 
 
 def load(module: nn.Module, file: Path) -> None:
@@ -51,6 +39,7 @@ def load(module: nn.Module, file: Path) -> None:
         ExportError: there is no such file, it holds more than weights, or the keys or shapes differ.
 
     """
+    _check_kind(file)
     try:
         with warnings.catch_warnings():
             # Said of a pickle that is then refused.
@@ -58,12 +47,17 @@ def load(module: nn.Module, file: Path) -> None:
             loaded = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ExportError(f"--checkpoint {file}: {error.strerror}") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
+    except pickle.UnpicklingError:
         # PyTorch's own words advise to read the file all the same.
         raise ExportError(
             f"--checkpoint {file}: not a file of weights alone, or a damaged one; nothing else is read, for "
             "it could run code. Save it with torch.save(module.state_dict(), ...)"
         ) from None
+    except Exception as error:
+        raise ExportError(
+            f"--checkpoint {file}: not a file of weights, or a damaged one ({quoted(error)}). Save it with "
+            "torch.save(module.state_dict(), ...)"
+        ) from error
     own = module.state_dict()
     weights = _unwrapped(loaded, own, file)
     problems = [
@@ -79,6 +73,46 @@ def load(module: nn.Module, file: Path) -> None:
         lines = "\n  ".join(problems)
         raise ExportError(f"--checkpoint {file} does not fit {type(module).__name__}:\n  {lines}")
     module.load_state_dict(weights)
+
+
+def _check_kind(file: Path) -> None:
+    """Refuse what is known to be another kind of file, with what makes a checkpoint of it."""
+    if file.is_dir():
+        raise ExportError(f"--checkpoint {file}: a folder; give the file with the weights in it")
+    kind = _kind(file) if file.exists() else None
+    if kind is not None:
+        raise ExportError(f"--checkpoint {file}: {kind}")
+
+
+def _kind(file: Path) -> str | None:
+    with file.open("rb") as opened:
+        start = opened.read(9)
+    if file.suffix == ".safetensors" or (start[8:] == b"{" and start[5:8] == bytes(3)):
+        if find_spec("safetensors") is not None:
+            return None
+        return (
+            "these are weights as safetensors, and the package that reads them is not installed. Run "
+            "`.venv/bin/pip install safetensors` and export again"
+        )
+    if file.suffix in FOREIGN:
+        return (
+            f"{FOREIGN[file.suffix]}, and a checkpoint is what torch.save(module.state_dict(), FILE) writes"
+        )
+    if not zipfile.is_zipfile(file):
+        return None
+    with zipfile.ZipFile(file) as archive:
+        records = {name.partition("/")[2] for name in archive.namelist()}
+    if "constants.pkl" in records:
+        return (
+            "this is TorchScript, a whole program. Its weights alone are a checkpoint: "
+            "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')"
+        )
+    if "archive_format" in records or any(record.startswith("models/") for record in records):
+        return (
+            "this is a program of torch.export. Its weights alone are a checkpoint: "
+            "torch.save(dict(torch.export.load(FILE).state_dict), 'weights.pt')"
+        )
+    return None
 
 
 def _unwrapped(loaded: object, own: Mapping[str, Any], file: Path) -> dict[str, torch.Tensor]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from model import artifact
+from model import artifact, behaviour, samples
 from model.errors import ExportError, UsageError
-from model.parity import Difference, Tolerance, compare
+from model.parity import RULE, SERVER_BATCH, Difference, Tolerance, check_start, compare
 from model.samples import rows
 from model.signature import FILE, Arrays, Signature, Tensor
 from model.source import Format, Say, Source
@@ -58,8 +58,12 @@ def export(
     """
     tolerance = tolerance or Tolerance()
     chosen = _formats(source, formats)
-    sample, expected = _sample(source)
     description = source.description
+    samples.check(source.samples)
+    share = max(behaviour.SHARE, tolerance.rtol, tolerance.atol)
+    behaviour.check(source.eager, source.samples, batchable=description.batchable, share=share)
+    sample = rows(source.samples, range(1))
+    expected = source.eager(sample)
     signature = versioned(
         Signature(
             name=description.name,
@@ -70,6 +74,7 @@ def export(
             labels=description.labels,
             activation=description.activation,
             image=description.image,
+            batchable=description.batchable,
         ),
         source.fingerprint,
     )
@@ -83,7 +88,7 @@ def export(
                 say(f"{each.name}: exporting")
                 (draft / each.name).mkdir()
                 each.write(draft / each.name)
-            parity = _gate(draft, source, chosen, tolerance)
+            parity = _gate(draft, source, chosen, tolerance, sample, expected)
             np.savez(draft / SAMPLE, allow_pickle=False, **sample, **expected)
             if description.photograph:
                 (draft / "sample.png").write_bytes(description.photograph)
@@ -104,36 +109,36 @@ def _formats(source: Source, names: Sequence[str]) -> tuple[Format, ...]:
     return tuple(each for each in source.formats if (each.name in names if names else each.by_default))
 
 
-def _sample(source: Source) -> tuple[Arrays, Arrays]:
-    """Return a batch of one and its answer, once it is sure that the batch goes through the model."""
-    for name, array in source.eager(rows(source.samples, range(2))).items():
-        if array.shape[:1] != (2,):
-            raise ExportError(
-                f"output {name!r} has the shape {list(array.shape)} for a batch of 2: "
-                "the first axis of each output must be the batch"
-            )
-    sample = rows(source.samples, range(1))
-    return sample, source.eager(sample)
-
-
-def _gate(folder: Path, source: Source, formats: Sequence[Format], tolerance: Tolerance) -> Parity:
-    return {
-        each.name: compare(each.name, source.eager, each.load(folder / each.name), source.samples, tolerance)
-        for each in formats
-    }
+def _gate(
+    folder: Path,
+    source: Source,
+    formats: Sequence[Format],
+    tolerance: Tolerance,
+    sample: Arrays,
+    expected: Arrays,
+) -> Parity:
+    sizes = (1, SERVER_BATCH) if source.description.batchable else (1,)
+    parity: Parity = {}
+    for each in formats:
+        run = each.load(folder / each.name)
+        parity[each.name] = compare(each.name, source.eager, run, source.samples, tolerance)
+        check_start(each.name, run, sample, expected, sizes)
+    return parity
 
 
 def _kept(path: Path, signature: Signature, sample: Arrays, tolerance: Tolerance) -> Parity:
     """Return what the gate said of an artifact's files, once it is sure that they are still those."""
     try:
         report = json.loads((path / REPORT).read_text())
-        judged = Tolerance(**report["tolerance"])
+        judged, rule = Tolerance(**report["tolerance"]), report.get("rule")
         intact = (path / FILE).read_text() == signature.to_json() and report["files"] == _hashes(path)
         parity = TypeAdapter(Parity).validate_python(report["formats"])
-    except (OSError, ValueError, KeyError, TypeError):
-        intact, parity, judged = False, {}, tolerance
+    except (OSError, ValueError, KeyError, TypeError, UsageError):
+        intact, parity, judged, rule = False, {}, tolerance, RULE
     if not intact:
         raise ExportError(f"{path} is damaged: delete it and export again")
+    if rule != RULE:
+        raise ExportError(f"{path} was held against an older rule: delete it and export again")
     if judged != tolerance:
         raise ExportError(f"{path} was held against another tolerance, {judged}: delete it and export again")
     with np.load(path / SAMPLE) as held:
@@ -159,6 +164,7 @@ def _report(path: Path, parity: Parity, tolerance: Tolerance) -> str:
             return None
 
     report = {
+        "rule": RULE,
         "tolerance": asdict(tolerance),
         "formats": {name: [asdict(each) for each in differences] for name, differences in parity.items()},
         "files": _hashes(path),

@@ -31,6 +31,12 @@ def savedmodel_source(
     """
     function = savedmodel.serving(folder)
     specs = function.structured_input_signature[1]
+    for name, spec in {**specs, **function.structured_outputs}.items():
+        if spec.dtype.name == "string":
+            raise ExportError(
+                f"{name!r} holds strings, and an export takes and gives numbers alone: save a signature "
+                f"{savedmodel.SIGNATURE!r} that begins after the strings are encoded"
+            )
     inputs = {
         name: (np.dtype(spec.dtype.as_numpy_dtype), _sample_shape(name, spec.shape))
         # Sorted, for a SavedModel keeps its tensors without an order.
@@ -86,6 +92,11 @@ def _sample_shape(name: str, shape: Sequence[int | None]) -> tuple[int | None, .
 def _checked(samples: Arrays, inputs: Inputs) -> Arrays:
     if len(inputs) == 1 and len(samples) == 1:
         samples = dict(zip(inputs, samples.values(), strict=True))
+    if unknown := [name for name in samples if name not in inputs]:
+        raise ExportError(
+            f"--example has {', '.join(unknown)}, and the SavedModel takes {', '.join(inputs)}: name each "
+            "array after the input that it is for"
+        )
     for name, (dtype, shape) in inputs.items():
         found = samples.get(name)
         if (

@@ -5,6 +5,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 """
 
 import json
+import math
 import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
@@ -24,17 +25,39 @@ DATATYPES = {
 }
 """The protocol's tensor data types, by NumPy's names."""
 
+RANKED = ("FP", "INT")
+"""How the data types begin whose values a server can put in order, the largest first."""
+
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A DNS label (RFC 1123): Kubernetes objects are named after the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """A named input or output; -1 in its shape is the batch."""
+    """A named input or output; the first axis of its shape is the batch, -1."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a tensor that no request could carry.
+
+        Raises:
+            ExportError: it has no name, an unknown data type, or a shape without a batch or without values.
+
+        """
+        if not self.name:
+            raise ExportError("a tensor has no name: give each input and output a name")
+        if self.datatype not in DATATYPES.values():
+            raise ExportError(
+                f"tensor {self.name!r} is {self.datatype}; the protocol knows {', '.join(DATATYPES.values())}"
+            )
+        if self.shape[:1] != (-1,) or any(length < 1 and length != -1 for length in self.shape[1:]):
+            raise ExportError(
+                f"tensor {self.name!r} has the shape {list(self.shape)}: the first axis must be the batch, "
+                "-1, and each other axis must hold one value or more"
+            )
 
     @classmethod
     def like(cls, name: str, array: NDArray[Any]) -> Self:
@@ -71,15 +94,20 @@ class ImageInput:
     std: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        """Refuse a crop beyond the picture.
+        """Refuse numbers of which no picture can be made.
 
         Raises:
-            ExportError: the crop is larger than the shorter side.
+            ExportError: a length is below 1, a number is not finite, or `scale` or a `std` is 0.
 
         """
-        if max(self.crop) > self.resize:
+        if min(self.resize, *self.crop) < 1:
             raise ExportError(
-                f"a shorter side of {self.resize} pixels cannot be cropped to {list(self.crop)}"
+                f"image: resize is {self.resize} and crop {list(self.crop)}; give pixels, 1 or more"
+            )
+        if not all(map(math.isfinite, (self.scale, *self.mean, *self.std))) or 0 in (self.scale, *self.std):
+            raise ExportError(
+                f"image: scale is {self.scale}, mean {list(self.mean)} and std {list(self.std)}; "
+                "give finite numbers, and none that is 0 as scale or std"
             )
 
     @property
@@ -98,12 +126,15 @@ class Signature:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     labels: tuple[str, ...] | None
-    """Names for the last axis of the first output."""
+    """Names for the classes of the first output, whose shape is [-1, classes]."""
 
     activation: Literal["softmax"] | None
     """What turns the first output into scores; None where it holds scores already."""
 
     image: ImageInput | None
+
+    batchable: bool = True
+    """Whether the answer to a sample is the same whatever other samples share its batch."""
 
     def __post_init__(self) -> None:
         """Refuse what a server could not serve.
@@ -116,21 +147,46 @@ class Signature:
             raise ExportError(
                 f"the name {self.name!r}: use small letters, digits and hyphens, as Kubernetes objects do"
             )
+        if not self.inputs or not self.outputs:
+            raise ExportError("a model needs an input and an output, one or more")
         names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
         if len(set(names)) != len(names):
             raise ExportError(f"tensors share a name ({', '.join(names)}): give inputs and outputs their own")
-        first = self.outputs[0]
-        classes = first.shape[-1]
-        if self.labels is not None and len(self.labels) != classes:
+        self._check_labels(self.outputs[0])
+        image = self.image
+        if image is not None:
+            taken = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
+            if taken != [(image.input, "FP32", image.shape)]:
+                found = ", ".join(f"{name!r} {kind} {list(shape)}" for name, kind, shape in taken)
+                raise ExportError(
+                    f"image: a photograph becomes {image.input!r} FP32 {list(image.shape)}, and must be the "
+                    f"only input; the model takes {found}. Change the image's input, crop or layout, or do "
+                    "the rest inside the model"
+                )
+
+    def _check_labels(self, first: Tensor) -> None:
+        if self.labels is None:
+            if self.activation is not None:
+                raise ExportError(
+                    f"activation {self.activation}: it makes scores for labels, and there are none; give "
+                    "--labels as well, or put the activation into the model"
+                )
+            return
+        count = len(self.labels)
+        if len(first.shape) == 2 and count != first.shape[1]:
             raise ExportError(
-                f"there are {len(self.labels)} labels for {classes} classes of {first.name!r}: "
+                f"there are {count} labels for {first.shape[1]} classes of {first.name!r}: "
                 "give one label a line, in the order of the classes"
             )
-        shapes = {tensor.name: tensor.shape for tensor in self.inputs}
-        if self.image is not None and shapes.get(self.image.input) != self.image.shape:
+        if first.shape != (-1, count):
             raise ExportError(
-                f"a photograph becomes {self.image.input!r} of shape {list(self.image.shape)}; "
-                f"the model takes { ({name: list(shape) for name, shape in shapes.items()}) }"
+                f"labels: {count} cannot name the classes of {first.name!r} {list(first.shape)}, which must "
+                f"be [-1, {count}]: one score for each class. Leave --labels out, or return the scores first"
+            )
+        if not first.datatype.startswith(RANKED):
+            raise ExportError(
+                f"labels: {first.name!r} is {first.datatype}, and scores must be FP or INT numbers: return "
+                "them as floating point, or leave --labels out"
             )
 
     def to_json(self) -> str:

@@ -42,6 +42,9 @@ class Description:
     photograph: bytes | None = field(default=None, repr=False)
     """A PNG, of which the first sample was made."""
 
+    batchable: bool = True
+    """Whether the answer to a sample is the same whatever other samples share its batch."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source:

@@ -1,13 +1,19 @@
 """A PyTorch module as a source: answers taken eagerly, the graph and the weights fingerprinted."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
+from torch._dynamo.exc import UserError
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
-from model.errors import ExportError
+from model.behaviour import check_same
+from model.binding import bind
+from model.errors import ExportError, quoted
 from model.formats import onnx, torchscript
 from model.formats.quiet import quiet
 from model.samples import rows
@@ -26,24 +32,33 @@ def torch_source(
 
     Args:
         module: returns a tensor, a sequence of tensors, or a mapping of names to tensors.
-        samples: real inputs by name, each with a batch axis first, in the order of the module's arguments.
+        samples: real inputs by name, each with a batch axis first. The names are those of forward()'s
+            parameters; a single one may have any name.
         description: the model's name, and what its numbers stand for.
         outputs: names for what it returns, unless that is a mapping; `output`, `output_1`, … by default.
 
     Raises:
-        ExportError: the module fails on the samples, or torch.export cannot follow it.
+        ExportError: the samples are not its arguments, it fails on them or answers otherwise when it is asked
+            again, or torch.export cannot follow it.
 
     """
-    module = module.eval().requires_grad_(requires_grad=False)
+    module, samples = bind(module, samples)
+    module = _evaluating(module)
     eager = partial(_eager, module, outputs)
     example = rows(samples, range(EXAMPLE_SIZE))
     try:
-        names = list(eager(example))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        shapes = {name: list(array.shape[1:]) for name, array in samples.items()}
+        answer = eager(example)
+    except ExportError:
+        raise
+    except Exception as error:
+        given = {name: f"{array.dtype}{list(array.shape[1:])}" for name, array in samples.items()}
         raise ExportError(
-            f"{description.name}: the module fails on inputs of shape {shapes}: {error}"
-        ) from None
+            f"{description.name}: the module fails on inputs of shape {given}: {quoted(error)}. Shapes are "
+            "without the batch; --example FILE or --input-shape gives others"
+        ) from error
+    # Before torch.export, which has other words for a state that changes with each call.
+    check_same(answer, eager(example))
+    names = list(answer)
     program = _program(description.name, module, _tensors(example))
     return Source(
         description=description,
@@ -65,6 +80,24 @@ def torch_source(
     )
 
 
+def _evaluating(module: nn.Module) -> nn.Module:
+    for name, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            where = f"its part {name!r}" if name else "it"
+            raise ExportError(
+                f"the module cannot be exported again: {where} is TorchScript already. Return the nn.Module "
+                "that it was made from; its weights are in torch.jit.load(FILE).state_dict()"
+            )
+    try:
+        return module.eval().requires_grad_(requires_grad=False)
+    except NotImplementedError as error:
+        raise ExportError(
+            f"the module has no evaluation mode ({error}). What torch.export loads from a .pt2 file cannot "
+            "be exported again: return the nn.Module that it was made from; its weights are in "
+            "torch.export.load(FILE).state_dict"
+        ) from None
+
+
 def _tensors(arrays: Arrays) -> tuple[torch.Tensor, ...]:
     return tuple(torch.from_numpy(array) for array in arrays.values())
 
@@ -76,28 +109,62 @@ def _eager(module: nn.Module, outputs: Sequence[str] | None, inputs: Arrays) -> 
 
 def _named(answer: object, names: Sequence[str] | None) -> Arrays:
     if isinstance(answer, Mapping):
-        named = dict(cast(Mapping[str, object], answer))
+        named = {str(name): value for name, value in cast(Mapping[object, object], answer).items()}
+        if names and list(names) != list(named):
+            raise ExportError(
+                f"the module names its outputs itself, {', '.join(named)}: leave --output-name out"
+            )
     else:
         parts = cast(Sequence[object], answer) if isinstance(answer, (tuple, list)) else (answer,)
         names = names or ["output", *(f"output_{index}" for index in range(1, len(parts)))]
         if len(names) != len(parts):
             raise ExportError(f"the module returns {len(parts)} outputs, and {len(names)} names are given")
         named = dict(zip(names, parts, strict=True))
-    if not all(isinstance(value, torch.Tensor) for value in named.values()):
-        raise ExportError(f"the module returns {type(answer).__name__}, not tensors or a mapping of them")
-    return {name: value.detach().numpy() for name, value in cast(dict[str, torch.Tensor], named).items()}
+    return {name: _array(name, value) for name, value in named.items()}
+
+
+def _array(name: str, value: object) -> NDArray[Any]:
+    if not isinstance(value, torch.Tensor):
+        raise ExportError(
+            f"the module returns {type(value).__name__} as {name!r}, not a tensor. Return a tensor, a tuple "
+            "of tensors or a mapping of names to tensors: wrap the module in one whose forward() leaves the "
+            "rest out"
+        )
+    try:
+        return value.detach().cpu().numpy()
+    except (TypeError, RuntimeError):
+        kind = str(value.dtype if value.layout == torch.strided else value.layout).removeprefix("torch.")
+        raise ExportError(
+            f"the module returns {name!r} as {kind}, which no client can take: return it as float32, by "
+            ".float() or .to_dense() at the end of forward()"
+        ) from None
 
 
 def _program(name: str, module: nn.Module, example: tuple[torch.Tensor, ...]) -> torch.export.ExportedProgram:
     # DYNAMIC, and not AUTO: a module that holds for one batch size alone is refused, not frozen to it.
-    dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in example)
+    each = tuple({0: torch.export.Dim.DYNAMIC} for _ in example)
+    variable = any(
+        parameter.kind == inspect.Parameter.VAR_POSITIONAL
+        for parameter in inspect.signature(module.forward).parameters.values()
+    )
     try:
         with quiet():
-            return torch.export.export(module, example, dynamic_shapes=dynamic)
-    except (RuntimeError, ValueError) as error:
+            return torch.export.export(module, example, dynamic_shapes=(each,) if variable else each)
+    except GuardOnDataDependentSymNode as error:
         raise ExportError(
-            f"{name}: torch.export cannot follow the module with a batch of any size: {error}"
-        ) from None
+            f"{name}: forward() goes another way by the values of a tensor, as an `if` or a `for` over data "
+            f"does: {quoted(error)}. Compute both and choose by torch.where, or use torch.cond: "
+            "https://docs.pytorch.org/docs/stable/cond.html"
+        ) from error
+    except UserError as error:
+        raise ExportError(
+            f"{name}: torch.export cannot follow the module with a batch of any size: {quoted(error)}. Where "
+            "forward() needs the batch it must ask x.shape[0] for its size, and not len(x) or a fixed number"
+        ) from error
+    except Exception as error:
+        raise ExportError(
+            f"{name}: torch.export cannot follow the module with a batch of any size: {quoted(error)}"
+        ) from error
 
 
 def _fingerprint(program: torch.export.ExportedProgram) -> bytes:

@@ -55,6 +55,11 @@ def serving(folder: Path) -> Any:  # noqa: ANN401 - TensorFlow has no types, and
         ExportError: TensorFlow is not installed, or this is no SavedModel to serve.
 
     """
+    if not (folder / PARTS[0]).exists():
+        raise ExportError(
+            f"--saved-model {folder}: has no {PARTS[0]}, so it is not the folder of a SavedModel. Keras "
+            "writes one by model.export(DIR), TensorFlow by tf.saved_model.save(module, DIR)"
+        )
     tf = tensorflow()
     try:
         module = tf.saved_model.load(str(folder))

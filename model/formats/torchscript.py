@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from model.errors import ExportError
+from model.errors import ExportError, quoted
 from model.formats.quiet import quiet
 from model.signature import Arrays
 from model.source import Run
@@ -32,8 +32,16 @@ def write(folder: Path, *, module: nn.Module, example: tuple[torch.Tensor, ...])
             # Not strict: the answer may be a dictionary. Not checked: the parity gate does, on other batches.
             traced = cast(Any, torch.jit.trace(module, example, strict=False, check_trace=False))
             torch.jit.save(torch.jit.freeze(traced), saved)
-    except RuntimeError as error:
-        raise ExportError(f"torchscript: {error}") from None
+    except Exception as error:
+        if training := [name or "the module" for name, part in module.named_modules() if part.training]:
+            raise ExportError(
+                f"torchscript: {', '.join(training)} stays in training mode after eval(): let train(mode) "
+                "call super().train(mode), or export with --format onnx"
+            ) from error
+        raise ExportError(
+            f"torchscript: the module cannot be traced: {quoted(error)}. Export with --format onnx, which "
+            "serves torch.cond as well"
+        ) from error
     with zipfile.ZipFile(saved) as full, zipfile.ZipFile(folder / FILE, "w") as file:
         for name in full.namelist():
             if not name.endswith(NOTES):

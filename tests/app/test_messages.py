@@ -38,7 +38,14 @@ def test_a_client_that_does_not_say_gets_the_answer_as_it_is():
 def taking(datatype: str) -> Signature:
     tensor = {"name": "x", "datatype": datatype, "shape": [-1, 2]}
     rest = {"labels": None, "activation": None, "image": None}
-    whole = {"name": "m", "version": "1", "formats": [], "inputs": [tensor], "outputs": [tensor], **rest}
+    whole = {
+        "name": "m",
+        "version": "1",
+        "formats": [],
+        "inputs": [tensor],
+        "outputs": [{**tensor, "name": "y"}],
+        **rest,
+    }
     return Signature.model_validate(whole)
 
 

@@ -81,3 +81,29 @@ def test_an_answer_that_json_cannot_carry_is_its_own_requests_problem_alone():
         answers.predictions(1, 1)
     with pytest.raises(Problem, match="for sample 1"):
         answers.predictions(0, 2)
+
+
+def test_an_output_that_is_not_told_need_not_be_finite():
+    outputs = {"y0": np.array([[0.25, 0.75]]), "y1": np.array([[np.nan, np.inf]])}
+
+    assert describe(outputs, signature(2, classes=2))[0]["label"] == "l1"  # type: ignore[call-overload,index]
+    with pytest.raises(Problem, match="'y1' for sample 0 is not finite"):
+        describe(outputs, signature(2))
+
+
+def test_a_class_that_the_model_rules_out_is_no_fault():
+    logits = np.array([[0.0, -np.inf, 0.0]])
+
+    (prediction,) = describe({"y0": logits}, signature(classes=3, activation="softmax"))
+
+    assert [top["score"] for top in prediction["top"]] == [0.5, 0.5, 0]
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_score_that_cannot_be_told_or_ranked_is_the_samples_fault(activation: str | None, value: float):
+    scores = np.arange(9.0)[np.newaxis].copy()
+    scores[0, 0] = value
+
+    with pytest.raises(Problem, match="'y0' for sample 0 is not finite"):
+        describe({"y0": scores}, signature(classes=9, activation=activation))

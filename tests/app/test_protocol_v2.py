@@ -252,6 +252,18 @@ def test_numbers_that_json_cannot_carry_are_answered_as_bytes(client: Client):
     assert not np.isfinite(np.frombuffer(content, "<f4")).all()
 
 
+def test_an_output_that_is_not_asked_for_as_json_may_hold_any_number(client: Client):
+    inputs = [
+        {"name": "rows", "shape": [1, 2], "datatype": "INT64", "data": [1, 2]},
+        {"name": "value", "shape": [1, 1], "datatype": "FP32", "data": [3e38]},
+    ]
+
+    (found,) = infer(client, "lookup", {"inputs": inputs, "outputs": [{"name": "found"}]}).json()["outputs"]
+
+    assert found["data"] == [2, 3, 4, 5]
+    refused(infer(client, "lookup", {"inputs": inputs}), "'doubled'", "not finite")
+
+
 @pytest.mark.parametrize("shape", [[1, 2, 3], [2, 1, 3], [1, 6, 1]])
 def test_axes_of_any_length_have_that_of_the_request(client: Client, shape: list[int]):
     x = {"name": "x", "shape": shape, "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]}

@@ -1,4 +1,7 @@
+import json
 import pickle
+import struct
+import warnings
 
 import pytest
 
@@ -105,20 +108,66 @@ def test_a_missing_file_is_named(tmp_path):
         loaded(tmp_path / "none.pt")
 
 
-def test_a_factory_is_called_without_arguments():
-    assert isinstance(checkpoint.make("torch.nn:Identity"), torch.nn.Identity)
+def safetensors_of(weights):
+    """Write weights as https://huggingface.co/docs/safetensors describes the format."""
+    header, content = {}, b""
+    for key, value in weights.items():
+        array = value.numpy()
+        offsets = [len(content), len(content) + array.nbytes]
+        header[key] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": offsets}
+        content += array.tobytes()
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + content
+
+
+@pytest.mark.parametrize("name", ["net.safetensors", "net.bin"])
+def test_safetensors_are_refused_for_their_missing_package_alone(tmp_path, trained, monkeypatch, name):
+    (tmp_path / name).write_bytes(safetensors_of(trained))
+    monkeypatch.setattr(checkpoint, "find_spec", lambda _name: None)
+    with pytest.raises(
+        ExportError,
+        match=r"weights as safetensors, .* is not installed. Run .*pip install safetensors` and export",
+    ):
+        loaded(tmp_path / name)
+
+
+def test_safetensors_are_read_where_the_package_is_installed(tmp_path, trained):
+    pytest.importorskip("safetensors", reason="safetensors is not installed here")
+    (tmp_path / "net.safetensors").write_bytes(safetensors_of(trained))
+    found = loaded(tmp_path / "net.safetensors")
+    assert all(torch.equal(found[key], trained[key]) for key in trained)
+
+
+def test_torchscript_is_told_from_weights_with_the_line_that_makes_weights_of_it(tmp_path):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
+        torch.jit.save(torch.jit.script(network()), tmp_path / "model.pt")
+    with pytest.raises(ExportError, match=r"this is TorchScript, .*torch\.jit\.load\(FILE\)\.state_dict\(\)"):
+        loaded(tmp_path / "model.pt")
+
+
+def test_a_program_of_torch_export_is_told_from_weights(tmp_path):
+    torch.export.save(torch.export.export(network(), (torch.ones(1, 2),)), tmp_path / "model.pt2")
+    with pytest.raises(ExportError, match=r"a program of torch\.export.*torch\.export\.load\(FILE\)"):
+        loaded(tmp_path / "model.pt2")
 
 
 @pytest.mark.parametrize(
-    ("factory", "message"),
+    ("name", "message"),
     [
-        ("nowhere:network", "No module named 'nowhere'"),
-        ("torch.nn:nothing", "has no function 'nothing'"),
-        ("torch.nn", "has no function ''"),
-        ("", "PACKAGE.MODULE:FUNCTION"),
-        ("collections:OrderedDict", "returned OrderedDict, not a torch.nn.Module"),
+        ("model.onnx", "this is an ONNX model"),
+        ("model.keras", r"by model\.export\(DIR\) and give --saved-model DIR"),
+        ("model.h5", r"by model\.export\(DIR\) and give --saved-model DIR"),
+        ("saved_model.pb", "a part of a SavedModel"),
+        ("weights.npz", "NumPy arrays"),
     ],
 )
-def test_a_factory_that_is_none_is_refused(factory, message):
+def test_a_file_of_another_kind_is_named(tmp_path, name, message):
+    (tmp_path / name).write_bytes(b"something else")
     with pytest.raises(ExportError, match=message):
-        checkpoint.make(factory)
+        loaded(tmp_path / name)
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(ExportError, match="a folder; give the file with the weights in it"):
+        loaded(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from model.errors import ExportError, ParityError, UsageError
 from model.export import export
-from model.parity import Tolerance
+from model.parity import RULE, Tolerance
 from model.signature import Signature
 from model.source import Description, Format, Source
 from model.version import versioned
@@ -102,10 +102,11 @@ def test_the_parity_report_tells_differences_by_format_and_batch_the_tolerance_a
         replace(doubler, formats=(factor_format("first", 2.00002),)),
         [],
         tmp_path,
-        tolerance=Tolerance(rtol=1),
+        tolerance=Tolerance(rtol=0.5),
     )
     report = json.loads((done.path / "parity.json").read_text())
-    assert report["tolerance"] == {"rtol": 1, "atol": 1e-4}
+    assert report["rule"] == RULE
+    assert report["tolerance"] == {"rtol": 0.5, "atol": 1e-4}
     assert [(each["batch_size"], each["output"]) for each in report["formats"]["first"]] == [
         (1, "y"),
         (2, "y"),
@@ -170,10 +171,35 @@ def test_a_damaged_artifact_is_not_taken_for_a_finished_one(doubler, tmp_path, d
 
 
 def test_an_artifact_let_through_by_a_wider_tolerance_is_not_taken_for_a_tested_one(doubler, tmp_path):
-    loose = replace(doubler, formats=(factor_format("first", 2.1),))
-    quietly(loose, [], tmp_path, tolerance=Tolerance(rtol=1))
-    with pytest.raises(ExportError, match=r"another tolerance, Tolerance\(rtol=1"):
+    loose = replace(doubler, formats=(factor_format("first", 2.001),))
+    quietly(loose, [], tmp_path, tolerance=Tolerance(rtol=0.5))
+    with pytest.raises(ExportError, match=r"another tolerance, Tolerance\(rtol=0.5"):
         quietly(loose, [], tmp_path)
+
+
+def test_an_artifact_judged_by_an_older_rule_is_not_taken_for_a_tested_one(doubler, tmp_path):
+    done = quietly(doubler, [], tmp_path)
+    report = json.loads((done.path / "parity.json").read_text())
+    (done.path / "parity.json").write_text(json.dumps({**report, "rule": "as it was"}))
+    with pytest.raises(ExportError, match="an older rule: delete it"):
+        quietly(doubler, [], tmp_path)
+
+
+def test_what_a_server_would_refuse_at_its_start_is_refused_whatever_is_tolerated(doubler, tmp_path):
+    loose = replace(doubler, formats=(factor_format("first", 2.1),))
+    with pytest.raises(ParityError, match="a server would not start, for a batch of 1 "):
+        quietly(loose, [], tmp_path, tolerance=Tolerance(rtol=0.5))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_fails_at_the_servers_batch_alone_is_refused(doubler, tmp_path):
+    def load(folder):
+        right = load_factor(folder)
+        return lambda inputs: {"y": right(inputs)["y"] + (len(inputs["x"]) > 7)}
+
+    first = replace(doubler.formats[0], load=load)
+    with pytest.raises(ParityError, match="a server would not start, for a batch of 32 "):
+        quietly(replace(doubler, formats=(first,)), [], tmp_path)
 
 
 def test_another_sample_does_not_pass_for_the_one_that_is_kept(doubler, tmp_path):

@@ -85,6 +85,39 @@ def test_a_photograph_is_an_example_where_it_is_said_how_it_becomes_an_input(own
         np.testing.assert_allclose(sample["photograph"], 1, atol=0.01)
 
 
+def test_where_it_is_said_how_a_photograph_becomes_an_input_its_shape_need_not_be(own):
+    Path("image.json").write_text(json.dumps(IMAGE))
+    assert main([*own, "--name", "mine", "--image", "image.json"]) == 0
+    assert signature("mine")["inputs"][0]["shape"] == [-1, 3, 6, 6]
+
+
+def test_an_unknown_key_of_an_image_ends_with_status_1(own, capsys):
+    Path("image.json").write_text(json.dumps({**IMAGE, "color": "BGR"}))
+    assert main([*own, "--name", "mine", "--image", "image.json"]) == 1
+    assert "color is unknown" in capsys.readouterr().err
+
+
+def test_the_order_of_several_inputs_is_told(own, capsys):
+    Path("my_network.py").write_text(
+        "import torch\n\n\nclass Two(torch.nn.Module):\n    def forward(self, left, right):\n"
+        "        return left - right\n\n\ndef make():\n    return Two()\n"
+    )
+    torch.save({}, "weights.pt")
+    np.savez("x.npz", right=np.ones((2, 3), np.float32), left=np.zeros((2, 3), np.float32))
+    assert main([*own, "--name", "mine", "--example", "x.npz"]) == 0
+    assert "inputs in the order of forward()'s parameters: left, right" in capsys.readouterr().out
+
+
+def test_labels_without_a_class_each_are_refused_before_anything_is_written(own, capsys):
+    Path("labels.txt").write_text("cat\ndog\n")
+    Path("my_network.py").write_text("from torch import nn\n\n\ndef make():\n    return nn.Identity()\n")
+    torch.save({}, "weights.pt")
+    arguments = ["--name", "mine", "--input-shape", "7,2", "--labels", "labels.txt"]
+    assert main([*own, *arguments]) == 1
+    assert "labels: 2 cannot name the classes of 'output' [-1, 7, 2]" in capsys.readouterr().err
+    assert not Path("build").exists()
+
+
 def test_the_photograph_beside_the_sample_is_upright(own):
     Path("image.json").write_text(json.dumps(IMAGE))
     sideways = Image.new("RGB", (20, 12))
@@ -121,10 +154,11 @@ def test_an_export_that_answers_otherwise_ends_with_status_1_and_without_an_arti
 def test_a_wider_tolerance_lets_a_difference_through(own):
     Path("my_network.py").write_text(
         "import torch\n\n\nclass Shy(torch.nn.Module):\n    def forward(self, x):\n"
-        "        return x + 0.25 if torch.jit.is_tracing() else x\n\n\ndef make():\n    return Shy()\n"
+        "        return x + 5e-4 if torch.jit.is_tracing() else x\n\n\ndef make():\n    return Shy()\n"
     )
     torch.save({}, "weights.pt")
-    assert main([*own, "--name", "mine", "--input-shape", "3", "--atol", "0.5"]) == 0
+    assert main([*own, "--name", "mine", "--input-shape", "3"]) == 1
+    assert main([*own, "--name", "mine", "--input-shape", "3", "--atol", "0.01"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -140,6 +174,7 @@ def test_a_wider_tolerance_lets_a_difference_through(own):
         (["export", "--input-shape", "3,0"], "--input-shape: '3,0': give sizes above 0"),
         (["export", "--atol", "-1"], "--atol: '-1': give a number of 0 or more"),
         (["export", "--rtol", "nan"], "--rtol: 'nan': give a number of 0 or more"),
+        (["export", "digits", "--rtol", "1"], "--rtol 1 and --atol 0.0001 would tolerate an answer of zeros"),
         (["export", "--rtol", "much"], "--rtol: 'much': give a number of 0 or more"),
     ],
 )

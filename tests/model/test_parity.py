@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from model.errors import ParityError
+from model.errors import ExportError, ParityError, UsageError
 from model.parity import Tolerance, compare
 
 SAMPLES = {"x": np.arange(40, dtype=np.float32).reshape(10, 4)}
@@ -108,19 +108,76 @@ def test_a_missing_output_fails():
     st.floats(1e-6, 1e-2),
     st.floats(1e-6, 1e-2),
 )
-def test_the_verdict_is_that_of_numpy(values, change, rtol, atol):
+def test_the_verdict_is_that_of_numpy_with_the_absolute_part_relative_to_the_scale(
+    values, change, rtol, atol
+):
+    changed_values = values + change * 0.02
+
     def run(inputs):
         return {"y": np.broadcast_to(values, (len(inputs["x"]), 5))}
 
     def other(inputs):
-        return {"y": run(inputs)["y"] + change * 0.02}
+        return {"y": np.broadcast_to(changed_values, (len(inputs["x"]), 5))}
 
     try:
         gate(other, model=run, tolerance=Tolerance(rtol=rtol, atol=atol))
         passes = True
     except ParityError:
         passes = False
-    off = np.abs(values + change * 0.02 - values) / (atol + rtol * np.abs(values))
+    scale = min(1, np.abs(values).max())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        off = np.nan_to_num(np.abs(changed_values - values) / (atol * scale + rtol * np.abs(values)))
     # Rounding may decide either way on the bound itself.
     if np.abs(off.max() - 1) > 1e-9:
-        assert passes == np.allclose(values + change * 0.02, values, rtol=rtol, atol=atol)
+        assert passes == np.allclose(changed_values, values, rtol=rtol, atol=atol * scale)
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return (powers / powers.sum(-1, keepdims=True)).astype(np.float32)
+
+
+PROBABILITIES = softmax(np.random.default_rng(0).normal(size=(10, 20_000)))
+CONFIDENT = np.eye(1, 20_000, dtype=np.float32) * 0.99
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        PROBABILITIES,
+        np.concatenate([PROBABILITIES[:4], CONFIDENT, PROBABILITIES[5:]]),
+        PROBABILITIES[:, :1],
+        PROBABILITIES * np.float32(1e-20),
+        np.full((10, 3), 1e-6, np.float16),
+        np.full((10, 3), 1e5),
+    ],
+    ids=["many classes", "one sample is sure", "one value", "tiny", "half precision", "large"],
+)
+def test_zeros_never_pass_for_the_answer_and_rounding_does(answers):
+    samples = {"x": np.arange(10)[:, None]}
+
+    def model(inputs):
+        return {"y": answers[inputs["x"][:, 0]]}
+
+    def rounded(inputs):
+        return {"y": np.nextafter(model(inputs)["y"], answers.dtype.type(9))}
+
+    compare("onnx", model, rounded, samples, Tolerance())
+    with pytest.raises(ParityError, match="does not answer as the model does"):
+        compare("onnx", model, lambda inputs: {"y": 0 * model(inputs)["y"]}, samples, Tolerance())
+
+
+@pytest.mark.parametrize(("rtol", "atol"), [(1, 0), (0.5, 0.5), (0, 3)])
+def test_a_tolerance_that_zeros_would_meet_is_refused(rtol, atol):
+    with pytest.raises(UsageError, match="would tolerate an answer of zeros"):
+        Tolerance(rtol=rtol, atol=atol)
+
+
+def test_a_model_that_changes_its_mind_is_told_from_an_export_that_is_wrong():
+    noise = np.random.default_rng(0)
+
+    def noisy(inputs):
+        return {"y": eager(inputs)["y"] + noise.normal(size=inputs["x"].shape).astype(np.float32)}
+
+    with pytest.raises(ExportError, match="the model itself answers differently each time: 'y'"):
+        gate(eager, model=noisy)

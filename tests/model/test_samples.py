@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from model.errors import ExportError
-from model.samples import noise, read, rows
+from model.samples import noise, read, rows, varied
 
 
 def test_rows_are_the_samples_in_their_order():
@@ -51,3 +51,43 @@ def test_a_file_of_objects_is_refused_and_not_unpickled(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ExportError, match=r"none\.npy"):
         read(tmp_path / "none.npy", "input")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"ids": np.ones((8, 2)), "mask": np.ones((3, 2))}, r"number of rows: 'ids' has 8, 'mask' has 3"),
+        ({"text": np.array([["a"], ["b"]])}, "'text' holds <U1, and an export takes numbers alone"),
+        ({}, "it holds no array"),
+    ],
+)
+def test_arrays_that_are_no_samples_of_one_model_are_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(ExportError, match=rf"x\.npz: .*{message}"):
+        read(tmp_path / "x.npz", "input")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"\xff\xd8\xff\xe0 a photograph", b"1,2,3"])
+def test_a_file_that_holds_no_arrays_is_refused_with_what_writes_one(tmp_path, content):
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(ExportError, match=r"numpy\.save\(FILE, array\).* a photograph needs --image"):
+        read(tmp_path / "x.npz", "input")
+
+
+def test_numbers_of_the_other_byte_order_are_turned(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(6, dtype=">f4").reshape(2, 3))
+    array = read(tmp_path / "x.npy", "input")["input"]
+    assert (array.dtype.str, array.tolist()) == ("<f4", [[0, 1, 2], [3, 4, 5]])
+
+
+@pytest.mark.parametrize("value", [0, 5, -1])
+def test_samples_that_are_all_alike_are_moved_apart_but_for_the_first(value):
+    made = varied({"x": np.full((1, 3), value, np.float32)}, 4)["x"]
+    assert made[0].tolist() == [value] * 3
+    assert len(np.unique(made, axis=0)) == 4
+
+
+def test_samples_that_differ_and_whole_numbers_stay_as_they_are():
+    x, ids = np.arange(6.0).reshape(2, 3), np.ones((2, 3), np.int64)
+    assert varied({"x": x, "ids": ids}, 2)["x"].tolist() == x.tolist()
+    assert varied({"ids": ids}, 2)["ids"].tolist() == ids.tolist()

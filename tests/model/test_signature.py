@@ -48,6 +48,7 @@ def test_the_text_holds_what_a_server_needs():
             "mean": [1, 2, 3],
             "std": [4, 5, 6],
         },
+        "batchable": True,
     }
 
 
@@ -87,11 +88,34 @@ def test_tensors_that_share_a_name_are_refused():
 
 
 @pytest.mark.parametrize("change", [{"layout": "NHWC"}, {"input": "picture"}, {"crop": (224, 224)}])
-def test_an_image_that_the_model_does_not_take_is_refused(change):
-    with pytest.raises(ExportError, match="a photograph becomes"):
+def test_an_image_that_the_model_does_not_take_is_refused_and_what_it_takes_is_told(change):
+    with pytest.raises(ExportError, match=r"the only input; the model takes 'image' FP32 \[-1, 3, 224"):
         replace(SIGNATURE, image=replace(IMAGE, **change))
 
 
-def test_a_crop_beyond_the_picture_is_refused():
-    with pytest.raises(ExportError, match="cannot be cropped"):
-        replace(IMAGE, resize=200)
+def test_an_image_into_another_type_or_beside_a_second_input_is_refused():
+    image = SIGNATURE.inputs[0]
+    for inputs in [(replace(image, datatype="UINT8"),), (image, replace(image, name="mask"))]:
+        with pytest.raises(ExportError, match="must be the only input; the model takes"):
+            replace(SIGNATURE, inputs=inputs)
+
+
+def test_labels_for_more_than_one_score_a_class_are_refused():
+    with pytest.raises(ExportError, match=r"'logits' \[-1, 7, 2\], which must be \[-1, 2\]: one score"):
+        replace(SIGNATURE, outputs=(replace(SIGNATURE.outputs[0], shape=(-1, 7, 2)),))
+
+
+def test_an_activation_without_labels_is_refused():
+    with pytest.raises(ExportError, match="give --labels as well"):
+        replace(SIGNATURE, labels=None)
+
+
+def test_an_output_without_values_is_refused():
+    with pytest.raises(ExportError, match=r"'y' has the shape \[-1, 0\]: .* one value or more"):
+        Tensor.like("y", np.zeros((2, 0), np.float32))
+
+
+@pytest.mark.parametrize("change", [{"std": (1, 0, 1)}, {"scale": 0}, {"mean": (0, float("nan"), 0)}])
+def test_an_image_that_would_lose_its_picture_is_refused(change):
+    with pytest.raises(ExportError, match="give finite numbers, and none that is 0"):
+        replace(IMAGE, **change)

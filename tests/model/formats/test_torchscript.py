@@ -100,5 +100,5 @@ def test_a_module_that_cannot_be_traced_is_refused(tmp_path, monkeypatch):
         raise RuntimeError("tracing is not possible here")
 
     monkeypatch.setattr(torch.jit, "trace", refuse)
-    with pytest.raises(ExportError, match="torchscript: tracing is not possible"):
+    with pytest.raises(ExportError, match="cannot be traced: RuntimeError: tracing is not possible here"):
         export(source, [], tmp_path, lambda _line: None)

@@ -1,0 +1,106 @@
+"""The export and the server make the same input of a photograph, and torchvision makes the same."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import TypeAdapter
+
+from app import photograph
+from app import signature as served
+from app.problems import Problem
+from model import signature as exported
+from model.errors import ExportError
+from model.preprocessing import preprocess
+from tests.contract.photographs import GOLDEN, Case, cases, digest
+
+CASES = list(cases())
+EXPECTED = json.loads(GOLDEN.read_text())
+
+
+def exported_input(body, image):
+    specification = TypeAdapter(exported.ImageInput).validate_python(image)
+    with Image.open(io.BytesIO(body)) as picture:
+        return preprocess(picture, specification)
+
+
+def served_input(body, image):
+    specification = served.ImageInput.model_validate(image)
+    tensor = served.Tensor(name="image", datatype="FP32", shape=specification.shape)
+    kind = "image/png" if body.startswith(b"\x89PNG") else "image/jpeg"
+    return photograph.decode(body, kind, specification, tensor)
+
+
+def test_every_case_has_an_answer_of_torchvision():
+    assert [case.name for case in CASES] == list(EXPECTED)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_photograph_becomes_the_input_that_torchvision_makes_of_it(case):
+    body = case.file()
+
+    assert digest(exported_input(body, case.image)) == EXPECTED[case.name]
+    assert digest(served_input(body, case.image)) == EXPECTED[case.name]
+
+
+@pytest.mark.parametrize(
+    "change", [{"layout": "NHWC"}, {"scale": 1.0}, {"mean": [0, 0, 0], "std": [1, 2, 3]}]
+)
+def test_both_scale_and_arrange_alike(change):
+    case = Case((71, 53))
+
+    ours = exported_input(case.file(), case.image | change)
+
+    assert np.array_equal(ours, served_input(case.file(), case.image | change))
+    assert digest(ours) != EXPECTED[case.name]
+
+
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+IDENTITY = Case((256, 256), resize=256, crop=(256, 256)).image | {
+    "scale": 1,
+    "mean": [0, 0, 0],
+    "std": [1, 1, 1],
+}
+
+
+@pytest.mark.parametrize("as_input", [exported_input, served_input])
+def test_every_16_bit_grey_becomes_the_8_bit_grey_that_png_names(as_input):
+    wide = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+
+    grey = as_input(png(wide), IDENTITY)[0]
+
+    # The PNG specification, 13.12: floor(sample * MAXOUTSAMPLE / MAXINSAMPLE + 0.5).
+    assert np.array_equal(grey[0], np.floor(wide * (255 / 65535) + 0.5))
+    assert np.array_equal(grey[0], grey[1])
+    assert np.array_equal(grey[0], grey[2])
+
+
+@pytest.mark.parametrize("as_input", [exported_input, served_input])
+def test_8_bit_grey_at_16_bits_is_the_same_picture(as_input):
+    case = Case((131, 97), "L")
+    with Image.open(io.BytesIO(case.file())) as picture:
+        wide = np.asarray(picture).astype(np.uint16) * 257
+
+    assert np.array_equal(as_input(png(wide), case.image), as_input(case.file(), case.image))
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_values_without_a_range_are_refused_and_not_cut_off(mode):
+    tensor = served.Tensor(name="image", datatype="FP32", shape=(-1, 3, 56, 56))
+    with pytest.raises(ExportError, match="has no range of values: save it with 8 or 16 bits"):
+        exported_input(tiff(mode), Case((9, 9)).image)
+    with pytest.raises(Problem, match="has no range of values; send 8 or 16 bits"):
+        photograph._rgb(Image.new(mode, (9, 9)), tensor)
+
+
+def tiff(mode):
+    file = io.BytesIO()
+    Image.new(mode, (9, 9)).save(file, "TIFF")
+    return file.getvalue()

@@ -1,0 +1,152 @@
+"""What the export accepts as a signature the server accepts, and the other way round."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from app.signature import ArtifactError
+from app.signature import Signature as ServedSignature
+from app.tensors import DTYPES
+from model.errors import ExportError
+from model.signature import DATATYPES
+from model.signature import Signature as ExportedSignature
+
+CLASSIFIER = {
+    "name": "cats",
+    "version": "0123456789ab",
+    "formats": ["onnx"],
+    "inputs": [{"name": "image", "datatype": "FP32", "shape": [-1, 3, 8, 6]}],
+    "outputs": [{"name": "logits", "datatype": "FP32", "shape": [-1, 2]}],
+    "labels": ["tabby", "tiger"],
+    "activation": "softmax",
+    "image": {
+        "input": "image",
+        "resize": 9,
+        "crop": [8, 6],
+        "interpolation": "bilinear",
+        "layout": "NCHW",
+        "scale": 0.5,
+        "mean": [0, 0, 0],
+        "std": [1, 1, 1],
+    },
+    "batchable": True,
+}
+PLAIN = CLASSIFIER | {"labels": None, "activation": None, "image": None}
+SECOND = {"name": "second", "datatype": "FP32", "shape": [-1, 2]}
+
+
+def changed(base, path, value):
+    """Return a signature with one value changed: `changed(base, "inputs.0.shape", [-1])`."""
+    signature = copy.deepcopy(base)
+    place, keys = signature, [int(key) if key.isdecimal() else key for key in path.split(".")]
+    for key in keys[:-1]:
+        place = place[key]
+    if keys[-1] == len(place):
+        place.append(value)
+    else:
+        place[keys[-1]] = value
+    return signature
+
+
+GOOD = {
+    "a classifier of photographs": CLASSIFIER,
+    "tensors alone": PLAIN,
+    "labels without an activation": changed(CLASSIFIER, "activation", None),
+    "labels of whole numbers": changed(CLASSIFIER, "outputs.0.datatype", "INT64"),
+    "labels and a second output": changed(CLASSIFIER, "outputs.1", SECOND),
+    "two inputs": changed(PLAIN, "inputs.1", SECOND),
+    "a scalar a sample": changed(PLAIN, "inputs.0.shape", [-1]),
+    "open axes": changed(PLAIN, "inputs.0.shape", [-1, -1, 3]),
+    "channels last": changed(changed(CLASSIFIER, "image.layout", "NHWC"), "inputs.0.shape", [-1, 8, 6, 3]),
+    "a crop beyond the picture": changed(CLASSIFIER, "image.resize", 5),
+    "a long name": changed(PLAIN, "name", "a" * 63),
+    "a model that needs its batch": changed(PLAIN, "batchable", False),
+    **{
+        f"an input of {datatype}": changed(PLAIN, "inputs.0.datatype", datatype)
+        for datatype in DATATYPES.values()
+    },
+}
+BAD = {
+    "labels on three axes": changed(CLASSIFIER, "outputs.0.shape", [-1, 7, 2]),
+    "labels on no axis": changed(CLASSIFIER, "outputs.0.shape", [-1]),
+    "labels on an open axis": changed(CLASSIFIER, "outputs.0.shape", [-1, -1]),
+    "too many labels": changed(CLASSIFIER, "labels", ["a", "b", "c"]),
+    "too few labels": changed(CLASSIFIER, "labels", ["a"]),
+    "no labels in the list": changed(CLASSIFIER, "labels", []),
+    "labels of booleans": changed(CLASSIFIER, "outputs.0.datatype", "BOOL"),
+    "labels of unsigned numbers": changed(CLASSIFIER, "outputs.0.datatype", "UINT8"),
+    "an activation without labels": changed(PLAIN, "activation", "softmax"),
+    "an unknown activation": changed(CLASSIFIER, "activation", "sigmoid"),
+    "a photograph into whole numbers": changed(CLASSIFIER, "inputs.0.datatype", "UINT8"),
+    "a photograph into half precision": changed(CLASSIFIER, "inputs.0.datatype", "FP16"),
+    "a photograph beside a second input": changed(CLASSIFIER, "inputs.1", SECOND),
+    "a photograph before a second input": changed(CLASSIFIER, "inputs", [SECOND, *CLASSIFIER["inputs"]]),
+    "a photograph of another input": changed(CLASSIFIER, "image.input", "picture"),
+    "a photograph of another size": changed(CLASSIFIER, "image.crop", [6, 8]),
+    "a photograph in another layout": changed(CLASSIFIER, "image.layout", "NHWC"),
+    "an unknown layout": changed(CLASSIFIER, "image.layout", "CHW"),
+    "an unknown interpolation": changed(CLASSIFIER, "image.interpolation", "nearest"),
+    "no pixels": changed(CLASSIFIER, "image.resize", 0),
+    "an open crop": changed(changed(CLASSIFIER, "image.crop", [-1, -1]), "inputs.0.shape", [-1, 3, -1, -1]),
+    "a deviation of 0": changed(CLASSIFIER, "image.std", [1, 0, 1]),
+    "a scale of 0": changed(CLASSIFIER, "image.scale", 0),
+    "an endless scale": changed(CLASSIFIER, "image.scale", float("inf")),
+    "a mean that is no number": changed(CLASSIFIER, "image.mean", [0, float("nan"), 0]),
+    "four means": changed(CLASSIFIER, "image.mean", [0, 0, 0, 0]),
+    "a name with capitals": changed(PLAIN, "name", "Cats"),
+    "a name with an underscore": changed(PLAIN, "name", "my_cats"),
+    "a name of 64 letters": changed(PLAIN, "name", "a" * 64),
+    "a name with a line break": changed(PLAIN, "name", "cats\n"),
+    "no name": changed(PLAIN, "name", ""),
+    "a tensor without a name": changed(PLAIN, "inputs.0.name", ""),
+    "tensors that share a name": changed(PLAIN, "outputs.0.name", "image"),
+    "inputs that share a name": changed(PLAIN, "inputs.1", PLAIN["inputs"][0]),
+    "outputs that share a name": changed(PLAIN, "outputs.1", PLAIN["outputs"][0]),
+    "a fixed batch": changed(PLAIN, "inputs.0.shape", [1, 3, 8, 6]),
+    "no axis": changed(PLAIN, "inputs.0.shape", []),
+    "an axis without values": changed(PLAIN, "outputs.0.shape", [-1, 0]),
+    "an axis of -2": changed(PLAIN, "outputs.0.shape", [-1, -2]),
+    "an unknown data type": changed(PLAIN, "outputs.0.datatype", "BF16"),
+    "no inputs": changed(PLAIN, "inputs", []),
+    "no outputs": changed(PLAIN, "outputs", []),
+}
+
+
+def exported(signature):
+    TypeAdapter(ExportedSignature).validate_python(signature)
+
+
+def served(signature, folder):
+    (folder / "signature.json").write_text(json.dumps(signature))
+    ServedSignature.read(folder)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_signature_is_accepted_by_both(name, tmp_path):
+    exported(GOOD[name])
+    served(GOOD[name], tmp_path)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_signature_is_refused_by_both(name, tmp_path):
+    with pytest.raises((ExportError, ValidationError)):
+        exported(BAD[name])
+    with pytest.raises(ArtifactError, match=r"signature\.json: \w"):
+        served(BAD[name], tmp_path)
+
+
+def test_what_the_export_writes_the_server_reads_back_whole(tmp_path):
+    written = TypeAdapter(ExportedSignature).validate_python(CLASSIFIER).to_json()
+    (tmp_path / "signature.json").write_text(written)
+
+    assert json.loads(ServedSignature.read(tmp_path).model_dump_json()) == json.loads(written)
+
+
+def test_the_server_knows_every_data_type_that_is_exported_by_the_same_name():
+    assert {name: DTYPES[datatype] for name, datatype in DATATYPES.items()} == {
+        name: np.dtype(name) for name in DATATYPES
+    }
+    assert set(DTYPES) - set(DATATYPES.values()) == {"BYTES"}

@@ -1,0 +1,64 @@
+import json
+
+import pytest
+from PIL import Image
+
+from model.errors import ExportError
+from model.image_file import EXAMPLE, KEYS, photograph, read
+
+GOOD = json.loads(EXAMPLE)
+
+
+def written(folder, content):
+    (folder / "image.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    return folder / "image.json"
+
+
+def test_the_example_is_what_it_takes(tmp_path):
+    image = read(written(tmp_path, EXAMPLE))
+    assert (image.resize, image.crop, image.mean) == (256, (224, 224), (0.485, 0.456, 0.406))
+    assert tuple(GOOD) == KEYS
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({**GOOD, "color": "BGR"}, "color is unknown"),
+        ({**GOOD, "resample": "squash", "channels": 1}, "resample is unknown; channels is unknown"),
+        (
+            {key: value for key, value in GOOD.items() if key not in {"mean", "std"}},
+            "mean is missing; std is",
+        ),
+        ({}, "input is missing; resize is missing"),
+        ({**GOOD, "interpolation": "nearest"}, "interpolation is 'nearest': Input should be 'bilinear'"),
+        ({**GOOD, "crop": 224}, "crop is 224: "),
+        ({**GOOD, "mean": [0.5]}, r"mean\.1"),
+        ({**GOOD, "resize": 0}, "give pixels, 1 or more"),
+        ({**GOOD, "std": [1, 1, 0]}, "none that is 0 as scale or std"),
+        ([GOOD], "must hold an object"),
+        ("{", "not JSON"),
+    ],
+)
+def test_what_is_wrong_is_named_with_the_keys_and_an_example(tmp_path, content, message):
+    with pytest.raises(ExportError, match=message) as refusal:
+        read(written(tmp_path, content))
+    assert f"An example: {EXAMPLE}" in str(refusal.value)
+    assert "https://" not in str(refusal.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ExportError, match=r"none\.json: No such file"):
+        read(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\xff\xd8\xff\xe0", b"hello"])
+def test_what_is_no_photograph_is_refused(tmp_path, content):
+    (tmp_path / "cat.jpg").write_bytes(content)
+    with pytest.raises(ExportError, match=r"cat\.jpg: not a picture that can be read"):
+        photograph(tmp_path / "cat.jpg", read(written(tmp_path, EXAMPLE)))
+
+
+def test_a_picture_without_a_range_of_values_is_refused(tmp_path):
+    Image.new("F", (9, 9)).save(tmp_path / "depth.tiff")
+    with pytest.raises(ExportError, match=r"depth\.tiff: a picture of mode 'F' has no range of values"):
+        photograph(tmp_path / "depth.tiff", read(written(tmp_path, EXAMPLE)))
