@@ -11,7 +11,7 @@ MIB = 2**20
 
 def write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{text}\n")
+    file.write_text(f"{text.rstrip()}\n")
 
 
 def v1(folder: Path, path: str, limit: int | None) -> str:
