@@ -258,6 +258,8 @@ def _shown(value: object) -> str:
     """Return the start of a value as it was sent; a client may send long ones, and deep ones."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return "an integer of more than 64 bits"
     return orjson.dumps(value[:SHOWN] if isinstance(value, str) else value).decode()
 
 
