@@ -11,6 +11,7 @@ from app.messages import IDENTITY, Call, Codec, Head
 from app.problems import OVERLOADED, Problem
 from app.settings import Settings
 from app.signature import Signature
+from app.work import late
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,20 +49,31 @@ class Decoder:
         """
         limit, batch_size = self.settings.max_body_bytes, self.settings.batch_size
         try:
-            if wait and (not self.wanted or time.monotonic() >= self.deadline):
-                return _unwanted()
+            if not self.wanted or time.monotonic() >= self.deadline:
+                return late()
+            plain = body
+            if self.head.content_encoding != IDENTITY:
+                # What it costs to read, which is held after this, counts the body too.
+                with self._hold(limit, wait=wait):
+                    plain = messages.decompressed(body, self.head.content_encoding, limit)
             with ExitStack() as held:
-                if self.head.content_encoding != IDENTITY:
-                    held.callback(self._hold(limit, wait=wait).release)
-                plain = messages.decompressed(body, self.head.content_encoding, limit)
                 hold = self._hold(self.codec.cost(plain, self.head, self.signature, batch_size), wait=wait)
                 held.callback(hold.release)
                 call = self.codec.decode(plain, self.head, self.signature, batch_size)
                 hold.shrink(min(hold.bytes, sum(array.nbytes for array in call.inputs.values())))
                 held.pop_all()
                 return call, hold
+        except Problem as problem:
+            # Its frames hold the body and what was made of it, for as long as it lives.
+            problem.__context__ = None
+            return problem.with_traceback(None)
         except MemoryError:
-            return _unwanted()
+            return Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "there is no memory to read this body",
+                headers={"retry-after": "1"},
+                reason=OVERLOADED,
+            )
         except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
             return error
 
@@ -82,12 +94,3 @@ class Decoder:
                 f"{self.budget.total >> 20} MiB for requests",
             )
         return self.take(size) if wait else self.budget.try_take(size)
-
-
-def _unwanted() -> Problem:
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "there is no memory to read this body",
-        headers={"retry-after": "1"},
-        reason=OVERLOADED,
-    )
