@@ -64,7 +64,7 @@ class Pulse:
         if self._asked:
             still = now - max(self._asked_at, self._still_since)
             return "it does not answer to its own sample" if still > ANSWER_SECONDS else None
-        waits = batcher.busy or readers.busy
+        waits = batcher.busy or readers.busy or self._failures
         rest = WAITING_SECONDS if waits else max(ASK_SECONDS, batcher.seconds / SHARE)
         if now - self._still_since >= rest and now - self._asked_at >= rest:
             self._ask(now)
