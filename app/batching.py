@@ -12,13 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from http import HTTPStatus
 
 from app.places import Place, Places
 from app.predictions import Answers
-from app.problems import OVERLOADED, Problem
 from app.tensors import Arrays
-from app.work import Limits, Observer, Results, Work, joined, late, tell
+from app.work import Limits, Observer, Results, Work, joined, late, overloaded, tell
 
 SWEEP_SECONDS = 0.05
 """How late the end of a deadline may be seen while the model is busy."""
@@ -82,16 +80,6 @@ class Batcher:
         return bool(self._places.ahead or self._running)
 
     @property
-    def running(self) -> bool:
-        """Whether anything is computed."""
-        return bool(self._running)
-
-    @property
-    def inline(self) -> bool:
-        """Whether the model is computed on the event loop."""
-        return self._executor is None
-
-    @property
     def seconds(self) -> float:
         """How long a sample takes, as far as is known."""
         return self._seconds
@@ -100,6 +88,11 @@ class Batcher:
     def oldest(self) -> float | None:
         """When the run that takes longest began, on the clock of `time.monotonic`. From any thread."""
         return min((began for began, _ in tuple(self._running.values())), default=None)
+
+    @property
+    def _wait(self) -> float:
+        """How long a request that comes now waits for those before it."""
+        return (self._places.ahead + self._computing) * self._seconds / self._executors
 
     def admit(self, seconds: float, before: float = 0) -> Place:
         """Reserve a place for a request whose head has come.
@@ -115,11 +108,10 @@ class Batcher:
         """
         if seconds <= 0:
             raise late()
-        ahead = self._places.ahead + self._computing
-        wait = before + ahead * self._seconds / self._executors
+        wait = before + self._wait
         # With nothing ahead the model is asked however long it took before: it may be faster now.
-        if self._places.full or ((ahead or before) and wait + self._seconds > seconds):
-            raise self._overloaded(wait)
+        if self._places.full or (wait and wait + self._seconds > seconds):
+            raise overloaded(self._places.ahead, wait)
         return self._places.reserve()
 
     def keep(self, place: Place) -> None:
@@ -130,7 +122,7 @@ class Batcher:
 
         """
         if not self._places.keep(place):
-            raise self._overloaded(self._places.ahead * self._seconds / self._executors)
+            raise overloaded(self._places.ahead, self._wait)
 
     def release(self, place: Place) -> None:
         """Give back the place of a request that will not be submitted."""
@@ -148,7 +140,7 @@ class Batcher:
             work.end(late())
             return
         if not self._places.settle(place, work.size):
-            work.end(self._overloaded(self._places.ahead * self._seconds / self._executors))
+            work.end(overloaded(self._places.ahead, self._wait))
             return
         self._queue.append(work)
         if not self._dispatching:
@@ -167,14 +159,6 @@ class Batcher:
         self._queue.remove(work)
         self._places.wait(-work.size)
 
-    def _overloaded(self, wait: float) -> Problem:
-        return Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            f"{self._places.ahead} samples wait already",
-            headers={"retry-after": str(max(1, math.ceil(wait)))},
-            reason=OVERLOADED,
-        )
-
     def _dispatch(self) -> None:
         self._dispatching = False
         try:
@@ -184,13 +168,16 @@ class Batcher:
         except Exception as error:
             # Nobody would call again for what waits now: it ends here, and the queue goes on with what comes.
             log.exception("the queue could not go on")
-            lost = (*self._taken, *self._queue)
-            self._queue.clear()
-            self._places.wait(-self._places.waiting)
-            for work in lost:
-                work.end(error)
+            self._end_all(error)
         if self._queue or self._running:
             self._watch_deadlines()
+
+    def _end_all(self, error: Exception) -> None:
+        lost = (*self._taken, *self._queue)
+        self._queue.clear()
+        self._places.wait(-self._places.waiting)
+        for work in lost:
+            work.end(error)
 
     def _take(self) -> list[Work]:
         """Take from the queue's head what goes into one batch, the share of one idle executor.

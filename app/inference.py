@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from http import HTTPStatus
 
 import numpy as np
 
@@ -22,7 +21,6 @@ from app.places import Place
 from app.predictions import Answers
 from app.problems import Problem
 from app.readers import Reading
-from app.runtimes import InputRefused
 from app.served_model import ServedModel
 from app.service import Service
 from app.work import Work, late
@@ -264,17 +262,8 @@ class Exchange:
             self._finish(answer)
 
     def _fail(self, error: Exception) -> None:
-        if isinstance(error, InputRefused):
-            log.info("input refused by the model", extra={"reason": str(error)})
-            if not error.certain:
-                self._service.examine(self._model)
-            error = Problem(HTTPStatus.BAD_REQUEST, error.told)
-        if not isinstance(error, Problem):
-            log.error("request failed", exc_info=error)
-            self._service.examine(self._model)
-            error = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
         if not self._over:
-            self._finish(Answer.of(error))
+            self._finish(Answer.of(self._service.problem_of(error, self._model)))
 
     def _finish(self, answer: Answer) -> None:
         reply = self._reply

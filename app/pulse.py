@@ -58,7 +58,7 @@ class Pulse:
             return "it cannot answer to its own sample"
         moved = batcher.finished, readers.finished
         reading = readers.oldest is not None and now - readers.oldest < READ_SECONDS
-        if moved != self._moved or batcher.running or reading:
+        if moved != self._moved or batcher.oldest is not None or reading:
             self._moved, self._still_since = moved, now
             return None
         if self._asked:

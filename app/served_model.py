@@ -47,6 +47,8 @@ class ServedModel:
         self._model: Model | None = None
         self._batcher: Batcher | None = None
         self._run_bytes = 0
+        self.inline = False
+        """Whether it is computed on the event loop."""
 
     @property
     def batcher(self) -> Batcher:
@@ -82,6 +84,7 @@ class ServedModel:
         model = await loop.run_in_executor(self._loader, load)
         pace = await loop.run_in_executor(self._loader, model.pace, settings.batch_size)
         self._model, self._batcher, self._run_bytes = model, self._queue(model, pace), pace.run_bytes
+        self.inline = pace.inline
         seconds = time.perf_counter() - start
         self.metrics.load_seconds.set(seconds)
         self.metrics.device(model.device)

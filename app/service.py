@@ -19,6 +19,7 @@ from app.problems import Problem
 from app.protocol_v2 import ProtocolV2
 from app.readers import Readers
 from app.repository import Key, Repository, Stamp
+from app.runtimes import InputRefused
 from app.served_model import ServedModel
 from app.settings import Settings
 from app.signature import ArtifactError, Signature
@@ -216,6 +217,19 @@ class Service:
             routes[f"/v2/models/{name}/infer".encode()] = ProtocolV2(), self.model(name)
         return routes
 
+    def problem_of(self, error: Exception, model: ServedModel) -> Problem:
+        """Return what a client is told of an error; look after the model where it may be its fault."""
+        if isinstance(error, Problem):
+            return error
+        if isinstance(error, InputRefused):
+            log.info("input refused by the model", extra={"reason": str(error)})
+            if not error.certain:
+                self.examine(model)
+            return Problem(HTTPStatus.BAD_REQUEST, error.told)
+        log.error("request failed", exc_info=error)
+        self.examine(model)
+        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
+
     def examine(self, model: ServedModel) -> None:
         """Find out whether a runtime that failed a request can go on; where not, the service has failed."""
         if model not in self._examined:
@@ -244,7 +258,7 @@ class Service:
     @property
     def computes_on_the_loop(self) -> bool:
         """Whether a model is being computed on the event loop, which then waits for it. From any thread."""
-        return any(model.stuck_since is not None and model.batcher.inline for model in self.models)
+        return any(model.stuck_since is not None and model.inline for model in self.models)
 
     def drain(self) -> None:
         """Turn readiness off; requests are answered on. Takes no lock, so a signal handler may call it."""
