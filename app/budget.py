@@ -64,7 +64,8 @@ class Budget:
     def __init__(self, total: int) -> None:
         self.total = total
         self.held = 0
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.Lock())
+        self._waiting = 0
 
     def resize(self, total: int) -> None:
         """Set how many bytes there are; what is held stays held."""
@@ -99,10 +100,14 @@ class Budget:
         """
         size = min(size, self.total)
         with self._changed:
-            while not self._fits(size):
-                if time.monotonic() >= until or not wanted():
-                    raise _full()
-                self._changed.wait(LOOK_SECONDS)
+            self._waiting += 1
+            try:
+                while not self._fits(size):
+                    if time.monotonic() >= until or not wanted():
+                        raise _full()
+                    self._changed.wait(LOOK_SECONDS)
+            finally:
+                self._waiting -= 1
             self.held += size
         return Hold(self, size)
 
@@ -110,7 +115,8 @@ class Budget:
         """Take note of bytes that are free again."""
         with self._changed:
             self.held -= size
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
 
     def _fits(self, size: int) -> bool:
         return self.held + size <= self.total

@@ -1,13 +1,12 @@
 """A body to tensors, within the memory that there is for it."""
 
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from app import messages
 from app.budget import Budget, Hold
-from app.messages import IDENTITY, Call, Codec, Head
+from app.messages import IDENTITY, OCTETS, Call, Codec, Head
 from app.problems import OVERLOADED, Problem
 from app.settings import Settings
 from app.signature import Signature
@@ -44,25 +43,14 @@ class Decoder:
 
         Args:
             body: as it came.
-            wait: whether to wait for memory; on a thread alone.
+            wait: whether this is a thread, which may wait for memory. Otherwise the body is a quick one, and
+                reading it takes little.
 
         """
-        limit, batch_size = self.settings.max_body_bytes, self.settings.batch_size
         try:
             if not self.wanted or time.monotonic() >= self.deadline:
                 return late()
-            plain = body
-            if self.head.content_encoding != IDENTITY:
-                # What it costs to read, which is held after this, counts the body too.
-                with self._hold(limit, wait=wait):
-                    plain = messages.decompressed(body, self.head.content_encoding, limit)
-            with ExitStack() as held:
-                hold = self._hold(self.codec.cost(plain, self.head, self.signature, batch_size), wait=wait)
-                held.callback(hold.release)
-                call = self.codec.decode(plain, self.head, self.signature, batch_size)
-                hold.shrink(min(hold.bytes, sum(array.nbytes for array in call.inputs.values())))
-                held.pop_all()
-                return call, hold
+            return self._read_within_memory(body) if wait else self._read_quickly(body)
         except Problem as problem:
             # Its frames hold the body and what was made of it, for as long as it lives.
             problem.__context__ = None
@@ -77,6 +65,28 @@ class Decoder:
         except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
             return error
 
+    def _read_quickly(self, body: bytes | memoryview) -> tuple[Call, Hold]:
+        call = self.codec.decode(body, self.head, self.signature, self.settings.batch_size)
+        # Octets are views of the body.
+        size = 0 if self.head.content_type == OCTETS else _size(call)
+        return call, self.budget.try_take(size)
+
+    def _read_within_memory(self, body: bytes | memoryview) -> tuple[Call, Hold]:
+        limit, batch_size = self.settings.max_body_bytes, self.settings.batch_size
+        plain = body
+        if self.head.content_encoding != IDENTITY:
+            # What it costs to read, which is held after this, counts the body too.
+            with self._hold(limit):
+                plain = messages.decompressed(body, self.head.content_encoding, limit)
+        hold = self._hold(self.codec.cost(plain, self.head, self.signature, batch_size))
+        try:
+            call = self.codec.decode(plain, self.head, self.signature, batch_size)
+        except BaseException:
+            hold.release()
+            raise
+        hold.shrink(min(hold.bytes, _size(call)))
+        return call, hold
+
     def take(self, size: int) -> Hold:
         """Wait for memory, on a thread alone.
 
@@ -86,11 +96,15 @@ class Decoder:
         """
         return self.budget.take(size, self.deadline, lambda: self.wanted)
 
-    def _hold(self, size: int, *, wait: bool) -> Hold:
+    def _hold(self, size: int) -> Hold:
         if size > self.budget.total:
             raise Problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"reading this body takes about {size >> 20} MiB of memory, and there are "
                 f"{self.budget.total >> 20} MiB for requests",
             )
-        return self.take(size) if wait else self.budget.try_take(size)
+        return self.take(size)
+
+
+def _size(call: Call) -> int:
+    return sum(array.nbytes for array in call.inputs.values())

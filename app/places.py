@@ -38,8 +38,7 @@ class Places:
     @property
     def full(self) -> bool:
         """Whether there is no place for another request."""
-        self._lapse()
-        return self._expected + self.unread + self.waiting >= self._size
+        return not self._has_room(1)
 
     @property
     def ahead(self) -> int:
@@ -50,7 +49,10 @@ class Places:
         """Keep a place for a request whose head has come."""
         place = Place(time.monotonic())
         self._expected += 1
-        self._order.append(place)
+        order = self._order
+        while order and order[0].stage != "expected":
+            order.popleft()
+        order.append(place)
         return place
 
     def keep(self, place: Place) -> bool:
@@ -77,9 +79,7 @@ class Places:
         """
         if place is not None:
             self.release(place)
-        self._lapse()
-        before = self._expected + self.unread + self.waiting
-        if before and before + samples > self._size:
+        if not self._has_room(samples) and self._expected + self.unread + self.waiting:
             return False
         self.wait(samples)
         return True
@@ -100,6 +100,12 @@ class Places:
 
     def _told(self) -> None:
         self._tell(self.waiting + self.unread)
+
+    def _has_room(self, samples: int) -> bool:
+        if self._expected + self.unread + self.waiting + samples <= self._size:
+            return True
+        self._lapse()
+        return self._expected + self.unread + self.waiting + samples <= self._size
 
     def _lapse(self) -> None:
         limit = time.monotonic() - RESERVED_SECONDS
