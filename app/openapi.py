@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app import schemas
+from app.admission import samples_in
 from app.artifact import Artifact
 from app.messages import JSON
 from app.payload import INSTANCES
@@ -87,7 +88,16 @@ def _predict_body(service: Service) -> dict[str, Any]:
     if (shown := example(service.default.artifact)) is not None:
         body[JSON]["example"] = shown
     others = [kind for kind in Predict().media_types(signature) if kind != JSON]
-    return body | dict.fromkeys(others, schemas.BINARY)
+    return body | dict.fromkeys(others, _binary(service))
+
+
+def _binary(service: Service) -> dict[str, Any]:
+    """Return the description of a body of octets or a picture, with the bound that applies first."""
+    settings = service.settings
+    most = f"At most {settings.max_body_bytes} bytes"
+    if (fitting := samples_in(settings.max_body_bytes, service.signature)) is not None:
+        most += f", so at most {min(fitting, settings.batch_size)} samples as raw values"
+    return {"schema": {**schemas.BINARY["schema"], "description": f"{most}."}}
 
 
 def _instances(service: Service) -> dict[str, Any]:

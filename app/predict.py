@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from app import payload, photograph
+from app import json_size, payload, photograph
 from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples
 from app.predictions import Answers
 from app.signature import Signature
@@ -26,6 +26,20 @@ class Predict:
         if head.content_type == OCTETS:
             return True
         return head.content_type not in photograph.FORMATS and length <= LONG
+
+    def cost(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> int:
+        """Return what reading a body takes: of JSON by its values, of a picture by its head.
+
+        Raises:
+            Problem: it holds more than may be sent.
+
+        """
+        if head.content_type == JSON:
+            return json_size.cost(bytes(body), signature, batch_size)
+        if head.content_type == OCTETS:
+            return 0
+        assert signature.image is not None  # noqa: S101 - the media type was accepted
+        return photograph.cost(body, head.content_type, signature.image, signature.inputs[0])
 
     def decode(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> Call:
         """Read a body by its media type.

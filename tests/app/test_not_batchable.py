@@ -43,8 +43,19 @@ def test_requests_that_arrive_together_are_answered_one_by_one(tmp_path: Path, s
     assert np.allclose(asyncio.run(ask()), expected)
 
 
+def test_a_request_of_many_samples_is_computed_whole(tmp_path: Path, serve: Callable):
+    app = create_app(serve(shares(tmp_path, batchable=False), batch_size=32))
+    values = [[float(value)] for value in range(1, 21)]
+
+    async def ask() -> list[list[float]]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server") as client:
+            return (await client.post("/predict", json=values)).json()["predictions"]
+
+    assert np.allclose(asyncio.run(ask()), np.array(values) / np.sum(values))
+
+
 def test_a_model_that_does_not_say_so_does_not_start(tmp_path: Path):
     artifact = Artifact.read(shares(tmp_path, batchable=True))
 
-    with pytest.raises(ArtifactError, match="a batch of 4 of its own sample gives 'share' off by"):
+    with pytest.raises(ArtifactError, match="a batch of 2 of its own sample gives 'share' off by"):
         Model.load(artifact, "onnx", 4, "cpu")

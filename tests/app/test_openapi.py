@@ -267,3 +267,22 @@ def test_the_schema_of_inference_takes_what_the_server_takes(change: dict, is_va
         content = answer.content[: int(answer.headers.get(LENGTH, len(answer.content)))]
         answered = responses(client, INFER)["200"]["content"]["application/json"]["schema"]
         Draft202012Validator(answered).validate(orjson.loads(content))
+
+
+def test_the_bound_of_a_body_that_applies_first_is_told(client_of: Callable, tiny: Path):
+    def told(**settings: int) -> str:
+        document = client_of(tiny, **settings).get("/openapi.json").json()
+        content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+        return content["application/octet-stream"]["schema"]["description"]
+
+    assert told(batch_size=4) == "At most 8388608 bytes, so at most 4 samples as raw values."
+    assert told(batch_size=4, max_body_bytes=50) == "At most 50 bytes, so at most 2 samples as raw values."
+
+
+def test_a_body_over_the_limit_is_told_how_many_samples_fit(client_of: Callable, tiny: Path):
+    client = client_of(tiny, batch_size=4, max_body_bytes=50)
+
+    response = client.predict(bytes(72), "application/octet-stream")
+
+    assert response.status_code == 413
+    assert "larger than 50 bytes, the limit of a body, which holds 2 samples as raw values" in response.text

@@ -1,0 +1,110 @@
+"""A body to tensors, within the memory that there is for it."""
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from app import messages
+from app.budget import Budget, Hold
+from app.messages import IDENTITY, OCTETS, Call, Codec, Head
+from app.problems import OVERLOADED, Problem
+from app.settings import Settings
+from app.signature import Signature
+from app.work import late
+
+
+@dataclass(slots=True, kw_only=True)
+class Decoder:
+    """Reads the body of one request."""
+
+    codec: Codec
+    head: Head
+    signature: Signature
+    settings: Settings
+    budget: Budget
+    deadline: float
+    """On the clock of `time.monotonic`."""
+
+    wanted: bool = True
+    """Whether the request is still waited for."""
+
+    def is_quick(self, length: int) -> bool:
+        """Tell whether a body of so many bytes is read without holding up the event loop.
+
+        Raises:
+            Problem: the head contradicts itself.
+
+        """
+        plain = self.head.content_encoding == IDENTITY
+        return plain and self.codec.is_quick(length, self.head, self.signature)
+
+    def read(self, body: bytes | memoryview, *, wait: bool) -> tuple[Call, Hold] | Exception:
+        """Return what a body says, with the memory that its tensors take, or what is wrong with it.
+
+        Args:
+            body: as it came.
+            wait: whether this is a thread, which may wait for memory. Otherwise the body is a quick one, and
+                reading it takes little.
+
+        """
+        try:
+            if not self.wanted or time.monotonic() >= self.deadline:
+                return late()
+            return self._read_within_memory(body) if wait else self._read_quickly(body)
+        except Problem as problem:
+            # Its frames hold the body and what was made of it, for as long as it lives.
+            problem.__context__ = None
+            return problem.with_traceback(None)
+        except MemoryError:
+            return Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "there is no memory to read this body",
+                headers={"retry-after": "1"},
+                reason=OVERLOADED,
+            )
+        except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
+            return error
+
+    def _read_quickly(self, body: bytes | memoryview) -> tuple[Call, Hold]:
+        call = self.codec.decode(body, self.head, self.signature, self.settings.batch_size)
+        # Octets are views of the body.
+        size = 0 if self.head.content_type == OCTETS else _size(call)
+        return call, self.budget.try_take(size)
+
+    def _read_within_memory(self, body: bytes | memoryview) -> tuple[Call, Hold]:
+        limit, batch_size = self.settings.max_body_bytes, self.settings.batch_size
+        plain = body
+        if self.head.content_encoding != IDENTITY:
+            # What it costs to read, which is held after this, counts the body too.
+            with self._hold(limit):
+                plain = messages.decompressed(body, self.head.content_encoding, limit)
+        hold = self._hold(self.codec.cost(plain, self.head, self.signature, batch_size))
+        try:
+            call = self.codec.decode(plain, self.head, self.signature, batch_size)
+        except BaseException:
+            hold.release()
+            raise
+        hold.shrink(min(hold.bytes, _size(call)))
+        return call, hold
+
+    def take(self, size: int) -> Hold:
+        """Wait for memory, on a thread alone.
+
+        Raises:
+            Problem: 503, there was none in time.
+
+        """
+        return self.budget.take(size, self.deadline, lambda: self.wanted)
+
+    def _hold(self, size: int) -> Hold:
+        if size > self.budget.total:
+            raise Problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"reading this body takes about {size >> 20} MiB of memory, and there are "
+                f"{self.budget.total >> 20} MiB for requests",
+            )
+        return self.take(size)
+
+
+def _size(call: Call) -> int:
+    return sum(array.nbytes for array in call.inputs.values())

@@ -1,0 +1,135 @@
+"""Liveness goes red within seconds, and the process ends, whatever it is that no longer answers."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import httpx
+import pytest
+
+from tests.app.process import SAMPLE, Process
+
+WHEN = """
+import os, threading, time
+from pathlib import Path
+from app import batching, budget, model, pulse, service
+pulse.ASK_SECONDS = 1
+def when(path):
+    def wait():
+        while not Path(path).exists():
+            time.sleep(0.02)
+        broken()
+    threading.Thread(target=wait, daemon=True).start()
+"""
+"""Runs `broken` when a file appears."""
+
+FAULTS = {
+    "the queue raises": """
+        def broken():
+            def take(self):
+                raise OverflowError("cannot convert float infinity to integer")
+            batching.Batcher._take = take
+    """,
+    "the queue does nothing": """
+        def broken():
+            batching.Batcher._dispatch = lambda self: None
+    """,
+    "the event loop is blocked": """
+        loops = []
+        load = service.Service.load
+        async def seen(self):
+            import asyncio
+            loops.append(asyncio.get_running_loop())
+            await load(self)
+        service.Service.load = seen
+        def broken():
+            loops[0].call_soon_threadsafe(time.sleep, 60)
+    """,
+    "the threads that read are stuck": """
+        pulse.READ_SECONDS = 1
+        model.INLINE_SECONDS = -1
+        def broken():
+            pulse.Pulse._read = lambda self: time.sleep(60)
+    """,
+    "the model's threads are stuck": """
+        model.INLINE_SECONDS = -1
+        def broken():
+            batching.Batcher._results = lambda self, batch: time.sleep(60)
+    """,
+    "there is no memory for requests": """
+        def broken():
+            budget.Budget._fits = lambda self, size: False
+    """,
+    "no memory can be had": """
+        def broken():
+            def read(self):
+                raise MemoryError
+            pulse.Pulse._read = read
+            model.Model.check = lambda self, size=1: read(self)
+    """,
+}
+
+
+def code_of(server: Process, path: str) -> int:
+    """The code of an answer; 0 where there is none, as a probe sees it."""
+    try:
+        return httpx.get(f"{server.url}{path}", timeout=1).status_code
+    except httpx.TransportError:
+        return 0
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_liveness_is_lost_within_seconds_and_the_process_ends(
+    start: Callable[..., Process], tmp_path: Path, fault: str
+):
+    gate = tmp_path / "gate"
+    before = WHEN + dedent(FAULTS[fault]) + f"\nwhen({str(gate)!r})\n"
+    server = start(before=before, threads=1, model_timeout_seconds=2, drain_timeout_seconds=1)
+    server.wait_for("/health/ready")
+    assert httpx.post(f"{server.url}/predict", content=SAMPLE).status_code == 200
+    assert code_of(server, "/health/live") == 200
+
+    gate.touch()
+    began = time.monotonic()
+    while code_of(server, "/health/live") == 200:
+        assert time.monotonic() - began < 25, server.log.read_text()
+        time.sleep(0.05)
+
+    assert server.exit_code(20) in {1, 70}
+    assert any(line["level"] == "CRITICAL" for line in server.logged())
+
+
+def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: Callable[..., Process]):
+    server = start(before="from app import pulse\npulse.ASK_SECONDS = 0.1")
+    server.wait_for("/health/ready")
+    time.sleep(2)
+    lines = httpx.get(f"http://127.0.0.1:{server.metrics_port}/metrics").text.splitlines()
+    told = [
+        line
+        for line in lines
+        if line.startswith(("request_queue_wait_seconds_count", "request_batch_size_count"))
+    ]
+
+    assert {line.rpartition(" ")[2] for line in told} == {"0.0"}
+    assert code_of(server, "/health/live") == 200
+
+
+def test_a_loaded_server_is_not_taken_for_a_dead_one(start: Callable[..., Process]):
+    slow = """
+        from app import batching, model, pulse
+        model.INLINE_SECONDS = -1
+        pulse.ASK_SECONDS = pulse.ANSWER_SECONDS = 0.2
+        results = batching.Batcher._results
+        def slow(self, batch):
+            import time
+            time.sleep(0.6)
+            return results(self, batch)
+        batching.Batcher._results = slow
+    """
+    server = start(before=slow, threads=1)
+    server.wait_for("/health/ready")
+    for _ in range(5):
+        assert httpx.post(f"{server.url}/predict", content=SAMPLE, timeout=20).status_code == 200
+
+    assert code_of(server, "/health/live") == 200
