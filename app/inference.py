@@ -13,12 +13,13 @@ from http import HTTPStatus
 
 import numpy as np
 
-from app import messages
+from app import codings, identity, logs
 from app.batching import Work
-from app.messages import IDENTITY, WINDOW_BITS, Answer, Call, Codec, Head
+from app.messages import Answer, Call, Codec, Head
 from app.metrics import CLIENT_CLOSED_REQUEST
 from app.predictions import Answers
-from app.problems import Problem
+from app.problems import SERVER_ERROR, Problem
+from app.received import Body
 from app.runtimes import InputRefused
 from app.served_model import ServedModel
 from app.service import Service
@@ -36,19 +37,19 @@ https://www.kernel.org/doc/html/latest/admin-guide/mm/transhuge.html
 NO_ROOM = memoryview(b"")
 
 log = logging.getLogger(__name__)
+_warnings = logs.Warnings(log)
 
 
 class Exchange:
     """A request on its way to its answer."""
 
     __slots__ = (
+        "_body",
         "_call",
-        "_chunks",
         "_codec",
         "_deadline",
         "_end_span",
         "_head",
-        "_length",
         "_model",
         "_over",
         "_reply",
@@ -78,8 +79,7 @@ class Exchange:
         self._codec, self._model = route
         self._head = Head(headers)
         self._reply: Callable[[Answer], None] | None = reply
-        self._chunks: list[bytes | memoryview] = []
-        self._length = 0
+        self._body = Body(service.received)
         self._work: Work | None = None
         self._over = False
         self._model.metrics.in_flight.inc()
@@ -91,7 +91,7 @@ class Exchange:
         try:
             self._admit()
         except Problem as problem:
-            self._finish(Answer.of(problem))
+            self.refuse(problem)
 
     @property
     def over(self) -> bool:
@@ -102,10 +102,12 @@ class Exchange:
         """Take a part of the body."""
         if self._over:
             return
-        self._chunks.append(chunk)
-        self._length += len(chunk)
-        if self._length > self._service.settings.max_body_bytes:
-            self._finish(Answer.of(messages.too_large(self._service.settings.max_body_bytes)))
+        try:
+            self._body.add(chunk)
+            if self._body.length > self._service.settings.max_body_bytes:
+                raise codings.too_large(self._service.settings.max_body_bytes)
+        except Problem as problem:
+            self.refuse(problem)
 
     def room(self) -> memoryview:
         """Return where the rest of the body is to be written, rather than received; then it is complete.
@@ -114,25 +116,22 @@ class Exchange:
             No room where too little has come, little is missing, its length is unknown or nobody wants it.
 
         """
-        received, length = self._length, self._head.content_length
+        received, length = self._body.length, self._head.content_length
         if self._over or length - received < SHORT or length > received * BELIEVED:
             return NO_ROOM
-        body = np.empty(length, np.uint8).data
-        body[:received] = b"".join(self._chunks)
-        self._chunks.clear()
-        self._chunks.append(body)
-        self._length = length
-        return body[received:]
+        try:
+            return self._body.grow(np.empty(length, np.uint8).data)
+        except Problem as problem:
+            self.refuse(problem)
+            return NO_ROOM
 
     def complete(self) -> None:
         """Say that the body is whole."""
         if self._over:
             return
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        head = self._head
+        body, head = self._body.content, self._head
         try:
-            quick = head.content_encoding == IDENTITY and self._codec.is_quick(
+            quick = not head.content_encodings and self._codec.is_quick(
                 len(body), head, self._model.signature
             )
         except Problem as problem:
@@ -157,7 +156,7 @@ class Exchange:
     def refuse(self, problem: Problem) -> None:
         """Answer with a problem that the transport has found."""
         if not self._over:
-            self._finish(Answer.of(problem))
+            self._finish(Answer.of(problem, self._head.request_id))
 
     def _admit(self) -> None:
         """Refuse what need not be read.
@@ -173,13 +172,7 @@ class Exchange:
                 "the model is being loaded" if self._model.state == "loading" else "the model has failed",
                 headers={"retry-after": "1"},
             )
-        if head.content_encoding not in (*WINDOW_BITS, IDENTITY):
-            raise Problem(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"content-encoding {head.content_encoding!r}; send the body as it is, or as "
-                f"{' or '.join(WINDOW_BITS)}",
-                headers={"accept-encoding": ", ".join((*WINDOW_BITS, IDENTITY))},
-            )
+        codings.check(head.content_encodings)
         accepted = self._codec.media_types(self._model.signature)
         if head.content_type not in accepted:
             raise Problem(
@@ -188,7 +181,8 @@ class Exchange:
                 headers={"accept-post": ", ".join(accepted)},
             )
         if head.content_length > service.settings.max_body_bytes:
-            raise messages.too_large(service.settings.max_body_bytes)
+            raise codings.too_large(service.settings.max_body_bytes)
+        service.received.take(0, announced=head.content_length)
         seconds = service.settings.request_timeout_seconds
         if (own := head.timeout_seconds) is not None:
             seconds = min(seconds, own)
@@ -197,8 +191,8 @@ class Exchange:
 
     def _read(self, body: bytes | memoryview) -> Call | Exception:
         try:
-            plain = messages.decompressed(
-                body, self._head.content_encoding, self._service.settings.max_body_bytes
+            plain = codings.decompressed(
+                body, self._head.content_encodings, self._service.settings.max_body_bytes
             )
             return self._codec.decode(
                 plain, self._head, self._model.signature, self._service.settings.batch_size
@@ -217,7 +211,6 @@ class Exchange:
         if call.timeout_seconds is not None:
             deadline = min(deadline, time.monotonic() + call.timeout_seconds)
         self._work = Work(call.inputs, deadline, self._answered)
-        self._chunks.clear()
         self._model.batcher.submit(self._work)
 
     def _answered(self, result: Answers | Exception, first: int) -> None:
@@ -233,27 +226,29 @@ class Exchange:
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, InputRefused):
-            log.info("input refused by the model", extra={"reason": str(error)})
+            log.info("input refused by the model", extra=self._context())
             error = Problem(
                 HTTPStatus.BAD_REQUEST,
                 "the model cannot take these values, though datatype and shape are right; "
                 "an index may lie beyond its table",
             )
         if not isinstance(error, Problem):
-            log.error("request failed", exc_info=error)
+            log.error("request failed", exc_info=error, extra=self._context())
             self._service.keep(asyncio.create_task(self._service.examine(self._model)))
             error = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
-        self._finish(Answer.of(error))
+        self.refuse(error)
 
     def _finish(self, answer: Answer) -> None:
+        if self._over:
+            return
         reply = self._reply
-        self._end(answer.status, answer.reason)
+        self._end(answer.status, answer.reason, answer.detail)
         if reply is not None:
             reply(answer)
 
-    def _end(self, code: int, reason: str | None = None) -> None:
+    def _end(self, code: int, reason: str | None = None, detail: str | None = None) -> None:
         self._over = True
-        self._chunks.clear()
+        self._body.drop()
         # These lead back here: without them, a request is gone from memory with its answer.
         self._reply = self._work = None
         metrics = self._model.metrics
@@ -262,4 +257,25 @@ class Exchange:
         metrics.answered(code, seconds, reason)
         if self._end_span is not None:
             self._end_span(code)
-        log.debug("request answered", extra={"code": code, "seconds": round(seconds, 6)})
+        if code >= SERVER_ERROR:
+            _warnings.write(reason or str(code), "request not answered", self._context(code, reason, detail))
+        if log.isEnabledFor(logging.DEBUG):
+            context = {**self._context(code, reason, detail), "seconds": round(seconds, 6)}
+            log.debug("request answered", extra=context)
+
+    def _context(
+        self, code: int | None = None, reason: str | None = None, detail: str | None = None
+    ) -> dict[str, object]:
+        """Return by what the request is found again, for a line of the log."""
+        signature, head = self._model.signature, self._head
+        context = {
+            "request_id": head.request_id,
+            "trace_id": identity.trace_id(head.headers.get(identity.TRACEPARENT, b"")),
+            "model": signature.name,
+            "version": signature.version,
+            "path": self._codec.route,
+            "code": code,
+            "reason": reason,
+            "detail": detail and logs.without_values(detail),
+        }
+        return {name: value for name, value in context.items() if value is not None}

@@ -3,7 +3,7 @@
 from functools import partial
 
 from app import payload, photograph
-from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples
+from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
 from app.predictions import Answers
 from app.signature import Signature
 from app.tensors import Arrays
@@ -41,7 +41,7 @@ class Predict:
 
 def _inputs(body: bytes | memoryview, content_type: str, signature: Signature) -> Arrays:
     if content_type == JSON:
-        return payload.decode(bytes(body), signature)
+        return payload.decode(bytes(without_mark(body)), signature)
     only = signature.inputs[0]
     if content_type == OCTETS:
         return {only.name: payload.octets(body, only)}

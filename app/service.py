@@ -16,6 +16,7 @@ from app.metrics import Metrics
 from app.predict import Predict
 from app.problems import Problem
 from app.protocol_v2 import ProtocolV2
+from app.received import Received
 from app.repository import Key, Repository, Stamp
 from app.served_model import ServedModel
 from app.settings import Settings
@@ -43,6 +44,7 @@ class Service:
         """
         self.settings = settings
         self.metrics = Metrics()
+        self.received = Received(settings.max_received_bytes)
         self.on_failure: Callable[[], None] = lambda: None
         """Called on the event loop when a runtime cannot go on. Requests fail from then on."""
 

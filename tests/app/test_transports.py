@@ -49,7 +49,7 @@ def exchange(server: Process, *sent: bytes) -> list[tuple[bytes, dict[bytes, byt
 
 
 def request(path: str, body: bytes, headers: Headers, version: str = "1.1") -> bytes:
-    given = {"host": "x", "content-length": str(len(body)), **headers}
+    given = {"host": "x", "x-request-id": "1", "content-length": str(len(body)), **headers}
     lines = [f"POST {path} HTTP/{version}", *(f"{name}: {value}" for name, value in given.items() if value)]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
