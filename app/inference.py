@@ -98,6 +98,11 @@ class Exchange:
         """Whether it is answered, or nobody waits any more."""
         return self._over
 
+    @property
+    def waiting(self) -> int:
+        """Nothing: what is received is taken."""
+        return 0
+
     def receive(self, chunk: bytes) -> None:
         """Take a part of the body."""
         if self._over:

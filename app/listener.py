@@ -5,21 +5,25 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp
 
 from app import logs
 from app.messages import Answer, Codec
-from app.problems import SERVER_ERROR
+from app.problems import CONNECTIONS, SERVER_ERROR, Problem
 from app.received import Received
 from app.served_model import ServedModel
 from app.service import Service
 
 if TYPE_CHECKING:
-    from app.connection import Connection
+    from app.endpoint import Endpoint
 
 SWEEP_SECONDS = 0.5
+
+LINGER_SECONDS = 5
+"""How long a client may go on sending after the last answer, to be able to read it."""
 
 RESERVED = 64
 """Connections beyond the most, so that a probe always gets an answer."""
@@ -70,10 +74,10 @@ class Listener:
         self.tasks: set[asyncio.Task[None]] = set()
         """Requests that the application answers."""
 
-        self.idle: dict[Connection, None] = {}
+        self.idle: dict[Endpoint, None] = {}
         """Those that wait for a request, the longest idle first."""
 
-        self._crowded: dict[Connection, None] = {}
+        self._crowded: dict[Endpoint, None] = {}
         """Those beyond the most, the oldest first."""
 
         self.date = b""
@@ -96,7 +100,7 @@ class Listener:
         """Whether there are more connections than there may be."""
         return len(self.connections) > self.limits.connections
 
-    def opened(self, connection: "Connection") -> None:
+    def opened(self, connection: "Endpoint") -> None:
         """Take a new connection. Where there are too many, the longest idle one gives way to it."""
         self.connections.add(connection)
         if self.full:
@@ -107,16 +111,16 @@ class Listener:
             else:
                 self._crowded[connection] = None
                 if len(self._crowded) > RESERVED:
-                    next(iter(self._crowded)).turn_away()
+                    next(iter(self._crowded)).refuse(too_many())
         self.idle[connection] = None
 
-    def closed(self, connection: "Connection") -> None:
+    def closed(self, connection: "Endpoint") -> None:
         """Forget a connection."""
         self.connections.discard(connection)
         self.idle.pop(connection, None)
         self._crowded.pop(connection, None)
 
-    def is_crowded(self, connection: "Connection") -> bool:
+    def is_crowded(self, connection: "Endpoint") -> bool:
         """Tell whether a connection is beyond the most, and serves probes alone."""
         return connection in self._crowded
 
@@ -143,7 +147,38 @@ class Listener:
             self._tell_the_time()
             now = loop.time()
             for connection in tuple(self.connections):
-                connection.sweep(now)
+                self._end_where_late(connection, now)
+
+    def _end_where_late(self, connection: "Endpoint", now: float) -> None:
+        limits, seconds = self.limits, now - connection.since
+        if connection.unread_since is not None:
+            if now - connection.unread_since > limits.body_seconds:
+                connection.transport.abort()
+        elif connection.phase == "idle":
+            if seconds > limits.idle_seconds:
+                connection.close()
+        elif connection.phase == "closing":
+            if seconds > LINGER_SECONDS:
+                connection.close()
+        elif connection.phase == "head":
+            if seconds > limits.head_seconds:
+                connection.refuse(_late("head"))
+        elif connection.phase == "body" and seconds > limits.body_seconds:
+            connection.refuse(_late("body"))
 
     def _tell_the_time(self) -> None:
         self.date = b"date: %b\r\n" % formatdate(usegmt=True).encode()
+
+
+def too_many() -> Problem:
+    """Return the problem of a connection that is one too many."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "too many connections",
+        headers={"retry-after": "1"},
+        reason=CONNECTIONS,
+    )
+
+
+def _late(what: str) -> Problem:
+    return Problem(HTTPStatus.REQUEST_TIMEOUT, f"the {what} of the request did not arrive in time")

@@ -1,7 +1,4 @@
-"""The body of a request that comes in chunks, taken apart.
-
-https://www.rfc-editor.org/rfc/rfc9112#section-7.1
-"""
+"""Where the body of a request ends: https://www.rfc-editor.org/rfc/rfc9112#section-6."""
 
 import re
 from http import HTTPStatus
@@ -16,13 +13,36 @@ MAX_LINE_BYTES = 4096
 MAX_SIZE_DIGITS = 16
 
 _SIZE = re.compile(rb"0*([0-9A-Fa-f]*)(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
-"""chunk-size [ chunk-ext ] CRLF. Extensions are ignored, as section 7.1.1 asks."""
+"""chunk-size [ chunk-ext ] CRLF (section 7.1). Extensions are ignored, as section 7.1.1 asks."""
 
 _LAST = b"0"
 
 
+class Length:
+    """A body whose length is known, read piece by piece."""
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+
+    def take(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """Take the next bytes.
+
+        Returns:
+            What of them is content, and what follows the body; None while it has not ended.
+
+        """
+        content = data[: self._left]
+        self.skip(len(content))
+        return content, None if self._left else data[len(content) :]
+
+    def skip(self, count: int) -> bool:
+        """Take note of bytes that went another way; return whether the body has ended."""
+        self._left -= count
+        return not self._left
+
+
 class Chunks:
-    """Reads one body, piece by piece. Trailers are dropped, as RFC 9110, section 6.5.1, allows."""
+    """A body in chunks, read piece by piece. Trailers are dropped, as RFC 9110, section 6.5.1, allows."""
 
     def __init__(self) -> None:
         self._kept = b""
