@@ -29,7 +29,7 @@ def request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
             return value.decode()
         if name == TRACEPARENT:
             trace = trace_id(value)
-    return trace or f"{_process}-{next(_numbers):x}"
+    return trace or f"{_process}-{next(_numbers):012x}"
 
 
 def trace_id(traceparent: bytes) -> str | None:

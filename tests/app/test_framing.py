@@ -1,6 +1,5 @@
 """The body of a request, however it is framed and cut: RFC 9112, sections 6 and 7."""
 
-import itertools
 import tracemalloc
 
 import pytest
@@ -20,7 +19,15 @@ def taken(body: Length | Chunks, *pieces: bytes) -> tuple[bytes, bytes | None]:
     return content, rest
 
 
-CHUNKED = b"3\r\nabc\r\n00a;x=\"y\"\r\n0123456789\r\n0\r\nTrailer: dropped\r\n\r\nNEXT"
+def refusal(body: Chunks, piece: bytes) -> int | None:
+    try:
+        body.take(piece)
+    except Problem as problem:
+        return problem.status
+    return None
+
+
+CHUNKED = b'3\r\nabc\r\n00a;x="y"\r\n0123456789\r\n0\r\nTrailer: dropped\r\n\r\nNEXT'
 
 
 @pytest.mark.parametrize("size", range(1, len(CHUNKED) + 1))
@@ -83,23 +90,21 @@ def test_trailers_without_end_are_refused(line: bytes):
     body.take(b"0\r\n")
     sent = 0
 
-    with pytest.raises(Problem) as caught:
-        for _ in itertools.count():
-            sent += len(line)
-            body.take(line)
+    status = None
+    while status is None:
+        sent += len(line)
+        status = refusal(body, line)
 
-    assert caught.value.status == 431
+    assert status == 431
     assert sent < MAX_HEAD_BYTES + 2 * len(line)
 
 
 def test_extensions_without_end_are_refused():
     # RFC 9112, section 7.1.1: "A server ought to limit the total length of chunk extensions".
     body = Chunks()
-    with pytest.raises(Problem) as caught:
-        for _ in range(MAX_HEAD_BYTES):
-            body.take(b"1;" + b"x" * 1000 + b"\r\n!\r\n")
+    chunk = b"1;" + b"x" * 1000 + b"\r\n!\r\n"
 
-    assert caught.value.status == 431
+    assert [refusal(body, chunk) for _ in range(66)] == [None] * 65 + [431]
 
 
 def test_small_chunks_take_little_memory():
