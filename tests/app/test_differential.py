@@ -160,7 +160,7 @@ class Maker:
 
 
 class Reply(NamedTuple):
-    """An answer but for its date and the id of what is no request, and whether the connection ends with it."""
+    """An answer without its date and the ids that the server made, and whether it is the last."""
 
     status: bytes
     headers: list[bytes]
