@@ -47,6 +47,22 @@ http {{
 }}
 """
 
+SLOW = """
+    import time
+    from app import model, runtimes
+    model.INLINE_SECONDS = -1
+    real = runtimes.load
+    def load(*arguments):
+        run = real(*arguments)
+        def slow(inputs):
+            if inputs["x"].max() > 100:
+                time.sleep(0.2)
+            return run(inputs)
+        return slow
+    runtimes.load = load
+"""
+"""Large values take long, so that another client's request is sent before they are answered."""
+
 pytestmark = pytest.mark.skipif(
     shutil.which("nginx") is None, reason="needs nginx: apt-get install nginx-light"
 )
@@ -55,7 +71,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def nginx(start_module: Callable[..., Process], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of an nginx before a server."""
-    server = start_module()
+    server = start_module(before=SLOW, threads=1)
     server.wait_for("/health/ready")
     folder = tmp_path_factory.mktemp("nginx")
     own, _ = free_ports()
@@ -84,7 +100,8 @@ def infer(port: int, identifier: str) -> str:
 
 @pytest.mark.parametrize("token", ["h2c", "websocket", "foo"])
 def test_a_body_behind_an_offer_to_upgrade_is_nobodys_answer(nginx: int, token: str):
-    body = json.dumps({"inputs": [TINY], "id": "smuggled"}).encode()
+    slow = {**TINY, "data": [999] * len(TINY["data"])}
+    body = json.dumps({"inputs": [slow], "id": "smuggled"}).encode()
     hidden = (
         b"POST /v2/models/tiny/infer HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
         b"content-length: %d\r\n\r\n%b" % (len(body), body)
