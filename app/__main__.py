@@ -7,6 +7,7 @@ import sys
 import uvloop
 
 from app import logs
+from app.memory import give_back_large_blocks
 from app.server import serve
 from app.settings import Settings, SettingsError
 from app.signature import ArtifactError
@@ -22,6 +23,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return USAGE_ERROR
     logs.configure(settings.log_level)
+    give_back_large_blocks()
     try:
         return uvloop.run(serve(settings))
     except (ArtifactError, OSError) as error:

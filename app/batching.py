@@ -1,25 +1,24 @@
-"""Requests to batches: whoever waits when the model is free is answered together.
+"""Requests to batches: those that wait when the model becomes free are computed together.
 
-No timer holds a request back for company. On the event loop a batch is what arrived in the same turn of the
-loop; on threads it is what gathered while all of them computed. A lone request never waits.
+No timer delays a request so that others may join it. On the event loop a batch is what arrived in the same
+turn of the loop; on threads it is what gathered while all of them computed.
 """
 
 import asyncio
 import itertools
+import logging
 import math
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
 
-import numpy as np
-
+from app.places import Place, Places
 from app.predictions import Answers
 from app.problems import OVERLOADED, Problem
 from app.tensors import Arrays
+from app.work import Limits, Observer, Results, Work, joined, late, tell
 
 SWEEP_SECONDS = 0.05
 """How late the end of a deadline may be seen while the model is busy."""
@@ -27,61 +26,10 @@ SWEEP_SECONDS = 0.05
 SMOOTHING = 0.1
 """Weight of the newest run in the mean time that a sample takes."""
 
+LEAST_SECONDS = 1e-9
+"""No sample is taken to be faster, so that the mean time can be divided by."""
 
-class Observer(Protocol):
-    """Is told what the queue does."""
-
-    def queued(self, value: float, /) -> None:
-        """Tell how many samples wait."""
-
-    def waited(self, amount: float, /) -> None:
-        """Tell how long a request waited for the model."""
-
-    def batched(self, amount: float, /) -> None:
-        """Tell how many samples the model was given at once."""
-
-
-Results = list[tuple[Answers | Exception, int]]
-Done = Callable[[Answers | Exception, int], None]
-"""Takes a batch's answers with the index of the first that is one's own, or what went wrong."""
-
-
-class Work:
-    """A request's samples on their way through the model."""
-
-    __slots__ = ("deadline", "done", "inputs", "key", "over", "queued_at", "size")
-
-    def __init__(self, inputs: Arrays, deadline: float, done: Done) -> None:
-        self.inputs = inputs
-        self.size = len(next(iter(inputs.values())))
-        self.deadline = deadline
-        """On the clock of `time.monotonic`."""
-        self.done = done
-        self.key = tuple(array.shape[1:] for array in inputs.values())
-        """Samples of other shapes cannot share a batch."""
-        self.queued_at = 0.0
-        self.over = False
-        """Answered or cancelled: what comes of it interests nobody."""
-
-    def end(self, result: Answers | Exception, first: int = 0) -> None:
-        """Give the result, unless it is over."""
-        if not self.over:
-            self.over = True
-            self.done(result, first)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How much may wait, and how much is computed at once."""
-
-    queue_size: int
-    """Most samples that wait."""
-
-    batch_size: int
-    """Most samples in a batch."""
-
-    batch_seconds: float
-    """How long a batch should take at most. A single sample may take longer."""
+log = logging.getLogger(__name__)
 
 
 class Batcher:
@@ -111,52 +59,98 @@ class Batcher:
         """
         self._run = run
         self._limits = limits
-        self._seconds = seconds_a_sample
+        self._seconds = max(seconds_a_sample, LEAST_SECONDS)
         self._executor = executor
         self._executors = executors if executor else 1
         self._idle = self._executors
         self._observer = observer
         self._queue: deque[Work] = deque()
-        self._waiting = 0
+        self._places = Places(limits.queue_size, observer.queued)
         self._computing = 0
         self._running: dict[int, tuple[float, list[Work]]] = {}
         self._numbers = itertools.count()
+        self._taken: list[Work] = []
+        """The batch that was taken last."""
         self._dispatching = False
         self._sweeping = False
+        self.finished = 0
+        """How many batches have been computed."""
 
     @property
     def busy(self) -> bool:
         """Whether anything waits or is computed."""
-        return bool(self._waiting or self._running)
+        return bool(self._places.ahead or self._running)
+
+    @property
+    def running(self) -> bool:
+        """Whether anything is computed."""
+        return bool(self._running)
+
+    @property
+    def inline(self) -> bool:
+        """Whether the model is computed on the event loop."""
+        return self._executor is None
+
+    @property
+    def seconds(self) -> float:
+        """How long a sample takes, as far as is known."""
+        return self._seconds
 
     @property
     def oldest(self) -> float | None:
         """When the run that takes longest began, on the clock of `time.monotonic`. From any thread."""
         return min((began for began, _ in tuple(self._running.values())), default=None)
 
-    def admit(self, seconds: float) -> None:
-        """Refuse a request that would not be answered in time.
+    def admit(self, seconds: float, before: float = 0) -> Place:
+        """Reserve a place for a request whose head has come.
+
+        Args:
+            seconds: how long the request may take.
+            before: seconds that will pass before its body has been read.
 
         Raises:
-            Problem: 503, with the seconds after which there should be room.
+            Problem: 503 where no place is free or it would not be answered in time, with the seconds after
+                which there should be room; 504 where its time is over already.
 
         """
-        ahead = self._waiting + self._computing
-        wait = ahead * self._seconds / self._executors
+        if seconds <= 0:
+            raise late()
+        ahead = self._places.ahead + self._computing
+        wait = before + ahead * self._seconds / self._executors
         # With nothing ahead the model is asked however long it took before: it may be faster now.
-        if self._waiting >= self._limits.queue_size or (ahead and wait + self._seconds > seconds):
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"{self._waiting} samples wait already",
-                headers={"retry-after": str(max(1, math.ceil(wait)))},
-                reason=OVERLOADED,
-            )
+        if self._places.full or ((ahead or before) and wait + self._seconds > seconds):
+            raise self._overloaded(wait)
+        return self._places.reserve()
 
-    def submit(self, work: Work) -> None:
-        """Put work into the queue. It has been admitted."""
+    def keep(self, place: Place) -> None:
+        """Keep the place of a request whose body is whole and will be read.
+
+        Raises:
+            Problem: 503, the body came so late that the place was given to others.
+
+        """
+        if not self._places.keep(place):
+            raise self._overloaded(self._places.ahead * self._seconds / self._executors)
+
+    def release(self, place: Place) -> None:
+        """Give back the place of a request that will not be submitted."""
+        self._places.release(place)
+
+    def submit(self, work: Work, place: Place | None = None) -> None:
+        """Put work into the queue, in the place that its request holds.
+
+        Work that its deadline or the queue leaves no room for ends at once, with 504 or 503.
+        """
         work.queued_at = time.monotonic()
+        if work.deadline <= work.queued_at:
+            if place is not None:
+                self._places.release(place)
+            work.end(late())
+            return
+        if not self._places.settle(place, work.size):
+            work.end(self._overloaded(self._places.ahead * self._seconds / self._executors))
+            return
         self._queue.append(work)
-        self._wait(work.size)
         if not self._dispatching:
             self._dispatching = True
             asyncio.get_running_loop().call_soon(self._dispatch)
@@ -167,42 +161,60 @@ class Batcher:
             return
         work.over = True
         if work in self._queue:
-            self._queue.remove(work)
-            self._wait(-work.size)
+            self._leave(work)
 
-    def _wait(self, samples: int) -> None:
-        self._waiting += samples
-        self._observer.queued(self._waiting)
+    def _leave(self, work: Work) -> None:
+        self._queue.remove(work)
+        self._places.wait(-work.size)
+
+    def _overloaded(self, wait: float) -> Problem:
+        return Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"{self._places.ahead} samples wait already",
+            headers={"retry-after": str(max(1, math.ceil(wait)))},
+            reason=OVERLOADED,
+        )
 
     def _dispatch(self) -> None:
         self._dispatching = False
-        while self._queue and self._idle:
-            if batch := self._take():
-                self._start(batch)
+        try:
+            while self._queue and self._idle:
+                if batch := self._take():
+                    self._start(batch)
+        except Exception as error:
+            # Nobody would call again for what waits now: it ends here, and the queue goes on with what comes.
+            log.exception("the queue could not go on")
+            lost = (*self._taken, *self._queue)
+            self._queue.clear()
+            self._places.wait(-self._places.waiting)
+            for work in lost:
+                work.end(error)
         if self._queue or self._running:
             self._watch_deadlines()
 
     def _take(self) -> list[Work]:
         """Take from the queue's head what goes into one batch, the share of one idle executor.
 
-        No work is taken that cannot be done by its deadline, and a batch is no larger than the earliest
-        deadline in it allows: what is computed in vain is lost to all.
+        Work that cannot be done by its deadline is not computed, and a batch is no larger than the earliest
+        deadline in it allows. Whether it can be done is an estimate, which only a run can correct: where
+        nothing else waits or runs, the last such work is computed all the same.
         """
         now = time.monotonic()
-        bound = max(1, int(self._limits.batch_seconds / self._seconds))
-        share = min(self._limits.batch_size, bound, math.ceil(self._waiting / self._idle))
-        batch: list[Work] = []
+        bound = max(1, int(min(self._limits.batch_seconds / self._seconds, self._limits.batch_size)))
+        share = min(bound, math.ceil(self._places.waiting / self._idle))
+        batch = self._taken = []
+        doubtful: Work | None = None
         taken = 0
         earliest = math.inf
         queue = self._queue
         while queue:
             work = queue[0]
             if now + work.size * self._seconds >= work.deadline:
-                queue.popleft()
-                self._wait(-work.size)
-                work.end(_late())
-                # An estimate that refuses work may be wrong, and would never be put right.
-                self._seconds *= 1 - SMOOTHING
+                self._leave(work)
+                if now < work.deadline and not self._running:
+                    doubtful, work = work, doubtful
+                if work is not None:
+                    work.end(late())
                 continue
             taken_then, earliest_then = taken + work.size, min(earliest, work.deadline)
             if batch and (
@@ -214,8 +226,15 @@ class Batcher:
             queue.popleft()
             batch.append(work)
             taken, earliest = taken_then, earliest_then
-            self._observer.waited(now - work.queued_at)
-        self._wait(-taken)
+        self._places.wait(-taken)
+        if doubtful is not None:
+            if batch:
+                doubtful.end(late())
+            else:
+                batch.append(doubtful)
+        for work in batch:
+            if work.counted:
+                self._observer.waited(now - work.queued_at)
         return batch
 
     def _start(self, batch: list[Work]) -> None:
@@ -225,11 +244,12 @@ class Batcher:
         self._idle -= 1
         samples = sum(work.size for work in batch)
         self._computing += samples
-        self._observer.batched(samples)
+        if any(work.counted for work in batch):
+            self._observer.batched(samples)
         if self._executor is None:
             results = self._results(batch)
             self._finish(number, (time.monotonic() - began) / samples)
-            _tell(batch, results)
+            tell(batch, results)
             return
         loop = asyncio.get_running_loop()
 
@@ -238,13 +258,20 @@ class Batcher:
             seconds = (time.monotonic() - began) / samples
             loop.call_soon_threadsafe(self._finish_and_go_on, number, results, seconds)
 
-        self._executor.submit(work)
+        try:
+            self._executor.submit(work)
+        except RuntimeError as error:
+            # There is no thread to be had: https://docs.python.org/3/library/threading.html#threading.Thread.start
+            self._finish(number, self._seconds)
+            tell(batch, [(error, 0)] * len(batch))
 
     def _results(self, batch: list[Work]) -> Results:
         """Compute a batch; where that fails, each request alone, so that a fault is one's own failure."""
         try:
-            answers = self._run(_joined(batch))
-        except Exception as error:  # noqa: BLE001 - whatever a runtime raises is its request's answer
+            answers = self._run(joined(batch))
+        except BaseException as error:  # noqa: BLE001 - whatever a runtime raises is its request's answer
+            if not isinstance(error, Exception):
+                error = RuntimeError(repr(error))
             if len(batch) == 1:
                 return [(error, 0)]
             return [result for work in batch for result in self._results([work])]
@@ -255,14 +282,15 @@ class Batcher:
         _, batch = self._running.pop(number)
         self._idle += 1
         self._computing -= sum(work.size for work in batch)
-        self._seconds += SMOOTHING * (seconds - self._seconds)
+        self._seconds = max(self._seconds + SMOOTHING * (seconds - self._seconds), LEAST_SECONDS)
+        self.finished += 1
         return batch
 
     def _finish_and_go_on(self, number: int, results: Results, seconds: float) -> None:
         batch = self._finish(number, seconds)
         # The next batch first: it is computed while these answers are written.
         self._dispatch()
-        _tell(batch, results)
+        tell(batch, results)
 
     def _watch_deadlines(self) -> None:
         if not self._sweeping:
@@ -273,27 +301,11 @@ class Batcher:
         self._sweeping = False
         now = time.monotonic()
         for work in [work for work in self._queue if work.deadline <= now]:
-            self._queue.remove(work)
-            self._wait(-work.size)
-            work.end(_late())
+            self._leave(work)
+            work.end(late())
         for _, batch in self._running.values():
             for work in batch:
                 if work.deadline <= now:
-                    work.end(_late())
+                    work.end(late())
         if self._queue or self._running:
             self._watch_deadlines()
-
-
-def _tell(batch: list[Work], results: Results) -> None:
-    for work, (result, first) in zip(batch, results, strict=True):
-        work.end(result, first)
-
-
-def _joined(batch: list[Work]) -> Arrays:
-    if len(batch) == 1:
-        return batch[0].inputs
-    return {name: np.concatenate([work.inputs[name] for work in batch]) for name in batch[0].inputs}
-
-
-def _late() -> Problem:
-    return Problem(HTTPStatus.GATEWAY_TIMEOUT, "the model had no time for it before the request's deadline")

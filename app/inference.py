@@ -13,19 +13,29 @@ from http import HTTPStatus
 
 import numpy as np
 
-from app import codings, identity, logs
-from app.batching import Work
+from app import admission, identity, logs
+from app.budget import Hold
+from app.decoding import Decoder
 from app.messages import Answer, Call, Codec, Head
 from app.metrics import CLIENT_CLOSED_REQUEST
+from app.places import Place
 from app.predictions import Answers
 from app.problems import SERVER_ERROR, Problem
+from app.readers import Reading
 from app.received import Body
 from app.runtimes import InputRefused
 from app.served_model import ServedModel
 from app.service import Service
+from app.work import Work, late
 
 SHORT = 64 * 1024
 """Bytes of a body below which it is given in pieces."""
+
+SHORT_ANSWER = 8192
+"""Most values of an answer that is encoded on the event loop; it takes about a millisecond."""
+
+BYTES_A_VALUE = 64
+"""What a value of an answer takes at most while it is encoded: as an object, and as text."""
 
 BELIEVED = 16
 """A body takes at most so many times the memory of what has come of it: an announcement alone takes none.
@@ -45,13 +55,17 @@ class Exchange:
 
     __slots__ = (
         "_body",
-        "_call",
         "_codec",
         "_deadline",
+        "_decoder",
+        "_encode",
         "_end_span",
         "_head",
+        "_hold",
         "_model",
         "_over",
+        "_place",
+        "_reading",
         "_reply",
         "_service",
         "_start",
@@ -80,7 +94,12 @@ class Exchange:
         self._head = Head(headers)
         self._reply: Callable[[Answer], None] | None = reply
         self._body = Body(service.received)
+        self._place: Place | None = None
+        self._reading: Reading | None = None
+        self._hold: Hold | None = None
+        """Of the decoded body."""
         self._work: Work | None = None
+        self._decoder: Decoder | None = None
         self._over = False
         self._model.metrics.in_flight.inc()
         self._end_span = (
@@ -110,7 +129,7 @@ class Exchange:
         try:
             self._body.add(chunk)
             if self._body.length > self._service.settings.max_body_bytes:
-                raise codings.too_large(self._service.settings.max_body_bytes)
+                raise admission.too_large(self._model.signature, self._service.settings)
         except Problem as problem:
             self.refuse(problem)
 
@@ -134,29 +153,34 @@ class Exchange:
         """Say that the body is whole."""
         if self._over:
             return
-        body, head = self._body.content, self._head
+        body = self._body.content
         try:
-            quick = not head.content_encodings and self._codec.is_quick(
-                len(body), head, self._model.signature
-            )
+            decoder = self._decoder
+            assert decoder is not None  # noqa: S101 - it was admitted
+            if decoder.is_quick(len(body)):
+                self._submit(decoder.read(body, wait=False))
+            else:
+                self._read_later(decoder, body)
         except Problem as problem:
             self.refuse(problem)
-            return
-        if quick:
-            self._submit(self._read(body))
-            return
-        loop = asyncio.get_running_loop()
-        self._service.readers.submit(
-            lambda: loop.call_soon_threadsafe(partial(self._submit, self._read(body)))
-        )
+
+    def _read_later(self, decoder: Decoder, body: bytes | memoryview) -> None:
+        """Have the body read on a thread.
+
+        Raises:
+            Problem: 503, its place was given to others.
+
+        """
+        assert self._place is not None  # noqa: S101 - it was admitted
+        self._model.batcher.keep(self._place)
+        read = partial(decoder.read, body, wait=True)
+        self._reading = Reading(self._deadline, read, self._submit, partial(self._fail, late()))
+        self._service.readers.submit(self._model, self._reading)
 
     def cancel(self) -> None:
         """Forget the request: its client is gone."""
-        if self._over:
-            return
-        if self._work is not None:
-            self._model.batcher.cancel(self._work)
-        self._end(CLIENT_CLOSED_REQUEST)
+        if not self._over:
+            self._end(CLIENT_CLOSED_REQUEST)
 
     def refuse(self, problem: Problem) -> None:
         """Answer with a problem that the transport has found."""
@@ -171,75 +195,87 @@ class Exchange:
 
         """
         service, head = self._service, self._head
-        if self._model.state != "ready":
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "the model is being loaded" if self._model.state == "loading" else "the model has failed",
-                headers={"retry-after": "1"},
-            )
-        codings.check(head.content_encodings)
-        accepted = self._codec.media_types(self._model.signature)
-        if head.content_type not in accepted:
-            raise Problem(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                f"content-type {head.content_type!r}; this model takes {', '.join(accepted)}",
-                headers={"accept-post": ", ".join(accepted)},
-            )
-        if head.content_length > service.settings.max_body_bytes:
-            raise codings.too_large(service.settings.max_body_bytes)
+        admission.check(head, self._codec, self._model, service.settings)
         service.received.take(0, announced=head.content_length)
         seconds = service.settings.request_timeout_seconds
         if (own := head.timeout_seconds) is not None:
             seconds = min(seconds, own)
         self._deadline = time.monotonic() + seconds
-        self._model.batcher.admit(seconds)
+        decoder = self._decoder = Decoder(
+            codec=self._codec,
+            head=head,
+            signature=self._model.signature,
+            settings=service.settings,
+            budget=service.budget,
+            deadline=self._deadline,
+        )
+        quick = decoder.is_quick(head.content_length)
+        before = 0 if quick else service.readers.seconds_ahead(self._model)
+        self._place = self._model.batcher.admit(seconds, before)
 
-    def _read(self, body: bytes | memoryview) -> Call | Exception:
-        try:
-            plain = codings.decompressed(
-                body, self._head.content_encodings, self._service.settings.max_body_bytes
-            )
-            return self._codec.decode(
-                plain, self._head, self._model.signature, self._service.settings.batch_size
-            )
-        except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
-            return error
-
-    def _submit(self, call: Call | Exception) -> None:
+    def _submit(self, read: tuple[Call, Hold] | Exception) -> None:
+        self._reading = None
+        if isinstance(read, Exception):
+            if not self._over:
+                self._fail(read)
+            return
+        call, hold = read
         if self._over:
+            hold.release()
             return
-        if isinstance(call, Exception):
-            self._fail(call)
-            return
-        self._call = call
+        self._encode, self._hold = call.encode, hold
         deadline = self._deadline
         if call.timeout_seconds is not None:
             deadline = min(deadline, time.monotonic() + call.timeout_seconds)
-        self._work = Work(call.inputs, deadline, self._answered)
-        self._model.batcher.submit(self._work)
+        work = self._work = Work(call.inputs, deadline, self._answered)
+        self._model.batcher.submit(work, self._place)
 
     def _answered(self, result: Answers | Exception, first: int) -> None:
         if isinstance(result, Exception):
             self._fail(result)
             return
-        try:
-            answer = self._call.encode(result, first).compressed(self._head.coding)
-        except Exception as error:  # noqa: BLE001 - as in _read
-            self._fail(error)
+        if result.values <= SHORT_ANSWER:
+            self._finish_or_fail(self._encoded(result, first))
             return
-        self._finish(answer)
+        # The inputs are not needed any more, and the answer needs memory.
+        self._give_back()
+        loop, decoder = asyncio.get_running_loop(), self._decoder
+        assert decoder is not None  # noqa: S101 - it was admitted
+
+        def encode() -> None:
+            answer: Answer | Exception
+            try:
+                with decoder.take(result.values * BYTES_A_VALUE):
+                    answer = self._encoded(result, first)
+            except Problem as problem:
+                answer = problem
+            loop.call_soon_threadsafe(self._finish_or_fail, answer)
+
+        self._service.writers.submit(encode)
+
+    def _encoded(self, result: Answers, first: int) -> Answer | Exception:
+        try:
+            return self._encode(result, first).compressed(self._head.coding)
+        except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
+            return error
+
+    def _finish_or_fail(self, answer: Answer | Exception) -> None:
+        if self._over:
+            return
+        if isinstance(answer, Exception):
+            self._fail(answer)
+        else:
+            self._finish(answer)
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, InputRefused):
             log.info("input refused by the model", extra=self._context())
-            error = Problem(
-                HTTPStatus.BAD_REQUEST,
-                "the model cannot take these values, though datatype and shape are right; "
-                "an index may lie beyond its table",
-            )
+            if not error.certain:
+                self._service.examine(self._model)
+            error = Problem(HTTPStatus.BAD_REQUEST, error.told)
         if not isinstance(error, Problem):
             log.error("request failed", exc_info=error, extra=self._context())
-            self._service.keep(asyncio.create_task(self._service.examine(self._model)))
+            self._service.examine(self._model)
             error = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
         self.refuse(error)
 
@@ -251,11 +287,26 @@ class Exchange:
         if reply is not None:
             reply(answer)
 
+    def _give_back(self) -> None:
+        """Give back whatever of the queue and of the memory the request still holds."""
+        if self._reading is not None:
+            self._service.readers.cancel(self._model, self._reading)
+        if self._work is not None:
+            self._model.batcher.cancel(self._work)
+        if self._place is not None:
+            self._model.batcher.release(self._place)
+        if self._hold is not None:
+            self._hold.release()
+        # They lead back here: without them, a request is gone from memory with its answer.
+        self._reading = self._work = self._place = self._hold = None
+
     def _end(self, code: int, reason: str | None = None, detail: str | None = None) -> None:
         self._over = True
         self._body.drop()
-        # These lead back here: without them, a request is gone from memory with its answer.
-        self._reply = self._work = None
+        self._give_back()
+        self._reply = None
+        if self._decoder is not None:
+            self._decoder.wanted = False
         metrics = self._model.metrics
         metrics.in_flight.dec()
         seconds = time.perf_counter() - self._start

@@ -45,7 +45,7 @@ _SAME = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": 
 MOST_DIGITS = 18
 """Digits of a number in a header."""
 
-LONG = 256 * 1024
+LONG = 32 * 1024
 """Bytes of JSON, or of strings, from which reading them takes more than a millisecond."""
 
 COMPRESSED_FROM = 1024
@@ -205,6 +205,15 @@ class Codec(Protocol):
 
         Raises:
             Problem: the head contradicts itself.
+
+        """
+        ...
+
+    def cost(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> int:
+        """Return how many bytes of memory it takes at most to read a body, beside the body itself.
+
+        Raises:
+            Problem: what is needed to know that shows that it cannot be answered.
 
         """
         ...

@@ -10,6 +10,7 @@ import numpy as np
 
 from app import runtimes
 from app.artifact import Artifact
+from app.memory import memory, memory_used
 from app.runtimes import Device, DeviceError, Run
 from app.signature import ArtifactError
 from app.tensors import Arrays
@@ -29,6 +30,13 @@ computes, when the caches hold its numbers and nothing of ours; on an idle machi
 MEASURED_SECONDS = 0.3
 """How long the measurement of batches may take in all, the first runs aside."""
 
+TRIED = 2
+"""How many sizes in a row may be no better than a smaller one before larger ones are not tried: a runtime
+keeps the memory of the largest batch that it has computed."""
+
+MEMORY_SHARE = 4
+"""A batch that may take more than a quarter of the process's memory is not tried."""
+
 INLINE_SECONDS = 0.001
 """A full batch that takes less is computed on the event loop: the way to a thread and back takes as long."""
 
@@ -45,12 +53,12 @@ class Model:
 
     @classmethod
     def load(cls, artifact: Artifact, runtime: str, batch_size: int, device: Literal[Device, "auto"]) -> Self:
-        """Load a model, and warm it up on the artifact's sample, alone and in a full batch.
+        """Load a model, and see that it answers the artifact's sample, alone and twice in a batch.
 
         Args:
             artifact: holds the model.
             runtime: the format to run.
-            batch_size: most samples that it will be given at once.
+            batch_size: most samples that it may be given at once.
             device: what is to compute; `auto` is a GPU that the runtime can use, or else the CPU.
 
         Raises:
@@ -60,7 +68,7 @@ class Model:
         try:
             run, chosen = _loaded(artifact, runtime, device)
             model = cls(artifact=artifact, run=run, device=chosen)
-            for size in sorted({1, batch_size}):
+            for size in range(1, min(batch_size, 2) + 1):
                 model.check(size)
         except ArtifactError:
             raise
@@ -96,23 +104,49 @@ class Model:
                 )
 
     def pace(self, batch_size: int) -> "Pace":
-        """Measure how large a batch is worth it, on this machine and within this process's CPU limit."""
+        """Measure how large a batch is worth it, on this machine and within this process's CPU limit.
+
+        Args:
+            batch_size: most samples that it may be given at once. Sizes far beyond those that are worth it
+                are not tried, and will not be computed.
+
+        Raises:
+            ArtifactError: in a batch that is worth it, the model does not answer as it did at export.
+
+        """
         deadline = time.perf_counter() + MEASURED_SECONDS
-        seconds: dict[int, float] = {}
-        size = 1
-        while size <= batch_size and (not seconds or time.perf_counter() < deadline):
+        before = memory_used()
+        whole: dict[int, float] = {}
+        size, worse = 1, 0
+        while size <= batch_size and (not whole or time.perf_counter() < deadline) and worse < TRIED:
+            if size * (memory_used() - before) > memory() / MEMORY_SHARE:
+                break
+            self._check_in_a_batch(size)
             samples = self._samples(size)
             # The least of three: all that disturbs a measurement makes it longer.
-            seconds[size] = min(_seconds(self.run, samples) for _ in range(3)) / size
+            seconds = min(_seconds(self.run, samples) for _ in range(3)) + HAND_OVER_SECONDS
+            worse = 0 if not whole or seconds / size * GOOD_ENOUGH < min(whole.values()) else worse + 1
+            whole[size] = seconds / size
             size = batch_size if size < batch_size < 2 * size else 2 * size
-        whole = {size: each + HAND_OVER_SECONDS / size for size, each in seconds.items()}
         best = min(whole.values())
         chosen = next(size for size, each in whole.items() if each <= GOOD_ENOUGH * best)
+        seconds_a_sample = whole[chosen] - HAND_OVER_SECONDS / chosen
         return Pace(
             batch_size=chosen,
-            seconds_a_sample=seconds[chosen],
-            inline=chosen * seconds[chosen] <= INLINE_SECONDS,
+            seconds_a_sample=seconds_a_sample,
+            inline=chosen * seconds_a_sample <= INLINE_SECONDS,
+            run_bytes=max(0, memory_used() - before),
         )
+
+    def _check_in_a_batch(self, size: int) -> None:
+        try:
+            self.check(size)
+        except ArtifactError:
+            raise
+        except Exception as error:
+            raise ArtifactError(
+                f"{self.artifact.path}: it cannot compute a batch of {size} of its own sample: {error}"
+            ) from error
 
     def _samples(self, size: int) -> Arrays:
         return {name: np.repeat(array, size, axis=0) for name, array in self.artifact.inputs.items()}
@@ -145,6 +179,9 @@ class Pace:
 
     inline: bool
     """Whether such a batch is better computed on the event loop than on a thread."""
+
+    run_bytes: int
+    """What a run takes, as far as it was seen; one of several at the same time takes as much again."""
 
 
 def _seconds(run: Run, samples: Arrays) -> float:

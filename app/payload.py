@@ -10,7 +10,7 @@ import orjson
 import simdjson
 from numpy.typing import NDArray
 
-from app.messages import count
+from app.messages import LONG, count
 from app.problems import Problem
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
@@ -110,12 +110,11 @@ def _flat_numbers(body: bytes, tensor: Tensor) -> NDArray[Any] | None:
     size = tensor.sample_size
     if dtype.kind != "f" or size is None:
         return None
+    # Of flat samples each value but the last has a comma behind it, in lists or between them.
+    if (body.count(b",") + 1) % size:
+        return None
     try:
-        parser = _own.parser
-    except AttributeError:
-        # A parser is not to be shared between threads.
-        parser = _own.parser = simdjson.Parser()
-    try:
+        parser = _parser(len(body))
         parsed = parser.parse(body)
         if not isinstance(parsed, simdjson.Array):
             return None
@@ -134,6 +133,17 @@ def _flat_numbers(body: bytes, tensor: Tensor) -> NDArray[Any] | None:
     with np.errstate(over="ignore"):
         array = values.astype(dtype)
     return array.reshape(batch or 1, *tensor.sample_shape) if np.isfinite(array).all() else None
+
+
+def _parser(length: int) -> simdjson.Parser:
+    """Return a parser that no other thread has. It keeps the memory of its longest document."""
+    if length > LONG:
+        return simdjson.Parser()
+    try:
+        return _own.parser
+    except AttributeError:
+        parser = _own.parser = simdjson.Parser()
+        return parser
 
 
 def _instances_of(parsed: object) -> object | None:
@@ -258,6 +268,8 @@ def _shown(value: object) -> str:
     """Return the start of a value as it was sent; a client may send long ones, and deep ones."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return "an integer of more than 64 bits"
     return orjson.dumps(value[:SHOWN] if isinstance(value, str) else value).decode()
 
 

@@ -1,21 +1,40 @@
 """A photograph to an input tensor, as the signature describes it and the export did it."""
 
 import io
+from collections.abc import Generator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from app import picture_size
 from app.problems import Problem
 from app.signature import ImageInput, Tensor
 
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
 MAX_PIXELS = 25_000_000
-"""A small file can unpack to a huge picture. This many pixels take 75 MB; a phone takes 12 to 24 million."""
+"""A small file can unpack to a huge picture; a phone takes 12 to 24 million pixels. What a picture of so many
+takes, `picture_size` tells: 100 MB as RGB, twice that where it is turned or has an alpha channel."""
 
 # Pillow would only warn where we refuse; `_bounded` takes its place.
 Image.MAX_IMAGE_PIXELS = None
+# A file's texts unpack before its size is looked at.
+PngImagePlugin.MAX_TEXT_MEMORY = 2 * PngImagePlugin.MAX_TEXT_CHUNK
+
+
+def cost(body: bytes | memoryview, content_type: str, image: ImageInput, tensor: Tensor) -> int:
+    """Return how many bytes of memory it takes at most to read a picture, by its head.
+
+    Raises:
+        Problem: 400 where the body is not such a picture, 413 where it has too many pixels.
+
+    """
+    with _opened(body, content_type, tensor) as picture:
+        # A sliver grows when it is resized.
+        _bounded(picture_size.resized(picture.size, image), tensor)
+        return picture_size.cost(picture, body, image)
 
 
 def decode(
@@ -27,11 +46,21 @@ def decode(
         Problem: 400 where the body is not such a picture, 413 where it has too many pixels.
 
     """
+    with _opened(body, content_type, tensor) as picture:
+        # Of a picture as large as this no copy is made that is not needed.
+        ImageOps.exif_transpose(picture, in_place=True)
+        upright = picture if picture.mode == "RGB" else picture.convert("RGB")
+        return _preprocess(upright, image, tensor)
+
+
+@contextmanager
+def _opened(body: bytes | memoryview, content_type: str, tensor: Tensor) -> Generator[Image.Image]:
+    """Open a picture, of which only the head is read, and tell what is wrong with it as a problem."""
     try:
         with Image.open(io.BytesIO(body), formats=[FORMATS[content_type]]) as picture:
             _bounded(picture.size, tensor)
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except Problem:
+            yield picture
+    except (Problem, MemoryError):
         raise
     except UnidentifiedImageError:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not {content_type}", tensor=tensor) from None
@@ -39,7 +68,6 @@ def decode(
         raise Problem(
             HTTPStatus.BAD_REQUEST, f"the body is not a readable {content_type}: {error}", tensor=tensor
         ) from None
-    return _preprocess(upright, image, tensor)
 
 
 def _preprocess(picture: Image.Image, image: ImageInput, tensor: Tensor) -> NDArray[np.float32]:

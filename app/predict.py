@@ -3,7 +3,7 @@
 from functools import partial
 from http import HTTPStatus
 
-from app import payload, photograph
+from app import json_size, payload, photograph
 from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
 from app.predictions import Answers
 from app.problems import Problem
@@ -32,6 +32,21 @@ class Predict:
             return True
         return head.content_type not in photograph.FORMATS and length <= LONG
 
+    def cost(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> int:
+        """Return what reading a body takes: of JSON by its values, of a picture by its head.
+
+        Raises:
+            Problem: it holds more than may be sent.
+
+        """
+        if head.content_type == OCTETS:
+            return 0
+        _check_start(body, head.content_type)
+        if head.content_type == JSON:
+            return json_size.cost(bytes(body), signature, batch_size)
+        assert signature.image is not None  # noqa: S101 - the media type was accepted
+        return photograph.cost(body, head.content_type, signature.image, signature.inputs[0])
+
     def decode(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> Call:
         """Read a body by its media type.
 
@@ -46,12 +61,10 @@ class Predict:
 
 def _inputs(body: bytes | memoryview, content_type: str, signature: Signature) -> Arrays:
     if content_type == JSON:
-        _check_start(body, content_type)
         return payload.decode(bytes(without_mark(body)), signature)
     only = signature.inputs[0]
     if content_type == OCTETS:
         return {only.name: payload.octets(body, only)}
-    _check_start(body, content_type)
     assert signature.image is not None  # noqa: S101 - the media type was accepted
     return {only.name: photograph.decode(body, content_type, signature.image, only)}
 

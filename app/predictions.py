@@ -25,6 +25,11 @@ class Answers:
         self._outputs = outputs
         self._signature = signature
 
+    @property
+    def values(self) -> int:
+        """How many values the whole batch's outputs hold."""
+        return sum(array.size for array in self._outputs.values())
+
     def arrays(self, first: int, size: int) -> Arrays:
         """Return the output tensors of some of the samples, as the model gave them."""
         return {name: array[first : first + size] for name, array in self._outputs.items()}

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app import payload, strings
+from app import json_size, payload, strings
 from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
 from app.predictions import Answers
 from app.problems import Problem
@@ -31,6 +31,9 @@ PLATFORMS = {
     "savedmodel": "tensorflow_savedmodel",
 }
 """By runtime; the specification names the platforms `<project>_<format>`."""
+
+ALIGNED = 8
+"""Bytes at whose multiples values of every type are aligned."""
 
 SHOWN_AXES = 8
 """Axes of a wrong shape that are repeated to the client."""
@@ -88,6 +91,20 @@ class ProtocolV2:
         """Binary tensors are views of the body, unless they hold strings."""
         strings_in = any(tensor.datatype == "BYTES" for tensor in signature.inputs)
         return (length if strings_in or head.json_length is None else head.json_length) <= LONG
+
+    def cost(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> int:
+        """Return what reading a body takes: its JSON by its values, binary strings by their bytes.
+
+        Raises:
+            Problem: it holds more than may be sent.
+
+        """
+        length = min(len(body) if head.json_length is None else head.json_length, len(body))
+        binary = len(body) - length
+        has_strings = any(tensor.datatype == "BYTES" for tensor in signature.inputs)
+        cost = json_size.cost(bytes(body[:length]), signature, batch_size)
+        # Numbers are views of the body, or copies of it where it does not hold them aligned.
+        return cost + binary * (strings.BYTES_A_BYTE if has_strings else int(length % ALIGNED != 0))
 
     def decode(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> Call:
         """Read a body: JSON, then the tensors that it says are binary.

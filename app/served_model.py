@@ -8,14 +8,17 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Literal
 
+import numpy as np
+
 from app.artifact import Artifact
-from app.batching import Batcher, Limits
+from app.batching import Batcher
 from app.metrics import Metrics, ModelMetrics
 from app.model import Model, Pace
 from app.predictions import Answers
-from app.runtimes import Device
+from app.runtimes import Device, Run
 from app.settings import Settings
 from app.tensors import Arrays
+from app.work import Limits
 
 State = Literal["loading", "ready", "failed"]
 
@@ -43,6 +46,7 @@ class ServedModel:
         self._loader = loader
         self._model: Model | None = None
         self._batcher: Batcher | None = None
+        self._run_bytes = 0
 
     @property
     def batcher(self) -> Batcher:
@@ -60,6 +64,11 @@ class ServedModel:
         """When the run that takes longest began, on the clock of `time.monotonic`. From any thread."""
         return self._batcher.oldest if self._batcher else None
 
+    @property
+    def run_bytes(self) -> int:
+        """What a run of the model takes of the memory, beside those that it has computed before."""
+        return self._run_bytes
+
     async def load(self) -> None:
         """Load and warm the model.
 
@@ -72,7 +81,7 @@ class ServedModel:
         load = partial(Model.load, self.artifact, settings.runtime, settings.batch_size, settings.device)
         model = await loop.run_in_executor(self._loader, load)
         pace = await loop.run_in_executor(self._loader, model.pace, settings.batch_size)
-        self._model, self._batcher = model, self._queue(model, pace)
+        self._model, self._batcher, self._run_bytes = model, self._queue(model, pace), pace.run_bytes
         seconds = time.perf_counter() - start
         self.metrics.load_seconds.set(seconds)
         self.metrics.device(model.device)
@@ -95,7 +104,7 @@ class ServedModel:
         settings, signature = self._settings, self.signature
 
         def answer(inputs: Arrays) -> Answers:
-            return Answers(model.run(inputs), signature)
+            return Answers(in_parts(model.run, inputs, pace.batch_size), signature)
 
         return Batcher(
             answer,
@@ -127,3 +136,18 @@ class ServedModel:
         """Wait until the last request has its answer."""
         while self._batcher and self._batcher.busy:  # noqa: ASYNC110 - an event would cost each request
             await asyncio.sleep(0.01)
+
+
+def in_parts(run: Run, inputs: Arrays, most: int) -> Arrays:
+    """Run a model on a batch of any size, `most` samples at once.
+
+    A request may hold more samples than are worth a batch, and a runtime keeps the memory of its largest run.
+    """
+    size = len(next(iter(inputs.values())))
+    if size <= most:
+        return run(inputs)
+    parts = [
+        run({name: array[first : first + most] for name, array in inputs.items()})
+        for first in range(0, size, most)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

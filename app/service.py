@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.artifact import Artifact
+from app.budget import Budget, for_requests
 from app.messages import Codec
 from app.metrics import Metrics
 from app.predict import Predict
 from app.problems import Problem
 from app.protocol_v2 import ProtocolV2
+from app.readers import Readers
 from app.received import Received
 from app.repository import Key, Repository, Stamp
 from app.served_model import ServedModel
@@ -49,11 +51,16 @@ class Service:
         """Called on the event loop when a runtime cannot go on. Requests fail from then on."""
 
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
-        # Pictures and long lists are read beside the models, never behind them.
-        self.readers = ThreadPoolExecutor(settings.threads, thread_name_prefix="read")
-        # Nor does a model that is loaded later hold up those that answer.
+        self.readers = Readers(settings.threads)
+        """Pictures and long JSON are read in threads of their own, so that they do not wait for inference."""
+        self.writers = ThreadPoolExecutor(1, thread_name_prefix="write")
+        """Long answers are encoded and compressed here."""
+        self.budget = Budget(for_requests(0))
+        """What decoded requests and long answers may take; less where models are loaded."""
+        # A thread of its own, so that a model which is loaded later does not delay those that answer.
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._draining = False
+        self._examined: set[ServedModel] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._repository = Repository.look(settings.model_path)
         for error in self._repository.faults.values():
@@ -130,6 +137,7 @@ class Service:
         """
         for model in self.models:
             await model.load()
+        self._share_memory()
         # What is there now stays: the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
@@ -176,12 +184,20 @@ class Service:
         try:
             model = self._served(await asyncio.to_thread(Artifact.read, path))
             await model.load()
+            self._share_memory()
         except ArtifactError as error:
             if model is not None:
                 model.metrics.forget()
             self._refuse(path, stamp, error)
             return None
         return model
+
+    def _share_memory(self) -> None:
+        """Give to requests what the models that are loaded leave of the memory."""
+        others = max(0, self.settings.threads - 1) * max(model.run_bytes for model in self.models)
+        total = for_requests(others)
+        self.budget.resize(total + self.budget.held)
+        log.info("memory shared out", extra={"bytes_for_bodies": total})
 
     def _refuse(self, path: Path, stamp: Stamp, error: ArtifactError) -> None:
         if self._refused.get(path) != stamp:
@@ -202,9 +218,15 @@ class Service:
             routes[f"/v2/models/{name}/infer".encode()] = ProtocolV2(), self.model(name)
         return routes
 
-    async def examine(self, model: ServedModel) -> None:
+    def examine(self, model: ServedModel) -> None:
         """Find out whether a runtime that failed a request can go on; where not, the service has failed."""
-        error = await asyncio.get_running_loop().run_in_executor(self.readers, model.broken)
+        if model not in self._examined:
+            self._examined.add(model)
+            self.keep(asyncio.create_task(self._examine(model)))
+
+    async def _examine(self, model: ServedModel) -> None:
+        error = await asyncio.to_thread(model.broken)
+        self._examined.discard(model)
         if error is not None:
             self.fail(model, f"it does not answer to its own sample any more: {error}")
 
@@ -221,14 +243,20 @@ class Service:
         limit = time.monotonic() - self.settings.model_timeout_seconds
         return next((model for model in self.models if (model.stuck_since or limit) < limit), None)
 
+    @property
+    def computes_on_the_loop(self) -> bool:
+        """Whether a model is being computed on the event loop, which then waits for it. From any thread."""
+        return any(model.stuck_since is not None and model.batcher.inline for model in self.models)
+
     def drain(self) -> None:
         """Turn readiness off; requests are answered on. Takes no lock, so a signal handler may call it."""
         self._draining = True
 
     def close(self) -> None:
         """Give the threads back."""
-        for threads in (self._threads, self.readers, self._loader):
+        for threads in (self._threads, self.writers, self._loader):
             threads.shutdown(wait=False, cancel_futures=True)
+        self.readers.close()
         if self.tracing is not None:
             self.tracing.close()
 

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 _LENGTH = struct.Struct("<I")
 
+BYTES_A_BYTE = 12
+"""Memory that a byte of packed strings takes at most when it is read: two letters take six bytes on the wire,
+and about 70 as an object of Python's with its places in a list and an array."""
+
 
 def unpack(data: memoryview, count: int) -> NDArray[Any]:
     """Read elements, each a four-byte little-endian length and as many bytes of UTF-8.

@@ -26,6 +26,34 @@ class DeviceError(Exception):
 class InputRefused(Exception):  # noqa: N818 - the request is at fault, not the program
     """The model cannot take these values, though datatype and shape fit: an index beyond a table, say."""
 
+    told = (
+        "the model cannot take these values, though datatype and shape are right; "
+        "an index may lie beyond its table"
+    )
+    """What the client is told."""
+
+    certain = True
+    """Whether it is the request's fault for certain. Otherwise the runtime may be broken."""
+
+
+class ShapeRefused(InputRefused):
+    """The model cannot compute inputs of these shapes, though the signature leaves their axes open.
+
+    Two inputs may differ in length, or a length may be none that a layer can divide. A runtime does not tell
+    that from its own failure.
+    """
+
+    certain = False
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.told = f"the model cannot take inputs of these shapes: {reason}"
+
+
+def has_open_axes(signature: Signature) -> bool:
+    """Tell whether a client chooses an axis other than the batch."""
+    return any(tensor.sample_size is None for tensor in signature.inputs)
+
 
 def load(artifact: Path, signature: Signature, runtime: str, device: Device) -> Run:
     """Load an artifact's model in one format, to compute on one device.

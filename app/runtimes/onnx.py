@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
-from app.runtimes import Device, DeviceError, InputRefused, Run
+from app.runtimes import Device, DeviceError, InputRefused, Run, ShapeRefused, has_open_axes
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -42,15 +42,26 @@ def load(folder: Path, signature: Signature, device: Device) -> Run:
     options.inter_op_num_threads = 1
     session = _session(folder / "model.onnx", options, device)
     outputs = [tensor.name for tensor in signature.outputs]
+    open_axes = has_open_axes(signature)
 
     def run(inputs: Arrays) -> Arrays:
         try:
             answer = cast(list[Any], session.run(outputs, inputs))
         except InvalidArgument as error:
-            raise InputRefused(str(error)) from None
+            raise (ShapeRefused(_words(error)) if open_axes else InputRefused(str(error))) from None
+        except (Fail, RuntimeException) as error:
+            if open_axes:
+                raise ShapeRefused(_words(error)) from None
+            raise
         return dict(zip(outputs, answer, strict=True))
 
     return run
+
+
+def _words(error: Exception) -> str:
+    """Return what ONNX Runtime says of a node, without the place in its source."""
+    said = str(error).rpartition("Status Message: ")[2]
+    return said.rpartition(" was false. ")[2].strip()
 
 
 def _session(file: Path, options: Any, device: Device) -> Any:  # noqa: ANN401 - as its types

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.cpu import cpu_limit
-from app.runtimes import Device, DeviceError, InputRefused, Run
+from app.runtimes import Device, DeviceError, InputRefused, Run, ShapeRefused, has_open_axes
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -47,13 +47,15 @@ def load(folder: Path, signature: Signature, device: Device) -> Run:
     module = tf.saved_model.load(str(folder))
     serve = module.signatures[SIGNATURE]
     outputs = [tensor.name for tensor in signature.outputs]
+    open_axes = has_open_axes(signature)
 
     # The function holds its module weakly, so something else must hold it.
     def run(arrays: Arrays, _keep: object = module) -> Arrays:
         try:
             answer = serve(**{name: tf.constant(array) for name, array in arrays.items()})
         except tf.errors.InvalidArgumentError as error:
-            raise InputRefused(str(error)) from None
+            refused = ShapeRefused(error.message.splitlines()[0]) if open_axes else InputRefused(str(error))
+            raise refused from None
         return {name: _text(answer[name].numpy()) for name in outputs}
 
     return run

@@ -6,7 +6,7 @@ from typing import Any, cast
 import torch
 from numpy.typing import NDArray
 
-from app.runtimes import Device, DeviceError, InputRefused, Run
+from app.runtimes import Device, DeviceError, InputRefused, Run, ShapeRefused, has_open_axes
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -29,6 +29,7 @@ def load(folder: Path, signature: Signature, device: Device) -> Run:
     torch.set_num_threads(1)
     place = PLACES[device]
     module = cast(Any, torch.jit.load(folder / "model.pt", map_location=place))
+    open_axes = has_open_axes(signature)
     inputs = [tensor.name for tensor in signature.inputs]
     outputs = [tensor.name for tensor in signature.outputs]
 
@@ -40,6 +41,8 @@ def load(folder: Path, signature: Signature, device: Device) -> Run:
             # TorchScript raises one type for every fault.
             if "index out of range" in str(error):
                 raise InputRefused(str(error)) from None
+            if open_axes:
+                raise ShapeRefused(str(error).strip().splitlines()[-1]) from None
             raise
         if isinstance(answer, dict):
             parts: list[Any] = [answer[name] for name in outputs]

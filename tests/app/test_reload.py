@@ -109,13 +109,13 @@ def test_a_version_that_is_back_before_the_old_one_has_ended_keeps_its_metrics(
     async def away_and_back() -> None:
         old = service.model("times", "v3")
         # A request is on its way through the old one.
-        old.batcher._waiting = 1
+        old.batcher._places.waiting = 1
         (folder / "times" / "v3").rename(folder.parent / "v3")
         await service.reload()
         (folder.parent / "v3").rename(folder / "times" / "v3")
         await service.reload()
         assert service.model("times", "v3") is not old
-        old.batcher._waiting = 0
+        old.batcher._places.waiting = 0
         await asyncio.sleep(0.05)
 
     asyncio.run(away_and_back())

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.batching import Batcher, Limits, Work
+from app.batching import Batcher
 from app.predictions import Answers
 from app.problems import Problem
 from app.signature import Signature
 from app.tensors import Arrays
+from app.work import Limits, Work
 
 SIGNATURE = Signature.model_validate(
     {

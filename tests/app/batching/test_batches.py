@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.batching import Work
+from app.work import Work
 from tests.app.batching.conftest import POISON, Model, Request, Silent, batcher, run, until
 
 

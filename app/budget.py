@@ -1,0 +1,125 @@
+"""The memory that decoded requests and long answers may take together."""
+
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+
+from app.memory import memory, memory_used
+from app.problems import OVERLOADED, Problem
+
+LOOK_SECONDS = 0.05
+"""How often a thread that waits for memory looks whether its request is still wanted."""
+
+RECEIVED_SHARE = 8
+"""Which part of the memory bodies may take as they came: an eighth."""
+
+SLACK = 40 * 2**20
+"""Bytes that no request is given: for connections, and for what the allocator cannot give back at once."""
+
+LEAST = 16 * 2**20
+"""Bytes that requests have in any case, for a server that takes none is of no use."""
+
+
+def for_requests(runs: int) -> int:
+    """Return how many bytes are left for requests, beside their bodies and what the process takes now.
+
+    Args:
+        runs: bytes that the models will take when they compute on all threads.
+
+    """
+    left = memory() - memory_used() - runs - memory() // RECEIVED_SHARE - SLACK
+    return max(left, LEAST)
+
+
+class Hold:
+    """Bytes that are held, until they are given back."""
+
+    __slots__ = ("_budget", "bytes")
+
+    def __init__(self, budget: "Budget", size: int) -> None:
+        self._budget = budget
+        self.bytes = size
+
+    def shrink(self, size: int) -> None:
+        """Keep only so many bytes."""
+        self._budget.give(self.bytes - size)
+        self.bytes = size
+
+    def release(self) -> None:
+        """Give all of it back. May be called again."""
+        if self.bytes:
+            self.shrink(0)
+
+    def __enter__(self) -> "Hold":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Budget:
+    """Bytes to share out. May be used from any thread."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.held = 0
+        self._changed = threading.Condition()
+
+    def resize(self, total: int) -> None:
+        """Set how many bytes there are; what is held stays held."""
+        with self._changed:
+            self.total = total
+            self._changed.notify_all()
+
+    def try_take(self, size: int) -> Hold:
+        """Take bytes at once.
+
+        Raises:
+            Problem: 503, there are not so many now.
+
+        """
+        with self._changed:
+            if not self._fits(size):
+                raise _full()
+            self.held += size
+        return Hold(self, size)
+
+    def take(self, size: int, until: float, wanted: Callable[[], bool]) -> Hold:
+        """Wait for bytes; for threads alone.
+
+        Args:
+            size: how many; what is more than all there is waits until nothing else is held.
+            until: when to give up, on the clock of `time.monotonic`.
+            wanted: whether the request is still waited for.
+
+        Raises:
+            Problem: 503, there were not so many in time.
+
+        """
+        size = min(size, self.total)
+        with self._changed:
+            while not self._fits(size):
+                if time.monotonic() >= until or not wanted():
+                    raise _full()
+                self._changed.wait(LOOK_SECONDS)
+            self.held += size
+        return Hold(self, size)
+
+    def give(self, size: int) -> None:
+        """Take note of bytes that are free again."""
+        with self._changed:
+            self.held -= size
+            self._changed.notify_all()
+
+    def _fits(self, size: int) -> bool:
+        return self.held + size <= self.total
+
+
+def _full() -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "the requests that are being answered take all the memory there is for them",
+        headers={"retry-after": "1"},
+        reason=OVERLOADED,
+    )
