@@ -5,6 +5,7 @@ https://www.rfc-editor.org/rfc/rfc9112
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
@@ -13,6 +14,9 @@ from app.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a head, and of the extensions and trailers of a chunked body."""
+
+REMEMBERED_BYTES = 1024
+"""Of a head that is not read again where the same comes again."""
 
 CRLF = b"\r\n"
 END = b"\r\n\r\n"
@@ -75,6 +79,21 @@ class _Fields:
 
 
 def read(head: bytes) -> Request:
+    """Read a head, from its request line to the empty line; a client's heads are mostly the same.
+
+    Raises:
+        Problem: as `_read` does.
+
+    """
+    return _remembered(head) if len(head) <= REMEMBERED_BYTES else _read(head)
+
+
+@lru_cache(maxsize=256)
+def _remembered(head: bytes) -> Request:
+    return _read(head)
+
+
+def _read(head: bytes) -> Request:
     """Read a head, from its request line to the empty line.
 
     `Upgrade` is ignored, as RFC 9110, section 7.8, allows: the request is an ordinary one, with its body.
