@@ -12,15 +12,16 @@ from functools import partial
 
 import numpy as np
 
-from app import admission
+from app import admission, identity, logs
 from app.budget import Hold
 from app.decoding import Decoder
 from app.messages import Answer, Call, Codec, Head
 from app.metrics import CLIENT_CLOSED_REQUEST
 from app.places import Place
 from app.predictions import Answers
-from app.problems import Problem
+from app.problems import SERVER_ERROR, Problem
 from app.readers import Reading
+from app.received import Body
 from app.served_model import ServedModel
 from app.service import Service
 from app.work import Work, late
@@ -44,13 +45,14 @@ https://www.kernel.org/doc/html/latest/admin-guide/mm/transhuge.html
 NO_ROOM = memoryview(b"")
 
 log = logging.getLogger(__name__)
+_warnings = logs.Warnings(log)
 
 
 class Exchange:
     """A request on its way to its answer."""
 
     __slots__ = (
-        "_chunks",
+        "_body",
         "_codec",
         "_deadline",
         "_decoder",
@@ -58,7 +60,6 @@ class Exchange:
         "_end_span",
         "_head",
         "_hold",
-        "_length",
         "_model",
         "_over",
         "_place",
@@ -90,8 +91,7 @@ class Exchange:
         self._codec, self._model = route
         self._head = Head(headers)
         self._reply: Callable[[Answer], None] | None = reply
-        self._chunks: list[bytes | memoryview] = []
-        self._length = 0
+        self._body = Body(service.received)
         self._place: Place | None = None
         self._reading: Reading | None = None
         self._hold: Hold | None = None
@@ -108,21 +108,28 @@ class Exchange:
         try:
             self._admit()
         except Problem as problem:
-            self._finish(Answer.of(problem))
+            self.refuse(problem)
 
     @property
     def over(self) -> bool:
         """Whether it is answered, or nobody waits any more."""
         return self._over
 
+    @property
+    def waiting(self) -> int:
+        """Nothing: what is received is taken."""
+        return 0
+
     def receive(self, chunk: bytes) -> None:
         """Take a part of the body."""
         if self._over:
             return
-        self._chunks.append(chunk)
-        self._length += len(chunk)
-        if self._length > self._service.settings.max_body_bytes:
-            self._finish(Answer.of(admission.too_large(self._model.signature, self._service.settings)))
+        try:
+            self._body.add(chunk)
+            if self._body.length > self._service.settings.max_body_bytes:
+                raise admission.too_large(self._model.signature, self._service.settings)
+        except Problem as problem:
+            self.refuse(problem)
 
     def room(self) -> memoryview:
         """Return where the rest of the body is to be written, rather than received; then it is complete.
@@ -131,22 +138,20 @@ class Exchange:
             No room where too little has come, little is missing, its length is unknown or nobody wants it.
 
         """
-        received, length = self._length, self._head.content_length
+        received, length = self._body.length, self._head.content_length
         if self._over or length - received < SHORT or length > received * BELIEVED:
             return NO_ROOM
-        body = np.empty(length, np.uint8).data
-        body[:received] = b"".join(self._chunks)
-        self._chunks.clear()
-        self._chunks.append(body)
-        self._length = length
-        return body[received:]
+        try:
+            return self._body.grow(np.empty(length, np.uint8).data)
+        except Problem as problem:
+            self.refuse(problem)
+            return NO_ROOM
 
     def complete(self) -> None:
         """Say that the body is whole."""
         if self._over:
             return
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        body = self._body.content
         try:
             decoder = self._decoder
             assert decoder is not None  # noqa: S101 - it was admitted
@@ -166,7 +171,6 @@ class Exchange:
         """
         assert self._place is not None  # noqa: S101 - it was admitted
         self._model.batcher.keep(self._place)
-        self._chunks.clear()
         read = partial(decoder.read, body, wait=True)
         self._reading = Reading(self._deadline, read, self._submit, partial(self._fail, late()))
         self._service.readers.submit(self._model, self._reading)
@@ -179,7 +183,7 @@ class Exchange:
     def refuse(self, problem: Problem) -> None:
         """Answer with a problem that the transport has found."""
         if not self._over:
-            self._finish(Answer.of(problem))
+            self._finish(Answer.of(problem, self._head.request_id))
 
     def _admit(self) -> None:
         """Refuse what need not be read.
@@ -190,6 +194,7 @@ class Exchange:
         """
         service, head = self._service, self._head
         admission.check(head, self._codec, self._model, service.settings)
+        service.received.take(0, announced=head.content_length)
         seconds = service.settings.request_timeout_seconds
         if (own := head.timeout_seconds) is not None:
             seconds = min(seconds, own)
@@ -221,7 +226,6 @@ class Exchange:
         if call.timeout_seconds is not None:
             deadline = min(deadline, time.monotonic() + call.timeout_seconds)
         work = self._work = Work(call.inputs, deadline, self._answered)
-        self._chunks.clear()
         self._model.batcher.submit(work, self._place)
 
     def _answered(self, result: Answers | Exception, first: int) -> None:
@@ -263,11 +267,13 @@ class Exchange:
 
     def _fail(self, error: Exception) -> None:
         if not self._over:
-            self._finish(Answer.of(self._service.problem_of(error, self._model)))
+            self.refuse(self._service.problem_of(error, self._model, self._context()))
 
     def _finish(self, answer: Answer) -> None:
+        if self._over:
+            return
         reply = self._reply
-        self._end(answer.status, answer.reason)
+        self._end(answer.status, answer.reason, answer.detail)
         if reply is not None:
             reply(answer)
 
@@ -284,9 +290,9 @@ class Exchange:
         # They lead back here: without them, a request is gone from memory with its answer.
         self._reading = self._work = self._place = self._hold = None
 
-    def _end(self, code: int, reason: str | None = None) -> None:
+    def _end(self, code: int, reason: str | None = None, detail: str | None = None) -> None:
         self._over = True
-        self._chunks.clear()
+        self._body.drop()
         self._give_back()
         self._reply = None
         if self._decoder is not None:
@@ -297,4 +303,25 @@ class Exchange:
         metrics.answered(code, seconds, reason)
         if self._end_span is not None:
             self._end_span(code)
-        log.debug("request answered", extra={"code": code, "seconds": round(seconds, 6)})
+        if code >= SERVER_ERROR:
+            _warnings.write(reason or str(code), "request not answered", self._context(code, reason, detail))
+        if log.isEnabledFor(logging.DEBUG):
+            context = {**self._context(code, reason, detail), "seconds": round(seconds, 6)}
+            log.debug("request answered", extra=context)
+
+    def _context(
+        self, code: int | None = None, reason: str | None = None, detail: str | None = None
+    ) -> dict[str, object]:
+        """Return by what the request is found again, for a line of the log."""
+        signature, head = self._model.signature, self._head
+        context = {
+            "request_id": head.request_id,
+            "trace_id": identity.trace_id(head.headers.get(identity.TRACEPARENT, b"")),
+            "model": signature.name,
+            "version": signature.version,
+            "path": self._codec.route,
+            "code": code,
+            "reason": reason,
+            "detail": detail and logs.without_values(detail),
+        }
+        return {name: value for name, value in context.items() if value is not None}

@@ -1,5 +1,6 @@
 """The server's settings, read once from the environment; `SLIPWAY_BATCH_SIZE` sets `batch_size`."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -7,11 +8,20 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.cpu import cpu_limit
+from app.memory import memory_limit
 
 PREFIX = "SLIPWAY_"
 
+RECEIVED_SHARE = 8
+"""An eighth of the memory may hold what is being received: the model and its work need the rest."""
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _memory() -> int:
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min(machine, memory_limit() or machine)
 
 
 class SettingsError(Exception):
@@ -61,7 +71,17 @@ class Settings(BaseSettings):
     port: Annotated[Port, Field(description="of predictions and health")] = 8000
     metrics_port: Annotated[Port, Field(description="of Prometheus metrics")] = 8001
     max_body_bytes: Annotated[int, Field(ge=1, description="largest request body")] = 8 * 2**20
-    max_connections: Annotated[int, Field(ge=1, description="beyond, 503")] = 1024
+    max_received_bytes: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="of all requests that are not answered yet; beyond, 503",
+            default_factory=lambda: _memory() // RECEIVED_SHARE,
+        ),
+    ]
+    max_connections: Annotated[
+        int, Field(ge=1, description="beyond, the longest idle is closed, or the new one gets 503")
+    ] = 1024
     head_timeout_seconds: Annotated[
         float, Field(gt=0, description="how long the head of a request may take to arrive, else 408")
     ] = 10
