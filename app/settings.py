@@ -1,27 +1,19 @@
 """The server's settings, read once from the environment; `SLIPWAY_BATCH_SIZE` sets `batch_size`."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.budget import RECEIVED_SHARE
 from app.cpu import cpu_limit
-from app.memory import memory_limit
+from app.memory import memory
 
 PREFIX = "SLIPWAY_"
 
-RECEIVED_SHARE = 8
-"""An eighth of the memory may hold what is being received: the model and its work need the rest."""
-
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-def _memory() -> int:
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(machine, memory_limit() or machine)
 
 
 class SettingsError(Exception):
@@ -76,7 +68,7 @@ class Settings(BaseSettings):
         Field(
             ge=1,
             description="of all requests that are not answered yet; beyond, 503",
-            default_factory=lambda: _memory() // RECEIVED_SHARE,
+            default_factory=lambda: memory() // RECEIVED_SHARE,
         ),
     ]
     max_connections: Annotated[
