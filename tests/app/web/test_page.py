@@ -62,6 +62,9 @@ def test_a_picture_that_is_dropped_is_answered_with_its_label(
 
 
 def test_a_picture_can_be_chosen_with_the_keyboard_alone(page: Page, colours_server: Process):
+    # Playwright asks Chromium for the event when somebody listens, and does not wait for it. Asked before the
+    # page is loaded, Chromium knows of it in time.
+    page.on("filechooser", lambda _chooser: None)
     page.goto(colours_server.url)
     page.locator("#file").wait_for(state="attached")
     expect(page.get_by_role("button", name="Predict")).to_be_enabled()
