@@ -198,7 +198,7 @@ class Service:
         others = max(0, self.settings.threads - 1) * max(model.run_bytes for model in self.models)
         total = for_requests(others)
         self.budget.resize(total + self.budget.held)
-        log.info("memory shared out", extra={"bytes_for_bodies": total})
+        log.info("memory budget for bodies set", extra={"bytes_for_bodies": total})
 
     def _refuse(self, path: Path, stamp: Stamp, error: ArtifactError) -> None:
         if self._refused.get(path) != stamp:

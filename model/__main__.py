@@ -146,8 +146,11 @@ def source(options: argparse.Namespace, say: Say) -> Source:
         raise UsageError("--input-shape 3,224,224 or --example FILE says what the model takes")
     if not options.checkpoint:
         raise UsageError("--checkpoint FILE gives the weights")
-    from model import checkpoint, factory
-    from model.torch_source import torch_source
+    try:
+        from model import checkpoint, factory
+        from model.torch_source import torch_source
+    except ModuleNotFoundError as error:
+        raise ExportError(f"--factory needs {error.name}: `make pytorch` adds it") from None
 
     say(f"loading {options.checkpoint} into {options.factory}")
     module = factory.make(options.factory)

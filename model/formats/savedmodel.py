@@ -118,6 +118,4 @@ def _module(name: str) -> Any:  # noqa: ANN401 - as above
             warnings.simplefilter("ignore", DeprecationWarning)
             return import_module(name)
     except ModuleNotFoundError as error:
-        raise ExportError(
-            f"{error.name} is not installed: pip install -r requirements-tensorflow.txt"
-        ) from None
+        raise ExportError(f"{error.name} is not installed: `make tensorflow` adds it") from None

@@ -21,4 +21,4 @@ def load(name: str, say: Say) -> Source:
         module = import_module(f"model.zoo.{name.replace('-', '_')}")
         return cast(Source, module.source(say))
     except ModuleNotFoundError as error:
-        raise ExportError(f"{name} needs {error.name}: pip install -r requirements.txt") from None
+        raise ExportError(f"{name} needs {error.name}: `make pytorch` adds it") from None

@@ -71,7 +71,13 @@ def serve_in(checkout: Path, command: str) -> None:
     """Type a command that serves until Ctrl-C; see that the page answers, and that Ctrl-C ends it."""
     began = time.monotonic()
     with subprocess.Popen(
-        ["sh", "-ec", command], cwd=checkout, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ["sh", "-ec", command],
+        cwd=checkout,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Who runs the tests in the background ignores Ctrl-C, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as server:
         assert server.stdout is not None
         try:

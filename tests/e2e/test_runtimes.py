@@ -59,7 +59,9 @@ def cpu_build_of_torch() -> bool:
     (torch,) = re.findall(r"^torch==.+", REQUIREMENTS.read_text(), re.MULTILINE)
     command = (
         *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"),
-        *("--report=-", "--retries=0", f"--python-version={PYTHON}", f"--extra-index-url={CPU_INDEX}", torch),
+        # pip before 24 asks for a target beside another Python's version. A dry run writes nothing there.
+        *(f"--python-version={PYTHON}", f"--target={BUILD / 'torch'}"),
+        *("--report=-", "--retries=0", f"--extra-index-url={CPU_INDEX}", torch),
     )
     report = json.loads(subprocess.check_output(command, text=True))
     return report["install"][0]["metadata"]["version"].endswith("+cpu")

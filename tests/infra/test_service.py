@@ -144,15 +144,15 @@ def test_other_settings_are_another_configmap_and_new_pods(declare: Declare):
 
 
 def test_every_probe_asks_for_a_path_that_the_server_has(declare: Declare):
-    x = Tensor(name="x", datatype="FP32", shape=(-1, 2))
+    x, y = (Tensor(name=name, datatype="FP32", shape=(-1, 2)) for name in "xy")
     signature = Signature(
-        name="tiny", version="1", formats=("onnx",), inputs=(x,), outputs=(x,),
+        name="tiny", version="1", formats=("onnx",), inputs=(x,), outputs=(y,),
         labels=None, activation=None, image=None,
     )  # fmt: skip
     service = SimpleNamespace(
         routes={},
         signature=signature,
-        settings=SimpleNamespace(batch_size=1),
+        settings=AppSettings(),
         artifact=SimpleNamespace(inputs={"x": np.zeros((1, 2))}),
     )
     app = create_app(service)  # type: ignore[arg-type]

@@ -215,3 +215,15 @@ def test_another_process_in_another_folder_gives_the_same_version(digits_source,
     again = tmp_path / "here" / "digits" / done.signature.version
     assert (again / "signature.json").read_text() == done.signature.to_json()
     assert (again / "sample.npz").read_bytes() == (done.path / "sample.npz").read_bytes()
+
+
+def test_without_pytorch_the_command_that_adds_it_is_told(own, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name in {"model.torch_source", "model.checkpoint"}]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("checkpoint", "torch_source"):
+        monkeypatch.delattr(f"model.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    assert main([*own, "--name", "mine", "--input-shape", "3,6,6"]) == 1
+
+    assert "--factory needs torch: `make pytorch` adds it" in capsys.readouterr().err

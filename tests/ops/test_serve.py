@@ -120,6 +120,7 @@ def curl_lines(command: Command) -> list[str]:
     return [line for line in command.printed if line.startswith("curl ")]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl: apt-get install curl")
 def test_every_printed_curl_line_is_answered_and_ctrl_c_ends_it_all(
     run: Callable[..., Command], versions: Path, tmp_path: Path
 ):

@@ -14,7 +14,7 @@ from tests.tensorflow_threads import tensorflow
 
 needs_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None or importlib.util.find_spec("tf2onnx") is None,
-    reason="TensorFlow is not installed: pip install -r requirements-tensorflow.txt",
+    reason="TensorFlow is not installed: `make tensorflow` adds it",
 )
 
 
@@ -174,5 +174,5 @@ def test_an_output_that_is_not_there_is_refused(saved):
 @pytest.mark.parametrize("package", ["tensorflow", "tf2onnx"])
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ExportError, match=rf"{package} .*pip install -r requirements-tensorflow\.txt"):
+    with pytest.raises(ExportError, match=rf"{package} .*`make tensorflow`"):
         savedmodel._module(package)

@@ -1,0 +1,84 @@
+"""A machine on which `ops.deploy` works, as a test says it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import deploy
+from ops.running import Holder, Running
+from ops.stack import Stack
+
+OUTPUTS = {"url": "http://127.0.0.1:30080"}
+PREDICTION = {"label": "tiger cat"}
+
+
+class Road:
+    """Stands for the local cluster."""
+
+    def __init__(self, did: list[str]) -> None:
+        self._did = did
+        self.is_new = True
+        self.is_healthy = False
+
+    def up(self) -> bool:
+        self._did.append("cluster up")
+        return self.is_new
+
+    def down(self) -> None:
+        self._did.append("cluster down")
+
+    def healthy(self) -> bool:
+        return self.is_healthy
+
+    def kubectl(self) -> None: ...
+
+    def buildx(self) -> None: ...
+
+
+class Machine:
+    """A machine whose parts write down what they are asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.did: list[str] = []
+        self.road = Road(self.did)
+        self.has_pulumi = False
+        self.is_logged_in = True
+        self.resources: int | None = None
+        self.stacks: dict[str, Running] = {}
+        self.holder: Holder | None = None
+        self.artifact = Path(__file__)
+
+        def does(what: str, result: Any = None) -> Callable[..., Any]:
+            return lambda *_, **__: (self.did.append(what), result)[1]
+
+        monkeypatch.setattr(deploy, "road", lambda: self.road)
+        monkeypatch.setattr(deploy.monitoring, "up", does("monitoring up"))
+        monkeypatch.setattr(deploy, "ensure_artifact", does("model", Path("artifact")))
+        monkeypatch.setattr(deploy, "artifact_folder", lambda _: self.artifact)
+        monkeypatch.setattr(deploy, "smoke", does("smoke", PREDICTION))
+        monkeypatch.setattr(deploy.running, "stacks", lambda _: dict(self.stacks))
+        monkeypatch.setattr(deploy.running, "holder", lambda *_: self.holder)
+        monkeypatch.setattr(deploy.apply, "up", does("apply", OUTPUTS))
+        monkeypatch.setattr(deploy.apply, "down", lambda _, namespace: self.did.append(f"delete {namespace}"))
+        monkeypatch.setattr(deploy.engine, "installed", lambda: self.has_pulumi)
+        monkeypatch.setattr(deploy.engine, "logged_in", lambda: self.is_logged_in)
+        monkeypatch.setattr(deploy.engine, "resources", lambda _: self.resources)
+        monkeypatch.setattr(deploy.engine, "outputs", lambda _: OUTPUTS)
+        for call in ("check", "check_consent", "select", "destroy", "forget"):
+            monkeypatch.setattr(deploy.engine, call, does(f"engine {call}"))
+        monkeypatch.setattr(deploy.engine, "up", does("engine up", OUTPUTS))
+
+    def run(self, name: str, *, is_applied: bool = True) -> None:
+        """Let a stack run on the cluster."""
+        self.road.is_healthy, self.road.is_new = True, False
+        self.stacks[name] = Running(namespace=f"slipway-{name}", is_applied=is_applied)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+DEV, PROD, WATCHED = Stack.read("dev"), Stack.read("prod"), Stack.read("watched")

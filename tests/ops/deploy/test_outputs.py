@@ -1,0 +1,40 @@
+import pytest
+
+from ops import deploy
+from ops.errors import OperationError
+from tests.conftest import StackOf
+from tests.ops.deploy.conftest import DEV, OUTPUTS, PROD, WATCHED, Machine
+
+
+def test_the_address_of_what_kubectl_applied_needs_no_engine(machine: Machine, stack_of: StackOf):
+    machine.has_pulumi, machine.is_logged_in = True, False
+    machine.run("dev")
+
+    assert deploy.address(stack_of("dev")) == "http://127.0.0.1:30080"
+
+
+def test_the_address_of_what_the_engine_made_is_its_own(machine: Machine):
+    machine.has_pulumi, machine.resources = True, 16
+    machine.run("dev", is_applied=False)
+
+    assert deploy.address(DEV) == OUTPUTS["url"]
+
+
+@pytest.mark.parametrize("outputs", [{}, {"url": "pending"}, {"url": "http://<node>:30080"}])
+def test_a_stack_without_an_address_says_how_to_bring_it_up(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, outputs: dict[str, str]
+):
+    machine.has_pulumi, machine.resources = True, 0 if not outputs else 16
+    monkeypatch.setattr(deploy.engine, "outputs", lambda _: outputs)
+
+    with pytest.raises(
+        OperationError, match=r"stack prod has no address that is known here: `make up STACK=prod`"
+    ):
+        deploy.address(PROD)
+
+
+def test_a_local_stack_that_does_not_run_has_no_address(machine: Machine):
+    machine.run("dev")
+
+    with pytest.raises(OperationError, match=r"watched is not on the local cluster: `make up STACK=watched`"):
+        deploy.address(WATCHED)

@@ -1,0 +1,159 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ops import deploy
+from ops.errors import OperationError
+from ops.local.monitoring import CLUSTER_URL
+from ops.running import Holder
+from ops.stack import PROJECT, Stack
+from tests.ops.deploy.conftest import DEV, OUTPUTS, PREDICTION, PROD, WATCHED, Machine
+
+
+def test_without_the_engine_a_local_stack_is_applied_and_says_so(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+):
+    deployed = deploy.up(DEV)
+
+    assert machine.did == ["model", "cluster up", "apply", "smoke"]
+    assert (deployed.outputs, deployed.prediction) == (OUTPUTS, PREDICTION)
+    assert "without the Pulumi engine" in capsys.readouterr().err
+
+
+def test_with_the_engine_it_is_the_engine_and_says_so(machine: Machine, capsys: pytest.CaptureFixture[str]):
+    machine.has_pulumi = True
+
+    deploy.up(DEV)
+
+    assert machine.did == ["engine check", "model", "cluster up", "engine up", "smoke"]
+    assert "the Pulumi engine deploys" in capsys.readouterr().err
+
+
+def test_kubectl_applies_where_it_is_asked_to_although_pulumi_is_on_path(machine: Machine):
+    machine.has_pulumi = True
+
+    deploy.up(DEV, "kubectl")
+
+    assert machine.did == ["model", "cluster up", "apply", "smoke"]
+
+
+def test_what_the_engine_remembers_of_a_cluster_that_is_gone_is_forgotten(machine: Machine):
+    machine.has_pulumi, machine.resources = True, 16
+
+    deploy.up(DEV)
+
+    assert machine.did[2:-1] == ["cluster up", "engine forget", "engine select", "engine up"]
+
+
+def test_what_the_engine_remembers_of_a_running_cluster_is_kept(machine: Machine):
+    machine.has_pulumi, machine.resources = True, 16
+    machine.run("dev", is_applied=False)
+
+    deploy.up(DEV)
+
+    assert "engine forget" not in machine.did
+
+
+@pytest.mark.parametrize("has_pulumi", [False, True])
+def test_a_stack_that_kubectl_applied_stays_with_it(machine: Machine, has_pulumi: bool):
+    machine.has_pulumi = has_pulumi
+    machine.run("dev")
+
+    deploy.up(DEV)
+
+    assert machine.did == ["model", "cluster up", "apply", "smoke"]
+
+
+def test_a_node_port_that_another_service_has_is_refused_before_anything_is_done(machine: Machine):
+    machine.run("dev")
+    machine.holder = Holder(namespace="slipway-dev", name="model", stack="dev")
+
+    with pytest.raises(
+        OperationError,
+        match=r"node port 30081 of stack watched is taken by Service model of stack dev in namespace "
+        r"slipway-dev: set another slipway:nodePort in Pulumi.watched.yaml, or `make down STACK=dev` first",
+    ):
+        deploy.up(WATCHED)
+
+    assert machine.did == []
+
+
+def test_a_stacks_own_node_port_is_no_obstacle(machine: Machine):
+    machine.run("dev")
+    machine.holder = Holder(namespace="slipway-dev", name="model", stack="dev")
+
+    deploy.up(DEV)
+
+    assert "apply" in machine.did
+
+
+def test_no_two_local_stacks_have_one_node_port():
+    stacks = [Stack.read(file.name.split(".")[1]) for file in PROJECT.glob("Pulumi.*.yaml")]
+    ports = [stack.get("nodePort") for stack in stacks if stack.is_local]
+
+    assert len(ports) >= 2
+    assert len({*ports}) == len(ports)
+
+
+def test_a_shared_stack_is_the_engines_and_starts_no_cluster(machine: Machine):
+    machine.has_pulumi = True
+
+    deploy.up(PROD)
+
+    assert machine.did == ["engine check", "model", "engine up", "smoke"]
+
+
+@pytest.mark.parametrize("has_pulumi", [False, True])
+def test_a_local_stack_finds_the_prometheus_that_it_says_exists(machine: Machine, has_pulumi: bool):
+    machine.has_pulumi = has_pulumi
+
+    deploy.up(WATCHED)
+
+    deployed = "engine up" if has_pulumi else "apply"
+    assert machine.did[-5:] == ["model", "cluster up", "monitoring up", deployed, "smoke"]
+
+
+def test_a_shared_cluster_is_given_nothing_that_exists_there(machine: Machine):
+    machine.has_pulumi = True
+    stack = replace(PROD, config={**PROD.config, "slipway:monitoring": "existing"})
+
+    deploy.up(stack)
+
+    assert "monitoring up" not in machine.did
+
+
+def test_the_watched_stack_asks_prometheus_where_the_local_cluster_has_it():
+    assert WATCHED.get("prometheusUrl") == CLUSTER_URL
+
+
+@pytest.mark.parametrize("act", [deploy.up, deploy.down])
+def test_a_shared_stack_without_the_engine_is_refused_before_anything_is_done(
+    machine: Machine, act: Callable[[Stack], Any]
+):
+    with pytest.raises(OperationError, match=r"`pulumi` is not on PATH: install it.*make render STACK=prod"):
+        act(PROD)
+
+    assert machine.did == []
+
+
+@pytest.mark.parametrize(
+    ("cluster", "kind", "is_asked"),
+    [
+        ("local", "NodePort", True),
+        ("local", "ClusterIP", False),
+        ("kubeconfig", "LoadBalancer", True),
+        ("kubeconfig", "NodePort", False),
+        ("kubeconfig", "ClusterIP", False),
+    ],
+)
+def test_a_service_is_asked_where_its_address_is_known(
+    machine: Machine, cluster: str, kind: str, is_asked: bool
+):
+    machine.has_pulumi = True
+    config = {**DEV.config, "slipway:cluster": cluster, "slipway:serviceType": kind}
+    stack = Stack(project=DEV.project, name="dev", config=config, secret_keys=frozenset())
+
+    assert deploy.up(stack).prediction == (PREDICTION if is_asked else None)
+    assert ("smoke" in machine.did) is is_asked
