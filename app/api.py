@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, openapi, protocol_v2, schemas
@@ -23,6 +24,8 @@ from app.service import PREDICT, Service
 SERVER = "slipway"
 ANYTHING = "*"
 """The target of OPTIONS that asks about the server, not about a path."""
+
+FILE_METHODS = ("GET",)
 
 VERSIONED = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
@@ -182,13 +185,18 @@ def _word(service: Service, model: ServedModel) -> str:
 
 def _allowed(api: FastAPI, scope: Scope) -> list[str]:
     """Return the methods of a path (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7); none, no path."""
-    routes = [route for route in api.routes if isinstance(route, Route)]
+    routes = [route for route in api.routes if isinstance(route, Route | Mount)]
     if scope["path"] != ANYTHING:
         routes = [route for route in routes if route.matches(scope)[0] is not Match.NONE]
-    methods = {method for route in routes for method in route.methods or ()}
+    methods = {method for route in routes for method in _methods(route)}
     if "GET" in methods:
         methods.add("HEAD")
     return sorted({*methods, "OPTIONS"}) if methods else []
+
+
+def _methods(route: Route | Mount) -> Iterable[str]:
+    # What is mounted is a folder of files.
+    return FILE_METHODS if isinstance(route, Mount) else route.methods or ()
 
 
 class _Guarded:

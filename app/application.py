@@ -33,6 +33,9 @@ class Application:
         """Bytes that the application has not taken."""
 
         self._complete = False
+        self._is_taken = False
+        """Whether the application has the whole body. Asked again, it is told when the request is over."""
+
         self._problem: Problem | None = None
         self._changed = asyncio.Event()
         self._begun = False
@@ -114,11 +117,14 @@ class Application:
         if self._request.expects_continue and not self._begun:
             self._begun = True
             self._connection.go_on()
-        while not self._pieces and not self._complete:
+        while not self._pieces and (not self._complete or self._is_taken):
             if self._problem is not None:
                 raise self._problem
+            if self._answered:
+                return {"type": "http.disconnect"}
             self._changed.clear()
             await self._changed.wait()
+        self._is_taken = self._complete
         body = b"".join(self._pieces)
         self._pieces.clear()
         self.waiting = 0
@@ -133,4 +139,5 @@ class Application:
         self._answer.append(message.get("body", b""))
         if not message.get("more_body", False):
             self._answered = True
+            self._changed.set()
             self._connection.respond(self._status, self._headers, b"".join(self._answer))

@@ -5,23 +5,23 @@ the answer, once: possibly before the body is there, for what is not to be answe
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
 
-from app import admission, identity, logs
+from app import admission
 from app.budget import Hold
 from app.decoding import Decoder
 from app.messages import Answer, Call, Codec, Head
 from app.metrics import CLIENT_CLOSED_REQUEST
 from app.places import Place
 from app.predictions import Answers
-from app.problems import SERVER_ERROR, Problem
+from app.problems import Problem
 from app.readers import Reading
 from app.received import Body
+from app.record import Record
 from app.served_model import ServedModel
 from app.service import Service
 from app.work import Work, late
@@ -44,9 +44,6 @@ https://www.kernel.org/doc/html/latest/admin-guide/mm/transhuge.html
 
 NO_ROOM = memoryview(b"")
 
-log = logging.getLogger(__name__)
-_warnings = logs.Warnings(log)
-
 
 class Exchange:
     """A request on its way to its answer."""
@@ -57,16 +54,15 @@ class Exchange:
         "_deadline",
         "_decoder",
         "_encode",
-        "_end_span",
         "_head",
         "_hold",
         "_model",
         "_over",
         "_place",
         "_reading",
+        "_record",
         "_reply",
         "_service",
-        "_start",
         "_work",
     )
 
@@ -86,7 +82,6 @@ class Exchange:
             reply: takes the answer.
 
         """
-        self._start = time.perf_counter()
         self._service = service
         self._codec, self._model = route
         self._head = Head(headers)
@@ -99,12 +94,7 @@ class Exchange:
         self._work: Work | None = None
         self._decoder: Decoder | None = None
         self._over = False
-        self._model.metrics.in_flight.inc()
-        self._end_span = (
-            service.tracing.start(self._codec.route, self._model.signature, headers)
-            if service.tracing
-            else None
-        )
+        self._record = Record(self._model, self._codec.route, headers, service.tracing)
         try:
             self._admit()
         except Problem as problem:
@@ -267,7 +257,7 @@ class Exchange:
 
     def _fail(self, error: Exception) -> None:
         if not self._over:
-            self.refuse(self._service.problem_of(error, self._model, self._context()))
+            self.refuse(self._service.problem_of(error, self._model, self._record.context()))
 
     def _finish(self, answer: Answer) -> None:
         if self._over:
@@ -297,31 +287,4 @@ class Exchange:
         self._reply = None
         if self._decoder is not None:
             self._decoder.wanted = False
-        metrics = self._model.metrics
-        metrics.in_flight.dec()
-        seconds = time.perf_counter() - self._start
-        metrics.answered(code, seconds, reason)
-        if self._end_span is not None:
-            self._end_span(code)
-        if code >= SERVER_ERROR:
-            _warnings.write(reason or str(code), "request not answered", self._context(code, reason, detail))
-        if log.isEnabledFor(logging.DEBUG):
-            context = {**self._context(code, reason, detail), "seconds": round(seconds, 6)}
-            log.debug("request answered", extra=context)
-
-    def _context(
-        self, code: int | None = None, reason: str | None = None, detail: str | None = None
-    ) -> dict[str, object]:
-        """Return by what the request is found again, for a line of the log."""
-        signature, head = self._model.signature, self._head
-        context = {
-            "request_id": head.request_id,
-            "trace_id": identity.trace_id(head.headers.get(identity.TRACEPARENT, b"")),
-            "model": signature.name,
-            "version": signature.version,
-            "path": self._codec.route,
-            "code": code,
-            "reason": reason,
-            "detail": detail and logs.without_values(detail),
-        }
-        return {name: value for name, value in context.items() if value is not None}
+        self._record.end(code, reason, detail)

@@ -61,6 +61,7 @@ class Predict:
 
 def _inputs(body: bytes | memoryview, content_type: str, signature: Signature) -> Arrays:
     if content_type == JSON:
+        _check_start(body, content_type)
         return payload.decode(bytes(without_mark(body)), signature)
     only = signature.inputs[0]
     if content_type == OCTETS:

@@ -46,7 +46,9 @@ class Request:
     """Path and query, or `*`."""
 
     version: str
-    headers: Headers
+    headers: tuple[tuple[bytes, bytes], ...]
+    """Names in small letters, values without the blanks around them."""
+
     length: int | None
     """Bytes of the body; None where it comes in chunks."""
 
@@ -125,7 +127,7 @@ def _read(head: bytes) -> Request:
         method=method.decode(),
         target=_origin_form(method, target),
         version=version.decode(),
-        headers=found,
+        headers=tuple(found),
         length=_length(named, version),
         keep_alive=b"close" not in options and (version == b"1.1" or b"keep-alive" in options),
         expects_continue=version == b"1.1" and b"100-continue" in _tokens(named.get(b"expect")),

@@ -230,7 +230,18 @@ def test_a_client_that_leaves_frees_its_place(server: Process, way: bytes):
 
 
 @pytest.mark.parametrize(
-    "path", ["/health", "/health/live", "/v2", "/v2/models/tiny", "/openapi.json", "/docs"]
+    "path",
+    [
+        "/health",
+        "/health/live",
+        "/v2",
+        "/v2/models/tiny",
+        "/openapi.json",
+        "/",
+        "/docs",
+        "/web/page.css",
+        "/swagger-ui/swagger-ui.css",
+    ],
 )
 def test_head_is_answered_as_get_without_the_body(server: Process, path: str):
     # RFC 9110, sections 9.1 and 9.3.2.
@@ -252,6 +263,10 @@ def test_head_of_what_takes_a_post_is_not_allowed(server: Process):
     [
         ("/predict", "OPTIONS, POST"),
         ("/health/live", "GET, HEAD, OPTIONS"),
+        ("/", "GET, HEAD, OPTIONS"),
+        ("/docs", "GET, HEAD, OPTIONS"),
+        ("/web/page.css", "GET, HEAD, OPTIONS"),
+        ("/swagger-ui/swagger-ui.css", "GET, HEAD, OPTIONS"),
         ("/v2/models/tiny/infer", "OPTIONS, POST"),
         ("*", "GET, HEAD, OPTIONS, POST"),
     ],
