@@ -1,4 +1,5 @@
 import importlib.util
+import subprocess
 import sys
 
 import numpy as np
@@ -70,6 +71,12 @@ def source(folder, samples=None, outputs=None):
 @pytest.fixture(scope="module")
 def done(saved, tmp_path_factory):
     return export(source(saved / "model"), [], tmp_path_factory.mktemp("build"), silent)
+
+
+@needs_tensorflow
+def test_pytorch_can_be_imported_after_tensorflow():
+    # Not with Triton, which torch for CUDA would bring: the process ends with a segmentation fault.
+    subprocess.run([sys.executable, "-c", "import tensorflow, torch._dynamo"], check=True, timeout=120)
 
 
 @needs_tensorflow

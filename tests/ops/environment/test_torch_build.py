@@ -71,9 +71,10 @@ def test_where_only_the_build_for_cuda_can_be_had_its_size_is_told_and_its_libra
 
     build = torch_build({})
 
-    assert "3 GB to download, 6 GB on disk" in build.description
+    assert "3 GB to download, 4 GB on disk" in build.description
     assert "PIP_FIND_LINKS" in build.description
-    assert build.arguments == ("--no-config",)
+    assert build.arguments == ("--no-config", "--excludes", str(module.EXCLUDED))
+    assert "triton" in module.EXCLUDED.read_text().splitlines()
 
 
 def test_on_other_systems_the_default_build_is_the_cpus(reachable, monkeypatch: pytest.MonkeyPatch):
