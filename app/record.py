@@ -3,11 +3,15 @@
 import logging
 import time
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from app import identity, logs
 from app.problems import SERVER_ERROR
 from app.served_model import ServedModel
-from app.tracing import Tracing
+
+if TYPE_CHECKING:
+    # Its libraries are imported only where requests are traced.
+    from app.tracing import Tracing
 
 log = logging.getLogger(__name__)
 _warnings = logs.Warnings(log)
@@ -19,7 +23,7 @@ class Record:
     __slots__ = ("_end_span", "_headers", "_model", "_route", "_start")
 
     def __init__(
-        self, model: ServedModel, route: str, headers: Mapping[bytes, bytes], tracing: Tracing | None
+        self, model: ServedModel, route: str, headers: Mapping[bytes, bytes], tracing: "Tracing | None"
     ) -> None:
         """Count the request as in flight, and start its span.
 
