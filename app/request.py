@@ -4,9 +4,9 @@ https://www.rfc-editor.org/rfc/rfc9112
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
@@ -33,13 +33,15 @@ _ABSOLUTE = re.compile(rb"https?://[^/?#]+", re.IGNORECASE)
 _HOST = re.compile(rb"[0-9A-Za-z\-._~%!$&'()*+,;=:\[\]]*")
 """The characters of uri-host [ ":" port ] (RFC 9110, section 7.2, with RFC 3986, section 3.2.2)."""
 
+_FRAMING = frozenset({b"host", b"connection", b"content-length", b"transfer-encoding", b"expect"})
+"""The fields that say where a request ends and what becomes of its connection."""
+
 _VERSIONS = (b"1.1", b"1.0")
 _OWS = b" \t"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The head of one request."""
+class Request(NamedTuple):
+    """The head of one request. A tuple, since it is made faster than a frozen dataclass."""
 
     method: str
     target: bytes
@@ -115,7 +117,8 @@ def _read(head: bytes) -> Request:
     found = fields(head)
     named: dict[bytes, list[bytes]] = {}
     for name, value in found:
-        named.setdefault(name, []).append(value)
+        if name in _FRAMING:
+            named.setdefault(name, []).append(value)
     hosts = named.get(b"host", ())
     if len(hosts) > 1 or (not hosts and version == b"1.1") or not all(map(_HOST.fullmatch, hosts)):
         # RFC 9112, section 3.2.
