@@ -23,7 +23,7 @@ def test_a_head_is_read_whole():
 
     assert (request.method, request.target, request.version) == ("PUT", b"/p?q=1", "1.1")
     # RFC 9110, section 5.5: blanks around a value are no part of it.
-    assert request.headers == [(b"host", b"a:80"), (b"content-length", b"9"), (b"x", b"b c")]
+    assert request.headers == ((b"host", b"a:80"), (b"content-length", b"9"), (b"x", b"b c"))
     assert (request.length, request.keep_alive, request.expects_continue) == (9, True, False)
 
 
