@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, openapi, protocol_v2, schemas
 from app.inference import Exchange
-from app.messages import Answer, Codec, wanted
+from app.messages import JSON, Answer, Codec, wanted
 from app.pages import add_pages
 from app.predict import Predict
 from app.problems import Problem
@@ -35,12 +35,18 @@ log = logging.getLogger(__name__)
 def create_app(service: Service) -> FastAPI:
     """Return the application that answers for a service."""
     # FastAPI's own pages load their scripts from other hosts.
-    api = FastAPI(redirect_slashes=False, docs_url=None, redoc_url=None)
+    api = FastAPI(redirect_slashes=False, openapi_url=None, docs_url=None, redoc_url=None)
     api.add_middleware(_Guarded, api=api)
-    api.openapi = openapi.Document(api, service)
+    document = openapi.Document(api, service)
+    api.openapi = document
     _health(api, service)
     _protocol_v2(api, service)
     add_pages(api, service)
+
+    # FastAPI's own route would write the document anew for each request.
+    @api.get("/openapi.json", include_in_schema=False)
+    async def openapi_json() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(document.json(), media_type=JSON)
 
     @api.post(PREDICT, responses=schemas.RESPONSES)
     async def predict(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]

@@ -118,6 +118,8 @@ class Connection(Endpoint):
     def _has_enough(self) -> bool:
         if self._handler is not None and self._handler.waiting >= READ_BYTES:
             return True
+        if self.phase == "body":
+            return bool(self._pending)
         return self.phase == "answer" and len(self._pending) >= AHEAD_BYTES
 
     # How a request is read.
@@ -145,7 +147,7 @@ class Connection(Endpoint):
             return self._read_head()
         if self.phase == "body":
             self._read_body()
-            return True
+            return not self._body.unread
         return False
 
     def _read_head(self) -> bool:
@@ -197,6 +199,9 @@ class Connection(Endpoint):
         if rest is not None:
             self._pending = rest
             self._complete()
+        elif self._body.unread:
+            self._pending = self._body.unread
+            self._loop.call_soon(self._advance)
         elif self._handler is not None:
             self._room = self._handler.room()
 

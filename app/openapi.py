@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import numpy as np
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -29,13 +30,20 @@ class Document:
         self._service = service
         self._of = service.routes
         self._document: dict[str, Any] | None = None
+        self._json = b""
 
     def __call__(self) -> dict[str, Any]:
-        """Return it, made anew only where other models answer."""
+        """Return the document, made anew only where other models answer."""
         routes = self._service.routes
         if self._document is None or routes is not self._of:
             self._of, self._document = routes, _document(self._api, self._service)
+            self._json = orjson.dumps(self._document)
         return self._document
+
+    def json(self) -> bytes:
+        """Return the document as JSON."""
+        self()
+        return self._json
 
 
 def _document(api: FastAPI, service: Service) -> dict[str, Any]:

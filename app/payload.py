@@ -1,16 +1,15 @@
 """JSON to tensors: one sample or a batch, checked against the signature."""
 
-import threading
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, NoReturn, cast
 
 import numpy as np
 import orjson
-import simdjson
 from numpy.typing import NDArray
 
-from app.messages import LONG, count
+from app import json_numbers
+from app.messages import count
 from app.problems import Problem
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
@@ -28,11 +27,11 @@ WORDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "numbers", "O":
 SHOWN = 40
 """Characters of a wrong value that are repeated to the client."""
 
+PIECE = 16 * 1024
+"""Values that are looked at in one call, which holds Python's lock: between two calls other threads run."""
 
 INSTANCES = "instances"
 """The key of a batch in TensorFlow Serving's REST API and KServe's first protocol."""
-
-_own = threading.local()
 
 
 def decode(body: bytes, signature: Signature) -> Arrays:
@@ -59,8 +58,10 @@ def decode(body: bytes, signature: Signature) -> Arrays:
 
     """
     only = signature.inputs[0] if len(signature.inputs) == 1 else None
-    if only is not None and (array := _flat_numbers(body, only)) is not None:
+    if only is not None and (array := json_numbers.numbers(body, only)) is not None:
         return {only.name: array}
+    if only is not None and json_numbers.are_surely_wrong(body, only):
+        _refuse(only, "is no list of samples by its brackets and commas")
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -97,53 +98,6 @@ def octets(body: bytes | memoryview, tensor: Tensor) -> NDArray[Any]:
         at = np.unravel_index(int(np.argmin(np.isfinite(array))), array.shape)
         _refuse(tensor, f"holds a number that is not finite at {''.join(f'[{step}]' for step in at)}")
     return array
-
-
-def _flat_numbers(body: bytes, tensor: Tensor) -> NDArray[Any] | None:
-    """Read flat samples of floating-point numbers straight into a buffer, with no Python object a number.
-
-    Returns:
-        None where the body is anything else, right or wrong: then it is looked at with care.
-
-    """
-    dtype = DTYPES[tensor.datatype]
-    size = tensor.sample_size
-    if dtype.kind != "f" or size is None:
-        return None
-    # Of flat samples each value but the last has a comma behind it, in lists or between them.
-    if (body.count(b",") + 1) % size:
-        return None
-    try:
-        parser = _parser(len(body))
-        parsed = parser.parse(body)
-        if not isinstance(parsed, simdjson.Array):
-            return None
-        brackets = body.count(b"[")
-        batch = None if brackets == 1 else len(parsed)
-        # All opening brackets are the list's own and its rows', so that no row holds a list.
-        if batch is not None and (
-            brackets != batch + 1 or not all(isinstance(row, simdjson.Array) for row in parsed)
-        ):
-            return None
-        if any(len(row) != size for row in ([parsed] if batch is None else cast(list[Any], parsed))):
-            return None
-        values = np.frombuffer(parsed.as_buffer(of_type="d"), np.float64)
-    except (ValueError, TypeError, RuntimeError):
-        return None
-    with np.errstate(over="ignore"):
-        array = values.astype(dtype)
-    return array.reshape(batch or 1, *tensor.sample_shape) if np.isfinite(array).all() else None
-
-
-def _parser(length: int) -> simdjson.Parser:
-    """Return a parser that no other thread has. It keeps the memory of its longest document."""
-    if length > LONG:
-        return simdjson.Parser()
-    try:
-        return _own.parser
-    except AttributeError:
-        parser = _own.parser = simdjson.Parser()
-        return parser
 
 
 def _instances_of(parsed: object) -> object | None:
@@ -206,24 +160,31 @@ def values(parsed: object, tensor: Tensor) -> NDArray[Any]:
 
     """
     flat, given = _flat(parsed, tensor)
+    _check_types(flat, given, tensor)
     return _array(flat, given, tensor).reshape(given)
 
 
 def _tensor(parsed: object, tensor: Tensor) -> NDArray[Any]:
     flat, given = _flat(parsed, tensor)
-    array = _array(flat, given, tensor)
-    return array.reshape(_batch_shape(given, tensor))
+    _check_types(flat, given, tensor)
+    shape = _batch_shape(given, tensor)
+    return _array(flat, given, tensor).reshape(shape)
+
+
+def _check_types(values: list[Any], given: tuple[int, ...], tensor: Tensor) -> None:
+    accepted = JSON_TYPES[DTYPES[tensor.datatype].kind]
+    if not _types(values) <= accepted:
+        index = next(index for index, value in enumerate(values) if type(value) not in accepted)
+        _refuse(tensor, f"holds {_shown(values[index])}{_at(index, given)}")
 
 
 def _array(values: list[Any], given: tuple[int, ...], tensor: Tensor) -> NDArray[Any]:
     dtype = DTYPES[tensor.datatype]
-    accepted = JSON_TYPES[dtype.kind]
-    if not set(map(type, values)) <= accepted:
-        index = next(index for index, value in enumerate(values) if type(value) not in accepted)
-        _refuse(tensor, f"holds {_shown(values[index])}{_at(index, given)}")
+    array = np.empty(len(values), dtype)
     try:
         with np.errstate(over="ignore"):
-            array = np.array(values, dtype)
+            for start in range(0, len(values), PIECE):
+                array[start : start + PIECE] = np.array(values[start : start + PIECE], dtype)
     except OverflowError:
         _refuse(tensor, f"holds an integer beyond {tensor.datatype}")
     if dtype.kind == "f" and not np.isfinite(array).all():
@@ -240,7 +201,7 @@ def _flat(parsed: object, tensor: Tensor) -> tuple[list[Any], tuple[int, ...]]:
     """
     level: list[Any] = [parsed]
     shape: list[int] = []
-    while set(map(type, level)) == {list}:
+    while _types(level) == {list}:
         lengths = set(map(len, level))
         if len(lengths) > 1:
             _refuse(tensor, f"is ragged: lists of {min(lengths)} and of {max(lengths)} values side by side")
@@ -249,6 +210,13 @@ def _flat(parsed: object, tensor: Tensor) -> tuple[list[Any], tuple[int, ...]]:
     if not level:
         _refuse(tensor, "is an empty list")
     return level, tuple(shape)
+
+
+def _types(values: list[Any]) -> set[type]:
+    types: set[type] = set()
+    for start in range(0, len(values), PIECE):
+        types |= set(map(type, values[start : start + PIECE]))
+    return types
 
 
 def _batch_shape(given: tuple[int, ...], tensor: Tensor) -> tuple[int, ...]:

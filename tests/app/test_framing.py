@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from app.framing import MAX_LINE_BYTES, Chunks, Length
+from app.framing import CHUNKS_AT_ONCE, MAX_LINE_BYTES, Chunks, Length
 from app.problems import Problem
 from app.request import MAX_HEAD_BYTES
 
@@ -16,6 +16,9 @@ def taken(body: Length | Chunks, *pieces: bytes) -> tuple[bytes, bytes | None]:
         assert rest is None
         part, rest = body.take(piece)
         content += part
+        while body.unread:
+            part, rest = body.take(body.unread)
+            content += part
     return content, rest
 
 
@@ -107,10 +110,20 @@ def test_extensions_without_end_are_refused():
     assert [refusal(body, chunk) for _ in range(66)] == [None] * 65 + [431]
 
 
+def test_many_chunks_are_read_in_turns():
+    body = Chunks()
+    content, rest = body.take(b"1\r\na\r\n" * (CHUNKS_AT_ONCE + 2))
+
+    assert (content, rest) == (b"a" * CHUNKS_AT_ONCE, None)
+    assert body.unread == b"1\r\na\r\n" * 2
+    assert body.take(body.unread + b"0\r\n\r\nNEXT") == (b"aa", b"NEXT")
+    assert not body.unread
+
+
 def test_small_chunks_take_little_memory():
     wire = b"2\r\n1,\r\n" * 9000
     tracemalloc.start()
-    content, _ = Chunks().take(wire)
+    content, _ = taken(Chunks(), wire)
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

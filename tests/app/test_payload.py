@@ -143,8 +143,8 @@ def test_what_is_no_json_is_refused(body: bytes):
 
 
 def test_one_long_string_does_not_make_all_values_as_long():
-    # numpy.array() of this list would take 4 GB.
-    assert "at [10]" in refused([0] * 10 + ["a" * 100_000] + [0] * 10_000, x([3])).detail
+    # numpy.array() of this list would take 400 MB.
+    assert "at [10]" in refused([0] * 10 + ["a" * 20_000] + [0] * 5_000, x([3])).detail
 
 
 def test_a_deep_list_among_values_is_refused():
@@ -238,3 +238,15 @@ def test_what_is_sent_arrives_nested_or_flat(shape: list[int], size: int, flat: 
     sent = np.array(values, np.float32).reshape(size, *([-1] if flat else shape))
 
     assert np.array_equal(decode(orjson.dumps(sent.tolist()), x(shape))["x"], sent.reshape(size, *shape))
+
+
+@pytest.mark.parametrize("datatype", ["FP32", "INT64"])
+def test_a_long_list_of_another_structure_is_refused_without_parsing_it(
+    datatype: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("app.payload.orjson.loads", None)
+
+    problem = refused([[0]] * 20_000, x([2, 3], datatype))
+
+    assert problem.status == 400
+    assert "is no list of samples by its brackets and commas" in problem.detail
