@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -152,7 +152,7 @@ def test_every_test_that_is_named_exists():
 
 
 @contextmanager
-def served(artifact: Path, log: Path) -> Iterator[str]:
+def served(artifact: Path, log: Path) -> Generator[str]:
     """Serve an artifact; yield the address."""
     server = Process(artifact, log)
     try:
