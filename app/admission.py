@@ -2,8 +2,8 @@
 
 from http import HTTPStatus
 
-from app import messages
-from app.messages import IDENTITY, WINDOW_BITS, Codec, Head
+from app import codings
+from app.messages import Codec, Head
 from app.problems import Problem
 from app.served_model import ServedModel
 from app.settings import Settings
@@ -24,13 +24,7 @@ def check(head: Head, codec: Codec, model: ServedModel, settings: Settings) -> N
             "the model is being loaded" if model.state == "loading" else "the model has failed",
             headers={"retry-after": "1"},
         )
-    if head.content_encoding not in (*WINDOW_BITS, IDENTITY):
-        raise Problem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"content-encoding {head.content_encoding!r}; send the body as it is, or as "
-            f"{' or '.join(WINDOW_BITS)}",
-            headers={"accept-encoding": ", ".join((*WINDOW_BITS, IDENTITY))},
-        )
+    codings.check(head.content_encodings)
     accepted = codec.media_types(model.signature)
     if head.content_type not in accepted:
         raise Problem(
@@ -44,7 +38,7 @@ def check(head: Head, codec: Codec, model: ServedModel, settings: Settings) -> N
 
 def too_large(signature: Signature, settings: Settings) -> Problem:
     """Return the problem of a body over the limit, with what the limit means in samples."""
-    problem = messages.too_large(settings.max_body_bytes)
+    problem = codings.too_large(settings.max_body_bytes)
     if (samples := samples_in(settings.max_body_bytes, signature)) is None:
         return problem
     most = min(samples, settings.batch_size)

@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__, openapi, protocol_v2, schemas
 from app.inference import Exchange
-from app.messages import HEADERS, Answer, Codec
+from app.messages import Answer, Codec, wanted
 from app.pages import add_pages
 from app.predict import Predict
 from app.problems import Problem
@@ -22,6 +22,11 @@ from app.served_model import ServedModel
 from app.service import PREDICT, Service
 
 SERVER = "slipway"
+ANYTHING = "*"
+"""The target of OPTIONS that asks about the server, not about a path."""
+
+FILE_METHODS = ("GET",)
+
 VERSIONED = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 log = logging.getLogger(__name__)
@@ -31,7 +36,7 @@ def create_app(service: Service) -> FastAPI:
     """Return the application that answers for a service."""
     # FastAPI's own pages load their scripts from other hosts.
     api = FastAPI(redirect_slashes=False, docs_url=None, redoc_url=None)
-    api.add_middleware(_Guarded, service=service)
+    api.add_middleware(_Guarded, api=api)
     api.openapi = openapi.Document(api, service)
     _health(api, service)
     _protocol_v2(api, service)
@@ -43,8 +48,10 @@ def create_app(service: Service) -> FastAPI:
         return await _infer(service, request, Predict(), service.default)
 
     @api.exception_handler(Problem)
-    async def problem(_: Request, error: Problem) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return _response(Answer.of(error))
+    async def problem(  # pyright: ignore[reportUnusedFunction]
+        request: Request, error: Problem
+    ) -> Response:
+        return _problem(request, error)
 
     @api.exception_handler(HTTPException)
     async def http(  # pyright: ignore[reportUnusedFunction]
@@ -53,9 +60,11 @@ def create_app(service: Service) -> FastAPI:
         status = HTTPStatus(error.status_code)
         detail = f"{request.method} {request.url.path[:80]}: {status.phrase.lower()}; see /docs"
         headers = dict(error.headers or {})
+        if "Allow" in headers:
+            headers["Allow"] = ", ".join(_allowed(api, request.scope))
         if status == HTTPStatus.METHOD_NOT_ALLOWED and request.url.path == PREDICT:
             service.default.metrics.answered(status, 0, "method")
-        return _response(Answer.of(Problem(status, detail, headers=headers)))
+        return _problem(request, Problem(status, detail, headers=headers))
 
     return api
 
@@ -130,9 +139,7 @@ def _model(service: Service, request: Request) -> ServedModel:
 
 async def _infer(service: Service, request: Request, codec: Codec, model: ServedModel) -> Response:
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    sent: Sequence[tuple[bytes, bytes]] = request.headers.raw
-    headers = {name: value for name, value in sent if name in HEADERS}
-    exchange = Exchange(service, (codec, model), headers, answered.set_result)
+    exchange = Exchange(service, (codec, model), wanted(request.headers.raw), answered.set_result)
     try:
         # What is over by its head is answered without its body.
         if not exchange.over:
@@ -142,10 +149,17 @@ async def _infer(service: Service, request: Request, codec: Codec, model: Served
                     break
         exchange.complete()
         return _response(await answered)
-    except ClientDisconnect:
-        return Response(status_code=HTTPStatus.BAD_REQUEST)
+    except Problem as problem:
+        # The body cannot be read.
+        exchange.refuse(problem)
+        return _response(await answered)
     finally:
+        # Where the client has left, this task is cancelled.
         exchange.cancel()
+
+
+def _problem(request: Request, problem: Problem) -> Response:
+    return _response(Answer.of(problem, request.headers.get("x-request-id")))
 
 
 def _response(answer: Answer) -> Response:
@@ -169,33 +183,52 @@ def _word(service: Service, model: ServedModel) -> str:
     return "draining" if model.state == "ready" and service.draining else model.state
 
 
-class _Guarded:
-    """Answers for a crash, and asks clients to leave while draining."""
+def _allowed(api: FastAPI, scope: Scope) -> list[str]:
+    """Return the methods of a path (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7); none, no path."""
+    routes = [route for route in api.routes if isinstance(route, Route | Mount)]
+    if scope["path"] != ANYTHING:
+        routes = [route for route in routes if route.matches(scope)[0] is not Match.NONE]
+    methods = {method for route in routes for method in _methods(route)}
+    if "GET" in methods:
+        methods.add("HEAD")
+    return sorted({*methods, "OPTIONS"}) if methods else []
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+
+def _methods(route: Route | Mount) -> Iterable[str]:
+    # What is mounted is a folder of files.
+    return FILE_METHODS if isinstance(route, Mount) else route.methods or ()
+
+
+class _Guarded:
+    """Answers for a crash, and tells what may be asked."""
+
+    def __init__(self, app: ASGIApp, api: FastAPI) -> None:
         self._app = app
-        self._service = service
+        self._api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "OPTIONS" and (allowed := _allowed(self._api, scope)):
+            headers = {"allow": ", ".join(allowed)}
+            await Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)(scope, receive, send)
+            return
         started = False
 
         async def observe(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                if self._service.draining:
-                    # An idle connection is closed at the end of the drain; a request on its way is lost.
-                    message["headers"] = [*message["headers"], (b"connection", b"close")]
+            started = started or message["type"] == "http.response.start"
             await send(message)
 
         try:
             await self._app(scope, receive, observe)
         except Exception:
-            log.exception("request failed", extra={"method": scope["method"], "path": scope["path"]})
+            request = Request(scope)
+            request_id = request.headers.get("x-request-id")
+            context = {"request_id": request_id, "method": scope["method"], "path": scope["path"]}
+            log.exception("request failed", extra=context)
             if started:
                 raise
             crash = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
-            await _response(Answer.of(crash))(scope, receive, observe)
+            await _problem(request, crash)(scope, receive, observe)

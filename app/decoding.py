@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from app import messages
+from app import codings
 from app.budget import Budget, Hold
-from app.messages import IDENTITY, OCTETS, Call, Codec, Head
+from app.messages import OCTETS, Call, Codec, Head
 from app.problems import OVERLOADED, Problem
 from app.settings import Settings
 from app.signature import Signature
@@ -35,8 +35,7 @@ class Decoder:
             Problem: the head contradicts itself.
 
         """
-        plain = self.head.content_encoding == IDENTITY
-        return plain and self.codec.is_quick(length, self.head, self.signature)
+        return not self.head.content_encodings and self.codec.is_quick(length, self.head, self.signature)
 
     def read(self, body: bytes | memoryview, *, wait: bool) -> tuple[Call, Hold] | Exception:
         """Return what a body says, with the memory that its tensors take, or what is wrong with it.
@@ -74,10 +73,10 @@ class Decoder:
     def _read_within_memory(self, body: bytes | memoryview) -> tuple[Call, Hold]:
         limit, batch_size = self.settings.max_body_bytes, self.settings.batch_size
         plain = body
-        if self.head.content_encoding != IDENTITY:
+        if self.head.content_encodings:
             # What it costs to read, which is held after this, counts the body too.
             with self._hold(limit):
-                plain = messages.decompressed(body, self.head.content_encoding, limit)
+                plain = codings.decompressed(body, self.head.content_encodings, limit)
         hold = self._hold(self.codec.cost(plain, self.head, self.signature, batch_size))
         try:
             call = self.codec.decode(plain, self.head, self.signature, batch_size)

@@ -5,7 +5,6 @@ the answer, once: possibly before the body is there, for what is not to be answe
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -21,6 +20,8 @@ from app.places import Place
 from app.predictions import Answers
 from app.problems import Problem
 from app.readers import Reading
+from app.received import Body
+from app.record import Record
 from app.served_model import ServedModel
 from app.service import Service
 from app.work import Work, late
@@ -43,29 +44,25 @@ https://www.kernel.org/doc/html/latest/admin-guide/mm/transhuge.html
 
 NO_ROOM = memoryview(b"")
 
-log = logging.getLogger(__name__)
-
 
 class Exchange:
     """A request on its way to its answer."""
 
     __slots__ = (
-        "_chunks",
+        "_body",
         "_codec",
         "_deadline",
         "_decoder",
         "_encode",
-        "_end_span",
         "_head",
         "_hold",
-        "_length",
         "_model",
         "_over",
         "_place",
         "_reading",
+        "_record",
         "_reply",
         "_service",
-        "_start",
         "_work",
     )
 
@@ -85,13 +82,11 @@ class Exchange:
             reply: takes the answer.
 
         """
-        self._start = time.perf_counter()
         self._service = service
         self._codec, self._model = route
         self._head = Head(headers)
         self._reply: Callable[[Answer], None] | None = reply
-        self._chunks: list[bytes | memoryview] = []
-        self._length = 0
+        self._body = Body(service.received)
         self._place: Place | None = None
         self._reading: Reading | None = None
         self._hold: Hold | None = None
@@ -99,30 +94,32 @@ class Exchange:
         self._work: Work | None = None
         self._decoder: Decoder | None = None
         self._over = False
-        self._model.metrics.in_flight.inc()
-        self._end_span = (
-            service.tracing.start(self._codec.route, self._model.signature, headers)
-            if service.tracing
-            else None
-        )
+        self._record = Record(self._model, self._codec.route, headers, service.tracing)
         try:
             self._admit()
         except Problem as problem:
-            self._finish(Answer.of(problem))
+            self.refuse(problem)
 
     @property
     def over(self) -> bool:
         """Whether it is answered, or nobody waits any more."""
         return self._over
 
+    @property
+    def waiting(self) -> int:
+        """Nothing: what is received is taken."""
+        return 0
+
     def receive(self, chunk: bytes) -> None:
         """Take a part of the body."""
         if self._over:
             return
-        self._chunks.append(chunk)
-        self._length += len(chunk)
-        if self._length > self._service.settings.max_body_bytes:
-            self._finish(Answer.of(admission.too_large(self._model.signature, self._service.settings)))
+        try:
+            self._body.add(chunk)
+            if self._body.length > self._service.settings.max_body_bytes:
+                raise admission.too_large(self._model.signature, self._service.settings)
+        except Problem as problem:
+            self.refuse(problem)
 
     def room(self) -> memoryview:
         """Return where the rest of the body is to be written, rather than received; then it is complete.
@@ -131,22 +128,20 @@ class Exchange:
             No room where too little has come, little is missing, its length is unknown or nobody wants it.
 
         """
-        received, length = self._length, self._head.content_length
+        received, length = self._body.length, self._head.content_length
         if self._over or length - received < SHORT or length > received * BELIEVED:
             return NO_ROOM
-        body = np.empty(length, np.uint8).data
-        body[:received] = b"".join(self._chunks)
-        self._chunks.clear()
-        self._chunks.append(body)
-        self._length = length
-        return body[received:]
+        try:
+            return self._body.grow(np.empty(length, np.uint8).data)
+        except Problem as problem:
+            self.refuse(problem)
+            return NO_ROOM
 
     def complete(self) -> None:
         """Say that the body is whole."""
         if self._over:
             return
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        body = self._body.content
         try:
             decoder = self._decoder
             assert decoder is not None  # noqa: S101 - it was admitted
@@ -166,7 +161,6 @@ class Exchange:
         """
         assert self._place is not None  # noqa: S101 - it was admitted
         self._model.batcher.keep(self._place)
-        self._chunks.clear()
         read = partial(decoder.read, body, wait=True)
         self._reading = Reading(self._deadline, read, self._submit, partial(self._fail, late()))
         self._service.readers.submit(self._model, self._reading)
@@ -179,7 +173,7 @@ class Exchange:
     def refuse(self, problem: Problem) -> None:
         """Answer with a problem that the transport has found."""
         if not self._over:
-            self._finish(Answer.of(problem))
+            self._finish(Answer.of(problem, self._head.request_id))
 
     def _admit(self) -> None:
         """Refuse what need not be read.
@@ -190,6 +184,7 @@ class Exchange:
         """
         service, head = self._service, self._head
         admission.check(head, self._codec, self._model, service.settings)
+        service.received.take(0, announced=head.content_length)
         seconds = service.settings.request_timeout_seconds
         if (own := head.timeout_seconds) is not None:
             seconds = min(seconds, own)
@@ -221,7 +216,6 @@ class Exchange:
         if call.timeout_seconds is not None:
             deadline = min(deadline, time.monotonic() + call.timeout_seconds)
         work = self._work = Work(call.inputs, deadline, self._answered)
-        self._chunks.clear()
         self._model.batcher.submit(work, self._place)
 
     def _answered(self, result: Answers | Exception, first: int) -> None:
@@ -263,11 +257,13 @@ class Exchange:
 
     def _fail(self, error: Exception) -> None:
         if not self._over:
-            self._finish(Answer.of(self._service.problem_of(error, self._model)))
+            self.refuse(self._service.problem_of(error, self._model, self._record.context()))
 
     def _finish(self, answer: Answer) -> None:
+        if self._over:
+            return
         reply = self._reply
-        self._end(answer.status, answer.reason)
+        self._end(answer.status, answer.reason, answer.detail)
         if reply is not None:
             reply(answer)
 
@@ -284,17 +280,11 @@ class Exchange:
         # They lead back here: without them, a request is gone from memory with its answer.
         self._reading = self._work = self._place = self._hold = None
 
-    def _end(self, code: int, reason: str | None = None) -> None:
+    def _end(self, code: int, reason: str | None = None, detail: str | None = None) -> None:
         self._over = True
-        self._chunks.clear()
+        self._body.drop()
         self._give_back()
         self._reply = None
         if self._decoder is not None:
             self._decoder.wanted = False
-        metrics = self._model.metrics
-        metrics.in_flight.dec()
-        seconds = time.perf_counter() - self._start
-        metrics.answered(code, seconds, reason)
-        if self._end_span is not None:
-            self._end_span(code)
-        log.debug("request answered", extra={"code": code, "seconds": round(seconds, 6)})
+        self._record.end(code, reason, detail)

@@ -1,23 +1,21 @@
 """What goes in and comes out, whatever carries it: a request's head, its decoded body, an answer."""
 
-import re
-import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import codecs
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import orjson
 
-from app import problems
+from app import codings, identity, problems
 from app.predictions import Answers
 from app.problems import Problem
 from app.signature import Signature
 from app.tensors import Arrays
 
 JSON = "application/json"
-IDENTITY = "identity"
 OCTETS = "application/octet-stream"
 
 HEADERS = (
@@ -28,6 +26,7 @@ HEADERS = (
     b"inference-header-content-length",
     b"traceparent",
     b"tracestate",
+    b"x-request-id",
     b"x-envoy-expected-rq-timeout-ms",
 )
 """All that inference reads of a request's head.
@@ -37,11 +36,11 @@ the name that Envoy gives it when it forwards:
 https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter
 """
 
-WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-"""How zlib reads and writes the content codings of https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1."""
+_WANTED = frozenset(HEADERS)
+_LISTS = frozenset({b"content-encoding", b"accept-encoding", b"tracestate"})
 
-_NOT_ACCEPTABLE = re.compile(r";\s*q=0(\.0*)?\s*$")
-"""A weight of 0: https://www.rfc-editor.org/rfc/rfc9110#section-12.4.2."""
+_SAME = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
+"""Media types by other names that are in use."""
 
 MOST_DIGITS = 18
 """Digits of a number in a header."""
@@ -53,18 +52,37 @@ COMPRESSED_FROM = 1024
 """Bytes of an answer below which compression saves nothing."""
 
 
+def wanted(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return those of `HEADERS` that a request has; names are in small letters.
+
+    The values of a list are joined (https://www.rfc-editor.org/rfc/rfc9110#section-5.3); of anything else
+    that is there twice, the last holds.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _WANTED:
+            found[name] = found[name] + b"," + value if name in _LISTS and name in found else value
+    return found
+
+
 class Head:
     """The headers of a request to inference, those of `HEADERS` that it has."""
 
-    __slots__ = ("content_encoding", "content_type", "headers")
+    __slots__ = ("content_encodings", "content_type", "headers")
 
     def __init__(self, headers: Mapping[bytes, bytes]) -> None:
         self.headers = headers
         self.content_type = _token(headers.get(b"content-type")) or JSON
         """The media type without its parameters; JSON where the client does not say."""
 
-        self.content_encoding = _token(headers.get(b"content-encoding")) or IDENTITY
-        """The content coding."""
+        self.content_encodings = codings.applied(headers.get(b"content-encoding"))
+        """The content codings in the order in which they were applied; none where the body is as it is."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The request's id; None where the transport gave it none."""
+        value = self.headers.get(identity.REQUEST_ID)
+        return value.decode("latin-1") if value else None
 
     @property
     def content_length(self) -> int:
@@ -95,29 +113,26 @@ class Head:
     @property
     def coding(self) -> str | None:
         """The content coding that the client accepts for its answer and this server writes, if any."""
-        accepted = self.headers.get(b"accept-encoding")
-        if not accepted:
-            return None
-        offered = accepted.decode("latin-1").lower().split(",")
-        names = {one.partition(";")[0].strip() for one in offered if not _NOT_ACCEPTABLE.search(one)}
-        return next((name for name in WINDOW_BITS if name in names), None)
+        return codings.acceptable(self.headers.get(b"accept-encoding"))
 
     def _natural(self, name: bytes) -> int | None:
         value = self.headers.get(name)
         if value is None:
             return None
+        digits = value.lstrip(b"0") or b"0"
         # More is no length and no time, and int() takes a quadratic while for it.
-        if not value.isdigit() or len(value) > MOST_DIGITS:
+        if not value.isdigit() or len(digits) > MOST_DIGITS:
             raise Problem(
                 HTTPStatus.BAD_REQUEST, f"{name.decode()}: {value[:40].decode('latin-1')!r} is not a number"
             )
-        return int(value)
+        return int(digits)
 
 
 @lru_cache(maxsize=256)
 def _token(value: bytes | None) -> str:
-    """Return a header's value without parameters, in small letters."""
-    return value.partition(b";")[0].strip().lower().decode("latin-1") if value else ""
+    """Return a header's value without parameters, in small letters, by its right name."""
+    token = value.partition(b";")[0].strip().lower().decode("latin-1") if value else ""
+    return _SAME.get(token, token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +146,25 @@ class Answer:
     reason: str | None = None
     """Why it is not the model's, in a word for metrics."""
 
+    detail: str | None = None
+    """Why, in a sentence."""
+
     @classmethod
-    def of(cls, problem: Problem) -> "Answer":
+    def of(cls, problem: Problem, request_id: str | None = None) -> "Answer":
         """Tell a client what is wrong."""
         return cls(
             problem.status.value,
-            orjson.dumps(problem.content()),
+            orjson.dumps(problem.content(request_id)),
             problems.MEDIA_TYPE,
             problem.headers,
             problem.reason,
+            problem.detail,
         )
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers, but for those that every answer has."""
+        named = {"content-type": self.content_type, **self.headers}
+        return [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
 
     @classmethod
     def json(cls, content: Any) -> "Answer":  # noqa: ANN401 - whatever JSON can carry
@@ -151,11 +175,8 @@ class Answer:
         """Return the answer in a content coding, where that makes it smaller."""
         if coding is None or len(self.body) < COMPRESSED_FROM:
             return self
-        # The fastest level: the answer is on its way to a client that waits.
-        writer = zlib.compressobj(level=1, wbits=WINDOW_BITS[coding])
-        body = writer.compress(self.body) + writer.flush()
         headers = {**self.headers, "content-encoding": coding, "vary": "accept-encoding"}
-        return Answer(self.status, body, self.content_type, headers, self.reason)
+        return replace(self, body=codings.compressed(self.body, coding), headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,26 +228,9 @@ class Codec(Protocol):
         ...
 
 
-def decompressed(body: bytes | memoryview, coding: str, limit: int) -> bytes | memoryview:
-    """Return a body without its content coding.
-
-    Raises:
-        Problem: 400 where it is not so coded, 413 where it unpacks to more than `limit` bytes.
-
-    """
-    if coding == IDENTITY:
-        return body
-    reader = zlib.decompressobj(wbits=WINDOW_BITS[coding])
-    try:
-        # Never more than asked for: a small body can unpack to a thousand times its size.
-        plain = reader.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not {coding}: {error}") from None
-    if len(plain) > limit:
-        raise too_large(limit)
-    if not reader.eof:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not {coding}: it ends early")
-    return plain
+def without_mark(json: bytes | memoryview) -> bytes | memoryview:
+    """Return JSON without a byte order mark: https://www.rfc-editor.org/rfc/rfc8259#section-8.1."""
+    return json[len(codecs.BOM_UTF8) :] if json[: len(codecs.BOM_UTF8)] == codecs.BOM_UTF8 else json
 
 
 def samples(arrays: Arrays, signature: Signature, batch_size: int) -> int:
@@ -257,8 +261,3 @@ def count(arrays: Arrays) -> int:
     if len(set(sizes.values())) > 1:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the inputs differ in their number of samples: {sizes}")
     return next(iter(sizes.values()))
-
-
-def too_large(limit: int) -> Problem:
-    """Return the problem of a body over the limit."""
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {limit} bytes")

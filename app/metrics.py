@@ -19,7 +19,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from app.problems import OVERLOADED, REASONS
+from app.problems import ALL_REASONS, REASONS
 from app.signature import Signature
 
 CLIENT_CLOSED_REQUEST = 499
@@ -97,10 +97,7 @@ class ModelMetrics:
         self._metrics = metrics
         model = self._model = {"model": signature.name, "version": signature.version}
         self._answered = {code: self._of_code(code) for code in CODES}
-        self._rejected = {
-            reason: metrics.rejected.labels(**model, reason=reason)
-            for reason in {*REASONS.values(), OVERLOADED}
-        }
+        self._rejected = {reason: metrics.rejected.labels(**model, reason=reason) for reason in ALL_REASONS}
         self.in_flight = metrics.in_flight.labels(**model)
         self.queued = metrics.queue_depth.labels(**model).set
         self.waited = metrics.queue_wait.labels(**model).observe

@@ -1,12 +1,17 @@
 """POST /predict: a JSON list, raw tensors or a picture in, predictions out."""
 
 from functools import partial
+from http import HTTPStatus
 
 from app import json_size, payload, photograph
-from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples
+from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
 from app.predictions import Answers
+from app.problems import Problem
 from app.signature import Signature
 from app.tensors import Arrays
+
+STARTS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"\x1f\x8b": "gzip"}
+"""How files begin that are sent by a wrong name: https://mimesniff.spec.whatwg.org/#image-type-pattern-matching-algorithm."""
 
 
 class Predict:
@@ -34,10 +39,11 @@ class Predict:
             Problem: it holds more than may be sent.
 
         """
-        if head.content_type == JSON:
-            return json_size.cost(bytes(body), signature, batch_size)
         if head.content_type == OCTETS:
             return 0
+        _check_start(body, head.content_type)
+        if head.content_type == JSON:
+            return json_size.cost(bytes(body), signature, batch_size)
         assert signature.image is not None  # noqa: S101 - the media type was accepted
         return photograph.cost(body, head.content_type, signature.image, signature.inputs[0])
 
@@ -55,12 +61,28 @@ class Predict:
 
 def _inputs(body: bytes | memoryview, content_type: str, signature: Signature) -> Arrays:
     if content_type == JSON:
-        return payload.decode(bytes(body), signature)
+        _check_start(body, content_type)
+        return payload.decode(bytes(without_mark(body)), signature)
     only = signature.inputs[0]
     if content_type == OCTETS:
         return {only.name: payload.octets(body, only)}
     assert signature.image is not None  # noqa: S101 - the media type was accepted
     return {only.name: photograph.decode(body, content_type, signature.image, only)}
+
+
+def _check_start(body: bytes | memoryview, content_type: str) -> None:
+    """See that a body is not plainly something else than its media type says.
+
+    Raises:
+        Problem: 400, naming the header that would be right.
+
+    """
+    for start, kind in STARTS.items():
+        if body[: len(start)] == start and kind != content_type:
+            right = "content-encoding: gzip" if kind == "gzip" else f"content-type: {kind}"
+            raise Problem(
+                HTTPStatus.BAD_REQUEST, f"the body is {kind}, not {content_type}; send it with {right}"
+            )
 
 
 def _encode(signature: Signature, size: int, answers: Answers, first: int) -> Answer:

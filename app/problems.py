@@ -5,6 +5,9 @@ from typing import Any
 
 from app.signature import Tensor
 
+SERVER_ERROR = 500
+"""The first of the codes that say that the server could not."""
+
 MEDIA_TYPE = "application/problem+json"
 
 SCHEMA: dict[str, Any] = {
@@ -18,6 +21,10 @@ SCHEMA: dict[str, Any] = {
         "error": {
             "type": "string",
             "description": "The detail once more, where a client of the Open Inference Protocol reads it.",
+        },
+        "request_id": {
+            "type": "string",
+            "description": "The request's X-Request-ID, or the one that it was given; it is in the log.",
         },
         "tensor": {"type": "string", "description": "The input that is wrong."},
         "expected": {
@@ -39,13 +46,24 @@ REASONS = {
     HTTPStatus.REQUEST_TIMEOUT: "slow",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "media_type",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head_too_large",
+    HTTPStatus.NOT_IMPLEMENTED: "not_implemented",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "not_implemented",
     HTTPStatus.SERVICE_UNAVAILABLE: "not_ready",
     HTTPStatus.GATEWAY_TIMEOUT: "expired",
 }
 """Why a request never had an answer of the model, in a word for metrics, by the code that it got."""
 
 OVERLOADED = "overloaded"
-"""The other reason for 503: there is a model, but too many requests wait for it."""
+"""Another reason for 503: there is a model, but too many requests wait for it."""
+
+CONNECTIONS = "connections"
+"""Another: there are too many connections."""
+
+MEMORY = "memory"
+"""Another: what is being received fills the memory that there is for it."""
+
+ALL_REASONS = frozenset({*REASONS.values(), OVERLOADED, CONNECTIONS, MEMORY})
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's name
@@ -67,7 +85,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's name
         self.headers = headers or {}
         self.reason = reason or REASONS.get(status)
 
-    def content(self) -> dict[str, Any]:
+    def content(self, request_id: str | None = None) -> dict[str, Any]:
         """Return the members of the problem details object."""
         content: dict[str, Any] = {
             "type": "about:blank",
@@ -76,6 +94,8 @@ class Problem(Exception):  # noqa: N818 - the RFC's name
             "detail": self.detail,
             "error": self.detail,
         }
+        if request_id is not None:
+            content["request_id"] = request_id
         if self.tensor is not None:
             content["tensor"] = self.tensor.name
             content["expected"] = {"datatype": self.tensor.datatype, "shape": self.tensor.shape}

@@ -16,7 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app import json_size, payload, strings
-from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples
+from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
 from app.predictions import Answers
 from app.problems import Problem
 from app.signature import Signature, Tensor
@@ -117,7 +117,7 @@ class ProtocolV2:
         if length is not None and length > len(body):
             raise _wrong(f"{JSON_LENGTH} is {length}, and the body has {len(body)} bytes")
         try:
-            request = _DECODER.decode(body if length is None else memoryview(body)[:length])
+            request = _DECODER.decode(without_mark(body if length is None else memoryview(body)[:length]))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _wrong(f"the body is no inference request: {error}") from None
         binary = memoryview(body)[len(body) if length is None else length :]

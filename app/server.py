@@ -5,15 +5,17 @@ import logging
 import math
 import select
 import socket
-from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, cast
 
 import uvicorn
-from prometheus_client import start_http_server
+from prometheus_client import make_asgi_app  # pyright: ignore[reportUnknownVariableType]
+from starlette.types import ASGIApp
 
 from app.api import create_app
-from app.connection import protocol, sweep
+from app.connection import Connection
+from app.listener import Limits, Listener
+from app.received import Received
 from app.service import Service
 from app.settings import Settings
 from app.signature import ArtifactError
@@ -21,6 +23,12 @@ from app.watchdog import Watchdog
 
 LAST_ENTRY_SECONDS = 1
 TOLD_SECONDS = 1
+
+SCRAPES = Limits(connections=32, head_seconds=5, body_seconds=5, idle_seconds=75)
+"""Of the metrics port. Prometheus keeps its connection from one scrape to the next."""
+
+SCRAPES_BYTES = 2**20
+"""Most that is held of requests to the metrics port."""
 
 log = logging.getLogger(__name__)
 
@@ -85,41 +93,55 @@ async def serve(settings: Settings) -> int:
 
     """
     service = Service(settings)
+    listener = Listener(create_app(service), _limits(settings), service.received, service=service)
+
+    def connect(**_: object) -> Connection:
+        return Connection(listener)
+
     server = _Server(
         uvicorn.Config(
-            create_app(service),
+            listener.app,
             host=settings.host,
             port=settings.port,
-            http=cast(Any, protocol(service)),
+            http=cast(Any, connect),
             ws="none",
             lifespan="off",
             access_log=False,
             log_config=None,
-            server_header=False,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_seconds),
         ),
         service,
     )
+    # It ends when these are closed.
+    server.server_state.connections, server.server_state.tasks = listener.connections, listener.tasks
     service.on_failure = server.fail_soon
     door = server.config.bind_socket()
-    metrics, _ = start_http_server(settings.metrics_port, settings.host, service.metrics.registry)
+    scrapes: ASGIApp = make_asgi_app(service.metrics.registry)  # pyright: ignore[reportUnknownVariableType]
+    scraped = Listener(scrapes, SCRAPES, Received(SCRAPES_BYTES))
+    metrics = await asyncio.get_running_loop().create_server(
+        lambda: Connection(scraped), settings.host, settings.metrics_port
+    )
     watchdog = Watchdog(service, asyncio.get_running_loop().call_soon_threadsafe)
     watchdog.start()
-    _keep(service, _load(service, server))
-    _keep(service, sweep(server.server_state.connections))
+    for work in (_load(service, server), listener.sweep(), scraped.sweep()):
+        service.keep(asyncio.create_task(work))
     try:
         await server.serve([door])
     finally:
         watchdog.close()
         service.close()
-        metrics.shutdown()
-        metrics.server_close()
+        metrics.close()
     log.info("ended")
     return 1 if server.failed else 0
 
 
-def _keep(service: Service, work: Coroutine[Any, Any, None]) -> None:
-    service.keep(asyncio.create_task(work))
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        connections=settings.max_connections,
+        head_seconds=settings.head_timeout_seconds,
+        body_seconds=settings.body_timeout_seconds,
+        idle_seconds=settings.keep_alive_seconds,
+    )
 
 
 async def _load(service: Service, server: _Server) -> None:

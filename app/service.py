@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
@@ -18,6 +18,7 @@ from app.predict import Predict
 from app.problems import Problem
 from app.protocol_v2 import ProtocolV2
 from app.readers import Readers
+from app.received import Received
 from app.repository import Key, Repository, Stamp
 from app.runtimes import InputRefused
 from app.served_model import ServedModel
@@ -46,6 +47,7 @@ class Service:
         """
         self.settings = settings
         self.metrics = Metrics()
+        self.received = Received(settings.max_received_bytes)
         self.on_failure: Callable[[], None] = lambda: None
         """Called on the event loop when a runtime cannot go on. Requests fail from then on."""
 
@@ -217,16 +219,23 @@ class Service:
             routes[f"/v2/models/{name}/infer".encode()] = ProtocolV2(), self.model(name)
         return routes
 
-    def problem_of(self, error: Exception, model: ServedModel) -> Problem:
-        """Return what a client is told of an error; look after the model where it may be its fault."""
+    def problem_of(self, error: Exception, model: ServedModel, context: Mapping[str, object]) -> Problem:
+        """Return what a client is told of an error, and examine the model where the model may have caused it.
+
+        Args:
+            error: what ended the request.
+            model: the model that was asked.
+            context: fields of the log's line by which the request is found again.
+
+        """
         if isinstance(error, Problem):
             return error
         if isinstance(error, InputRefused):
-            log.info("input refused by the model", extra={"reason": str(error)})
+            log.info("input refused by the model", extra=dict(context))
             if not error.certain:
                 self.examine(model)
             return Problem(HTTPStatus.BAD_REQUEST, error.told)
-        log.error("request failed", exc_info=error)
+        log.error("request failed", exc_info=error, extra=dict(context))
         self.examine(model)
         return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
 

@@ -6,7 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.budget import RECEIVED_SHARE
 from app.cpu import cpu_limit
+from app.memory import memory
 
 PREFIX = "SLIPWAY_"
 
@@ -61,7 +63,17 @@ class Settings(BaseSettings):
     port: Annotated[Port, Field(description="of predictions and health")] = 8000
     metrics_port: Annotated[Port, Field(description="of Prometheus metrics")] = 8001
     max_body_bytes: Annotated[int, Field(ge=1, description="largest request body")] = 8 * 2**20
-    max_connections: Annotated[int, Field(ge=1, description="beyond, 503")] = 1024
+    max_received_bytes: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="of all requests that are not answered yet; beyond, 503",
+            default_factory=lambda: memory() // RECEIVED_SHARE,
+        ),
+    ]
+    max_connections: Annotated[
+        int, Field(ge=1, description="beyond, the longest idle is closed, or the new one gets 503")
+    ] = 1024
     head_timeout_seconds: Annotated[
         float, Field(gt=0, description="how long the head of a request may take to arrive, else 408")
     ] = 10

@@ -53,7 +53,7 @@ class Talk:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-        self.connection.request("POST", path, body, headers)
+        self.connection.request("POST", path, body, {"x-request-id": "1", **headers})
         response = self.connection.getresponse()
         named = {name.lower(): value for name, value in response.getheaders() if name.lower() != "date"}
         return Reply(response.status, named, response.read())

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from app.receiver import SIZE, Receiver
+from app.connection import READ_BYTES
 from tests.app.open_inference import LENGTH, OCTETS
 from tests.app.process import Process
 from tests.app.test_connection import answers, connect, metric, only_answer, wait_for_metric
@@ -49,7 +49,7 @@ BEFORE = """
     class Exchange(connection.Exchange):
         def receive(self, chunk):
             super().receive(chunk)
-            assert self._length <= 128 * 1024, "copied"
+            assert self._body.length <= 128 * 1024, "copied"
     connection.Exchange = Exchange
 """
 """Lets a request fail where more of its body goes through the parser than its start."""
@@ -160,7 +160,7 @@ def test_what_is_announced_takes_no_memory_until_a_part_of_it_comes(ragged, star
         assert process.memory_info().vms - before < clients * announced / 10
 
 
-@pytest.mark.parametrize("length", [SIZE, 2 * SIZE, 4 * 2**20, 6 * 2**20], ids="{} bytes".format)
+@pytest.mark.parametrize("length", [READ_BYTES, 2 * READ_BYTES, 4 * 2**20, 6 * 2**20], ids="{} bytes".format)
 def test_a_body_of_any_length_and_kind_is_read(tiny, start_module: Callable[..., Process], length: int):
     server = start_module(tiny)
     server.wait_for("/health/ready")
@@ -177,33 +177,3 @@ def test_a_body_of_any_length_and_kind_is_read(tiny, start_module: Callable[...,
 
         assert connection.getresponse().read().startswith(b'{"model_name":"tiny"')
     connection.close()
-
-
-class Reader:
-    """Wants the next bytes in a place of its own, while there is room."""
-
-    def __init__(self, room: int) -> None:
-        self.room = memoryview(bytearray(room))
-        self.filled: list[int] = []
-        self.given: list[bytes] = []
-
-    def room_filled(self, count: int) -> None:
-        self.filled.append(count)
-        self.room = self.room[count:]
-
-    def data_received(self, data: memoryview) -> None:
-        self.given.append(bytes(data))
-
-
-def test_bytes_go_where_there_is_room_and_else_are_given():
-    reader = Reader(room=3)
-    receiver = Receiver(reader)  # type: ignore[arg-type]
-    place = reader.room
-
-    for piece in (b"ab", b"c", b"def"):
-        receiver.get_buffer(-1)[: len(piece)] = piece
-        receiver.buffer_updated(len(piece))
-
-    assert bytes(place) == b"abc"
-    assert reader.filled == [2, 1]
-    assert reader.given == [b"def"]
