@@ -147,7 +147,7 @@ def test_every_page_is_found_from_readme():
 
 
 def test_every_file_of_the_code_that_is_named_exists():
-    named = set(re.findall(rf"(?<![\w/])(?:{'|'.join(FOLDERS)})/[\w/.-]+\.(?:py|in|js|json|md|yaml)\b", ALL))
+    named = set(re.findall(rf"(?<![\w/])(?:{'|'.join(FOLDERS)})/[\w/.-]+\.(?:py|in|js|yaml)\b", ALL))
     files = {file for file in named if "NAME" not in file}
 
     assert "app/settings.py" in files
