@@ -112,6 +112,7 @@ def test_the_server_takes_the_limit_of_its_pod(kubectl: Kubectl, limit: str):
     sys.stderr.write(f"limit {limit}: {threads} threads, {used:.2f} cores, {report.goodput:.1f} answers/s\n")
     assert set(report.codes) == {200}
     assert threads == math.ceil(cores)
-    # Who asks, and the cluster, need their part of the machine.
+    # The clients, the cluster and whatever else runs here need their part of the machine. A server that took
+    # the next smaller limit for its own would use half.
     given = min(cores, (os.cpu_count() or 1) / 2)
-    assert 0.9 * given < used < 1.1 * cores
+    assert 0.7 * given < used < 1.1 * cores
