@@ -80,6 +80,7 @@ def test_every_setting_that_is_set_is_one():
     assert {key for key in keys if ":" not in key and key not in SETTINGS} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [call for call in of("python") if call[0] == "-m"], ids=" ".join)
 def test_every_module_has_the_options_that_it_is_given(call: list[str]):
     module, *words = call[1:]
