@@ -36,6 +36,11 @@ def calls_of(program: str) -> list[list[str]]:
     return [words[1:] for words in calls if words[0].rpartition("/")[2] == program]
 
 
+def calls_of_modules() -> list[tuple[str, ...]]:
+    """The arguments of each `python -m`, without repetitions."""
+    return list(dict.fromkeys(tuple(call) for call in calls_of("python") if call[0] == "-m"))
+
+
 @cache
 def usage(module: str, *words: str) -> str:
     """The help text of a module's command."""
@@ -112,8 +117,9 @@ def test_every_setting_that_is_set_exists():
     assert {key for key in keys if ":" not in key and key not in {*SETTINGS, "KEY"}} == set()
 
 
-@pytest.mark.parametrize("call", [call for call in calls_of("python") if call[0] == "-m"], ids=" ".join)
-def test_every_module_has_the_options_that_it_is_given(call: list[str]):
+@pytest.mark.slow
+@pytest.mark.parametrize("call", calls_of_modules(), ids=" ".join)
+def test_every_module_has_the_options_that_it_is_given(call: tuple[str, ...]):
     module, *words = call[1:]
     subcommand = words[:1] if words and re.fullmatch("[a-z]+", words[0]) else []
     text = usage(module, *subcommand)
@@ -166,6 +172,7 @@ def served(artifact: Path, log: Path) -> Generator[str]:
         server.exit_code()
 
 
+@pytest.mark.slow
 def test_the_example_runs_as_printed_and_its_model_is_served(tmp_path: Path):
     example = next(index for index, block in enumerate(blocks()) if block.file == "flowers.py")
     code, typed = blocks()[example : example + 2]

@@ -146,6 +146,7 @@ def test_shutdown_waits_for_every_task():
     run(work())
 
 
+@pytest.mark.slow
 def test_tasks_are_cancelled_after_timeout_graceful_shutdown():
     async def work() -> None:
         running = Running(graceful_seconds=1)
