@@ -12,9 +12,11 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 # Any Python, to find that one.
 START := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell command -v $(name))))
+PYTEST := $(RUN) -m pytest --ignore tests/e2e
+PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch test e2e lint format requirements
+.PHONY: help serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test e2e lint format requirements
 .SECONDARY:
 .NOTPARALLEL:
 
@@ -60,8 +62,16 @@ tensorflow: $(INSTALLED)/core $(INSTALLED)/tensorflow ## Add TensorFlow, for Sav
 
 pytorch: $(INSTALLED)/core $(INSTALLED)/pytorch ## Add PyTorch, to export your own model
 
-test: lint ## Run every check that needs neither a cluster nor root
-	$(RUN) -m pytest --ignore tests/e2e --numprocesses auto --dist loadfile
+# Both at once, because the type checker keeps one core busy for half a minute.
+check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in less than a minute
+	@printf 'lint\nfast\n' | xargs --max-args 1 --max-procs 2 $(MAKE) --no-print-directory
+
+fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the tests that start no server and take no second
+	$(PYTEST) $(PARALLEL) -m "not slow and not serial"
+
+test: lint ## Run lint and every test that needs neither a cluster nor root
+	$(PYTEST) $(PARALLEL) -m "not serial"
+	$(PYTEST) -m serial
 
 e2e: $(INSTALLED)/core $(INSTALLED)/checks ## Run the end-to-end test on the local cluster
 	$(RUN) -m pytest tests/e2e --capture=no --timeout 3000

@@ -1,4 +1,4 @@
-"""What tests of several folders start from: a stack of their own, with an artifact to serve."""
+"""Fixtures of several folders: a stack with an artifact to serve. And which tests are slow."""
 
 import json
 from collections.abc import Callable
@@ -10,9 +10,19 @@ from infra.settings import Settings
 from ops.stack import Stack
 from tests.parsing import parse
 
+STARTS_A_PROGRAM = {"start", "start_module", "browser"}
+"""Fixtures that start a server or a browser."""
+
 VERSION = "0123456789ab"
 StackOf = Callable[..., Stack]
 SettingsOf = Callable[..., Settings]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that starts a server or a browser as slow."""
+    for item in items:
+        if isinstance(item, pytest.Function) and STARTS_A_PROGRAM & {*item.fixturenames}:
+            item.add_marker(pytest.mark.slow)
 
 
 def write_artifact(folder: Path, name: str, version: str, formats: tuple[str, ...] = ("onnx",)) -> Path:

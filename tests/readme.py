@@ -1,13 +1,22 @@
-"""The commands that README shows, block by block, in their order."""
+"""The pages for people: README and docs/, with their fenced blocks, commands, links and headings."""
 
 import re
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 from ops.stack import PROJECT
 
 README = PROJECT / "README.md"
+PAGES = sorted(
+    [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md"), PROJECT / "bench/README.md"],
+    key=lambda page: page.relative_to(PROJECT),
+)
+
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 @dataclass(frozen=True)
@@ -25,12 +34,12 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """Its commands, each whole on one line, without comments."""
+        """Its commands, each on one line, without comments."""
         lines = self.text.replace("\\\n", " ").splitlines()
         words = (shlex.split(line, comments=True) for line in lines)
-        # As they stand, for the shell's own signs mean nothing to shlex.
+        # The line is kept and not joined from its words: shlex would drop the quotes and the pipes.
         return [
-            re.sub(r"\s+#\s.*$", "", line).strip() for line, said in zip(lines, words, strict=True) if said
+            re.sub(r"\s+#\s.*$", "", line).strip() for line, found in zip(lines, words, strict=True) if found
         ]
 
 
@@ -40,6 +49,21 @@ def blocks(text: str | None = None) -> list[Block]:
     return [Block(match[2], match[3]) for match in found]
 
 
-def commands() -> list[str]:
-    """Return every command of README's blocks of sh."""
-    return [command for block in blocks() if block.language == "sh" for command in block.commands]
+def commands(text: str | None = None) -> list[str]:
+    """Return every command in the `sh` blocks of README, or of another text."""
+    return [command for block in blocks(text) if block.language == "sh" for command in block.commands]
+
+
+def links(text: str) -> list[tuple[str, str]]:
+    """Return the path and the anchor of each link within this repository. No path means the same page."""
+    found = [link for link in LINK.findall(FENCED.sub("", text)) if not re.match(r"\w+:", link)]
+    return [(path, anchor) for path, _, anchor in (link.partition("#") for link in found)]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them.
+
+    https://docs.github.com/en/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#section-links
+    """
+    headings = HEADING.findall(FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,4 +1,4 @@
-"""The same checks by hand, before a commit and in CI."""
+"""The Makefile's checks: the same before a commit as by hand, and no test left out of `make test`."""
 
 import re
 
@@ -20,3 +20,7 @@ def test_the_hooks_before_a_commit_are_the_checks_of_make_lint():
     hooks = [hook["entry"] for repository in config["repos"] for hook in repository["hooks"]]
 
     assert hooks == [f".venv/bin/{command}" for command in recipe("lint")]
+
+
+def test_make_test_runs_the_serial_tests_alone_after_all_the_others():
+    assert recipe("test") == ['$(PYTEST) $(PARALLEL) -m "not serial"', "$(PYTEST) -m serial"]

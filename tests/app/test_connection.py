@@ -11,6 +11,8 @@ import pytest
 
 from tests.app.process import SAMPLE, Process
 
+pytestmark = pytest.mark.serial
+
 HEAD = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
 REQUEST = HEAD + b"content-length: %d\r\n\r\n%b" % (len(SAMPLE), SAMPLE)
 

@@ -88,6 +88,7 @@ def test_a_runtime_that_cannot_go_on_ends_the_process(start: Callable[..., Proce
     assert "does not answer to its own sample any more" in failed["message"]
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("threads", [True, False], ids=["on a thread", "on the event loop"])
 def test_a_model_that_does_not_come_back_ends_the_process(start: Callable[..., Process], threads: bool):
     server = start(
@@ -110,6 +111,7 @@ def test_a_model_that_does_not_come_back_ends_the_process(start: Callable[..., P
     assert any("did not come back within 0.5 s" in line["message"] for line in server.logged()) or not threads
 
 
+@pytest.mark.serial
 def test_while_a_model_is_stuck_liveness_and_readiness_tell_so(start: Callable[..., Process]):
     server = start(
         before=wrapped("if value == 666: time.sleep(60)"),
@@ -139,6 +141,7 @@ def test_while_a_model_is_stuck_liveness_and_readiness_tell_so(start: Callable[.
     assert seen >= {(200, 200), (503, 503)}
 
 
+@pytest.mark.serial
 def test_a_request_is_given_up_at_its_deadline(start: Callable[..., Process]):
     server = start(before=wrapped("if value == 666: time.sleep(1)"), threads=1, request_timeout_seconds=0.2)
     server.wait_for("/health/ready")
@@ -148,6 +151,7 @@ def test_a_request_is_given_up_at_its_deadline(start: Callable[..., Process]):
     assert time.monotonic() - began < 0.9
 
 
+@pytest.mark.serial
 def test_a_request_may_bring_its_own_deadline(start: Callable[..., Process]):
     server = start(before=wrapped("if value == 666: time.sleep(1)"), threads=1)
     server.wait_for("/health/ready")
@@ -159,6 +163,7 @@ def test_a_request_may_bring_its_own_deadline(start: Callable[..., Process]):
     assert predict(server, headers={"x-envoy-expected-rq-timeout-ms": "soon"}).status_code == 400
 
 
+@pytest.mark.serial
 def test_at_four_times_what_it_can_take_the_server_does_its_work_and_refuses_the_rest(
     start: Callable[..., Process],
 ):
@@ -181,6 +186,7 @@ def test_at_four_times_what_it_can_take_the_server_does_its_work_and_refuses_the
     asyncio.run(both())
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("run", range(RUNS))
 def test_no_request_is_lost_when_a_server_under_load_is_ended(start: Callable[..., Process], run: int):
     server = start(before=wrapped("time.sleep(0.002)") if run % 2 else "", drain_delay_seconds=0.5)
@@ -205,6 +211,7 @@ def test_no_request_is_lost_when_a_server_under_load_is_ended(start: Callable[..
     assert server.exit_code() == 0
 
 
+@pytest.mark.serial
 def test_a_server_at_rest_is_small_and_starts_quickly(start: Callable[..., Process], tiny: Path):
     began = time.monotonic()
     server = start(tiny)

@@ -79,6 +79,7 @@ def code_of(server: Process, path: str) -> int:
         return 0
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("fault", FAULTS)
 def test_liveness_is_lost_within_seconds_and_the_process_ends(
     start: Callable[..., Process], tmp_path: Path, fault: str
@@ -115,6 +116,7 @@ def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: 
     assert code_of(server, "/health/live") == 200
 
 
+@pytest.mark.serial
 def test_a_loaded_server_is_not_taken_for_a_dead_one(start: Callable[..., Process]):
     slow = """
         from app import batching, model, pulse

@@ -145,6 +145,7 @@ def test_a_client_that_leaves_within_a_long_body_is_counted_and_forgotten(server
     assert metric(server, "request_count_total", 'code="499",') == before + 1
 
 
+@pytest.mark.serial
 def test_what_is_announced_takes_no_memory_until_a_part_of_it_comes(ragged, start: Callable[..., Process]):
     server = start(ragged)
     server.wait_for("/health/ready")

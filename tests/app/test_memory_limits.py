@@ -27,6 +27,8 @@ from tests.app.conftest import write_artifact
 from tests.app.memory_cgroup import MemoryCgroup, memory_cgroup
 from tests.app.process import Process
 
+pytestmark = pytest.mark.serial
+
 LIMIT = 512 * 2**20
 BODY = 8 * 2**20
 SECONDS = 20

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from app.readers import Readers, Reading
 from tests.app.batching.conftest import run, until
 
@@ -111,6 +113,7 @@ def test_a_body_whose_client_has_left_is_not_read():
     assert reads(work) == ["first", "last"]
 
 
+@pytest.mark.serial
 def test_how_long_a_body_would_wait_is_learned_from_those_before_it():
     async def work(readers: Readers, order: list[str], gate: threading.Event) -> None:
         line = Line("m")

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.app.process import SAMPLE, Process
 
@@ -93,6 +94,7 @@ def test_metrics_are_on_their_own_port(start: Callable[..., Process]):
     assert httpx.get(f"{server.url}/metrics").status_code == 404
 
 
+@pytest.mark.serial
 def test_after_sigterm_readiness_goes_first_and_requests_are_answered_through_the_delay(
     start: Callable[..., Process],
 ):
@@ -134,6 +136,7 @@ def test_a_request_in_flight_is_answered_after_the_door_is_shut(start: Callable[
     assert server.exit_code() == 0
 
 
+@pytest.mark.serial
 def test_a_request_that_outlasts_the_drain_does_not_hold_the_exit(start: Callable[..., Process]):
     server = start(before=STUCK, drain_timeout_seconds=1)
     server.wait_for("/health/ready")
@@ -146,6 +149,7 @@ def test_a_request_that_outlasts_the_drain_does_not_hold_the_exit(start: Callabl
     assert 1 <= time.monotonic() - began < 8
 
 
+@pytest.mark.serial
 def test_a_second_signal_ends_at_once(start: Callable[..., Process]):
     server = start(drain_delay_seconds=60, drain_timeout_seconds=60)
     server.wait_for("/health/ready")
@@ -157,6 +161,7 @@ def test_a_second_signal_ends_at_once(start: Callable[..., Process]):
         assert server.exit_code(5) == 0
 
 
+@pytest.mark.serial
 def test_a_signal_while_the_model_loads_ends_it(start: Callable[..., Process], tmp_path: Path):
     server = start(before=GATED.format(gate=str(tmp_path / "never")))
     server.wait_for("/health/live")

@@ -24,6 +24,8 @@ import pytest
 from tests.app.open_inference import ECHO, LENGTH, OCTETS, ROWS, TINY, VALUE, binary, packed
 from tests.app.process import Process
 
+pytestmark = pytest.mark.serial
+
 SECONDS = float(os.environ.get("SLIPWAY_SOAK_SECONDS", "10"))
 WARM_UP = min(SECONDS / 2, 60)
 CLIENTS = 4

@@ -13,6 +13,8 @@ from infra.dashboards import dashboards
 from tests.conftest import SettingsOf
 from tests.docs.conftest import PICTURES, Draw, FakePrometheus, answer, series
 
+pytestmark = pytest.mark.slow
+
 Board = dict[str, Any]
 QUEUE = {
     "monitoring": "existing",

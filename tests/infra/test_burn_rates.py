@@ -16,6 +16,8 @@ from tests.infra.burn_rates import (
 )
 from tests.infra.promtool import needs_promtool, promtool
 
+pytestmark = pytest.mark.slow
+
 SLOS = ("availability", "latency")
 OBJECTIVES = [
     {"sloAvailability": "99", "sloLatencyPercent": "95", "sloWindowDays": "7"},

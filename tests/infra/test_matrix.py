@@ -21,6 +21,8 @@ from tests.infra.matrix import CLUSTERS, FOUND, REGISTRIES, Combination, combina
 from tests.infra.schema import misfit
 from tests.parsing import problems
 
+pytestmark = pytest.mark.slow
+
 OURS = ("gcp:", "aws:", "azure-native:")
 SOMETIMES = {"ScaledObject", "HorizontalPodAutoscaler", "ServiceMonitor", "PrometheusRule"}
 

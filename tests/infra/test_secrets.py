@@ -177,6 +177,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STACKS)
 def test_no_program_that_is_run_is_told_a_secret(
     stack: Callable[[str], Stack], calls: Path, capfd: pytest.CaptureFixture[str], name: str

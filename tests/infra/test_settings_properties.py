@@ -4,6 +4,7 @@ import json
 import string
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from ops.stack import PROJECT
 from tests.conftest import StackOf
 from tests.infra.schema import misfit
 from tests.parsing import problems
+
+pytestmark = pytest.mark.slow
 
 KEYS = sorted(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"])
 

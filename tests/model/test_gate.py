@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
 
 from model.__main__ import main  # noqa: E402 - after the check that PyTorch is there

@@ -7,6 +7,8 @@ from ops.errors import OperationError
 from ops.load import Report, load
 from tests.ops.conftest import Artifact, Service
 
+pytestmark = pytest.mark.serial
+
 
 @pytest.mark.parametrize("url", ["http://example.com", "http://10.0.0.1:80", "https://127.0.0.1.example.com"])
 def test_only_this_machine_is_loaded(artifact: Artifact, url: str):

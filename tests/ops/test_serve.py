@@ -23,6 +23,8 @@ from ops.stack import PROJECT, Stack
 from tests.app.process import free_ports
 from tests.conftest import StackOf
 
+pytestmark = pytest.mark.slow
+
 READY_SECONDS = 100
 
 

@@ -54,6 +54,7 @@ def test_a_request_that_would_wait_beyond_its_deadline_is_refused_at_once(
     run(work)
 
 
+@pytest.mark.serial
 def test_expired_work_never_reaches_the_model(model: Model, threads: ThreadPoolExecutor):
     queue = batcher(model, threads)
     first, late = Request(1), Request(2, seconds=0.02)
@@ -120,6 +121,7 @@ def test_what_cannot_be_done_by_its_deadline_is_not_computed(model: Model):
     assert model.batches == [[2]]
 
 
+@pytest.mark.serial
 def test_an_estimate_that_refuses_everything_is_put_right_by_a_run(model: Model):
     queue = batcher(model, seconds_a_sample=1)
     results: list[object] = []

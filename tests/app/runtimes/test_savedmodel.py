@@ -21,6 +21,8 @@ from app.tensors import Arrays
 from tests.app.process import ROOT
 from tests.tensorflow_threads import tensorflow
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
 TYPES = {"float32": "FP32", "int64": "INT64", "object": "BYTES"}
 

@@ -17,23 +17,33 @@ from ops.stack import PROJECT, Stack
 from tests.conftest import write_artifact
 from tests.infra.conftest import CLOUD_CONFIG, SDKS, require_sdks
 
+pytestmark = pytest.mark.slow
+
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
 COLD = """
 import json, sys, time
 begin = time.process_time()
+import pulumi
+to_import_pulumi = time.process_time() - begin
 from ops.program import run
 from ops.stack import Stack
 stack = json.loads(sys.argv[1])
 run(Stack(project="slipway", name="prod", config=stack, secret_keys=frozenset(sys.argv[2:])))
-seconds = time.process_time() - begin
-print(json.dumps({"seconds": seconds, "modules": [name for name in sys.modules if "." not in name]}))
+ratio = (time.process_time() - begin) / to_import_pulumi
+print(json.dumps({"ratio": ratio, "modules": [name for name in sys.modules if "." not in name]}))
 """
 
 
 @cache
 def cold(config: str, *secret: str) -> dict[str, Any]:
-    """Run the program where nothing is imported yet; return the seconds it took, and what it imported."""
+    """Run the program in a new interpreter.
+
+    Returns:
+        `ratio`, the CPU time of the run divided by that of importing Pulumi, so that the figure is of the
+        program and not of the machine; and `modules`, what the run imported.
+
+    """
     command = [sys.executable, "-c", COLD, config, *secret]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
@@ -92,16 +102,19 @@ def test_of_the_clouds_sdks_the_one_that_is_needed_is_imported_and_no_other(
     assert {*SDKS.values()} & {*cold_run(stacks[name])["modules"]} == sdks
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("name", ["nothing", *SDKS])
-def test_the_whole_program_is_built_within_three_seconds_from_cold(stacks: dict[str, Stack], name: str):
+def test_a_cold_run_takes_at_most_twenty_times_the_cpu_time_of_importing_pulumi(
+    stacks: dict[str, Stack], name: str
+):
     require_sdks(*(sdk for cloud, sdk in SDKS.items() if cloud == name))
-    seconds = [cold_run(stacks[name])["seconds"]]
-    # Once is enough: what else the machine does is not the program's.
-    while min(seconds) >= 3 and len(seconds) < 4:
+    ratios = [cold_run(stacks[name])["ratio"]]
+    # The first run may have compiled the SDK.
+    while min(ratios) >= 20 and len(ratios) < 4:
         cold.cache_clear()
-        seconds.append(cold_run(stacks[name])["seconds"])
+        ratios.append(cold_run(stacks[name])["ratio"])
 
-    assert min(seconds) < 3
+    assert min(ratios) < 20
 
 
 @pytest.mark.parametrize("cloud", SDKS)

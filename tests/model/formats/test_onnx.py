@@ -7,6 +7,8 @@ import pytest
 from model.errors import ParityError
 from model.export import export
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(artifact):

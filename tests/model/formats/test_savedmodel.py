@@ -13,6 +13,8 @@ from model.savedmodel_source import savedmodel_source
 from model.source import Description
 from tests.tensorflow_threads import tensorflow
 
+pytestmark = pytest.mark.slow
+
 needs_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None or importlib.util.find_spec("tf2onnx") is None,
     reason="TensorFlow is not installed: `make tensorflow` adds it",

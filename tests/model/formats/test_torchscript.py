@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
 
 from model.errors import ExportError, ParityError  # noqa: E402 - after the check that PyTorch is there

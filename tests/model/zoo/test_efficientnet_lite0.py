@@ -9,6 +9,8 @@ from model.preprocessing import preprocess
 from model.zoo import load
 from tests.tensorflow_threads import tensorflow
 
+pytestmark = pytest.mark.slow
+
 CATS = {"tabby", "tiger cat", "Egyptian cat"}
 
 

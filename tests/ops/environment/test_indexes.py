@@ -8,6 +8,8 @@ import pytest
 
 from ops.environment.indexes import uv_environment, wheel_folders
 
+pytestmark = pytest.mark.slow
+
 PYTHON = Path(sys.executable)
 
 

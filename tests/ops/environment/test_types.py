@@ -8,6 +8,8 @@ import pytest
 from ops.environment import types as module
 from ops.environment.types import SDKS, files_that_import
 
+pytestmark = pytest.mark.slow
+
 CLOUDS = {"infra/clouds/gke.py", "infra/clouds/eks.py", "infra/clouds/aks.py", "infra/ecr.py"}
 
 

@@ -13,6 +13,8 @@ from ops.local.paths import BUILDER, REGISTRY
 from ops.stack import Stack
 from tests.ops.conftest import Programs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

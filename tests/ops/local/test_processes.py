@@ -51,7 +51,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Generator[Start]:
 
 
 def eventually(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)

