@@ -129,6 +129,8 @@ def followed_by_rubbish(port: int, chance: random.Random) -> None:
         [b"GET http:// HTTP/1.1\r\n" + HOST + b"\r\n", b"\x16\x03\x01\x02\x00", b"x\r\n\r\n"]
     )
     with connected(port) as connection:
+        # Rubbish without an end of a head is waited for, up to the time that a head may take.
+        connection.settimeout(1)
         connection.sendall(b"GET /health/live HTTP/1.1\r\n" + HOST + b"\r\n" + rubbish)
         found = statuses(connection)
         if found[:1] != [200] or not set(found[1:]) <= {400, 408, 501, 431}:
