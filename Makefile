@@ -76,11 +76,12 @@ test: lint ## Run lint and every test that needs neither a cluster nor root
 e2e: $(INSTALLED)/core $(INSTALLED)/checks ## Run the end-to-end test on the local cluster
 	$(RUN) -m pytest tests/e2e --capture=no --timeout 3000
 
-lint: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Check style, types and the arrows between the folders
+lint: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Check style, types, imports between the folders and unused names
 	ruff check
 	ruff format --check
 	python -m ops.environment.types
 	lint-imports
+	vulture
 
 format: $(INSTALLED)/core $(INSTALLED)/checks ## Put the code into shape
 	ruff check --fix

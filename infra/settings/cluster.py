@@ -35,11 +35,6 @@ class ClusterSettings:
         """The cloud that is spoken to, if any is."""
         return None if self.cluster in ("local", "kubeconfig") else self.cluster
 
-    @property
-    def creates_cluster(self) -> bool:
-        """Whether the program makes the cluster."""
-        return self.cloud is not None and self.cluster_name is None
-
     @field_validator("cluster_name")
     @classmethod
     def _of_a_cloud(cls, value: str | None, info: ValidationInfo) -> str | None:

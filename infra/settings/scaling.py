@@ -20,9 +20,7 @@ class ScalingSettings:
 
     autoscaling_signal: Signal
     autoscaling_backend: Backend
-    autoscaling_target: Annotated[
-        Annotated[float, Field(ge=0.001, allow_inf_nan=False)] | None, BeforeValidator(unset)
-    ]
+    autoscaling_target: Annotated[Thousandths | None, BeforeValidator(unset)]
     autoscaling_wake_query: OptionalText
     target_cpu_utilization: Annotated[int, Field(ge=1, le=100)]
     scale_down_stabilization_seconds: Annotated[int, Field(ge=0, le=3600)]

@@ -4,7 +4,6 @@ What shared clusters have from the charts kube-prometheus-stack and keda, built 
 is. A stack whose `monitoring` is `existing` finds here what it names.
 """
 
-from pathlib import Path
 
 import httpx
 
@@ -20,9 +19,6 @@ from ops.progress import step
 
 URL = "http://127.0.0.1:30090"
 """Prometheus, for a person and for tests."""
-
-CLUSTER_URL = "http://10.96.0.90:9090"
-"""Prometheus, for who asks from within the cluster, where there is no DNS."""
 
 IMAGES = {
     "prometheus-operator": {
@@ -71,12 +67,6 @@ def up() -> None:
         _start_prometheus()
     with step("start KEDA"):
         _start_keda()
-
-
-def promtool() -> Path:
-    """Return the promtool of the Prometheus that runs here; build it where it is not built yet."""
-    (programs,) = build("prometheus")
-    return programs / "promtool"
 
 
 def _start_prometheus() -> None:

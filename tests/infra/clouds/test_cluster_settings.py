@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import StackOf
 from tests.infra.conftest import CLOUD_CONFIG
-from tests.parsing import parse, problems
+from tests.parsing import problems
 
 GKE = CLOUD_CONFIG["gke"]
 STACK = "acme/clusters/prod"
@@ -49,21 +49,3 @@ def test_what_does_not_go_together_is_refused_with_what_would(
     ((key, said),) = problems(stack_of(**config))
 
     assert re.match(problem, f"{key}: {said}")
-
-
-@pytest.mark.parametrize(
-    ("config", "creates"),
-    [
-        ({}, False),
-        ({"cluster": "local"}, False),
-        ({"clusterStack": STACK}, False),
-        (GKE, True),
-        (GKE | {"clusterName": "theirs"}, False),
-        (GKE | {"clusterName": "theirs", "clusterStack": STACK}, False),
-        (GKE | {"clusterName": "theirs", "kubeContext": "mine"}, False),
-    ],
-)
-def test_a_cluster_is_made_only_where_a_cloud_has_none_of_that_name(
-    stack_of: StackOf, config: dict[str, str], creates: bool
-):
-    assert parse(stack_of(**config)).creates_cluster is creates

@@ -6,7 +6,6 @@ import pytest
 
 from ops import deploy
 from ops.errors import OperationError
-from ops.local.monitoring import CLUSTER_URL
 from ops.running import Holder
 from ops.stack import PROJECT, Stack
 from tests.ops.deploy.conftest import DEV, OUTPUTS, PREDICTION, PROD, WATCHED, Machine
@@ -122,10 +121,6 @@ def test_a_shared_cluster_is_given_nothing_that_exists_there(machine: Machine):
     deploy.up(stack)
 
     assert "monitoring up" not in machine.did
-
-
-def test_the_watched_stack_asks_prometheus_where_the_local_cluster_has_it():
-    assert WATCHED.get("prometheusUrl") == CLUSTER_URL
 
 
 @pytest.mark.parametrize("act", [deploy.up, deploy.down])

@@ -11,6 +11,7 @@ import yaml
 from ops.errors import OperationError
 from ops.local import from_modules, kind, monitoring
 from ops.local.network import SERVICES
+from ops.stack import Stack
 
 
 class Cluster:
@@ -132,11 +133,11 @@ def named(kind: str, name: str) -> dict[str, Any]:
     return one["spec"]
 
 
-def test_prometheus_is_where_it_is_said_to_be():
+def test_prometheus_has_the_addresses_that_the_watched_stack_and_a_person_use():
     service = named("Service", "prometheus")
     (port,) = service["ports"]
 
-    assert f"http://{service['clusterIP']}:{port['port']}" == monitoring.CLUSTER_URL
+    assert f"http://{service['clusterIP']}:{port['port']}" == Stack.read("watched").get("prometheusUrl")
     assert f"http://127.0.0.1:{port['nodePort']}" == monitoring.URL
 
 
