@@ -16,7 +16,7 @@ PYTEST := $(RUN) -m pytest --ignore tests/e2e
 PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test e2e lint format requirements
+.PHONY: help serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test e2e lint format references requirements
 .SECONDARY:
 .NOTPARALLEL:
 
@@ -86,6 +86,9 @@ lint: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Check style,
 format: $(INSTALLED)/core $(INSTALLED)/checks ## Put the code into shape
 	ruff check --fix
 	ruff format
+
+references: $(INSTALLED)/core ## Write docs/settings.md and docs/metrics.md from the code
+	@$(RUN) -m docs.references
 
 # A machine's own index or wheels are for it alone: they stay out of the locks, as does torch's local version.
 # One lock serves every Python and platform.

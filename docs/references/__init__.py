@@ -5,7 +5,7 @@ from pathlib import Path
 from docs.references.metrics import metrics_page
 from docs.references.settings import settings_page
 
-COMMAND = "python -m docs.references"
+COMMAND = "make references"
 NOTICE = f"<!-- Written by `{COMMAND}`. Do not edit: change the code, and run it again. -->"
 FOLDER = Path(__file__).parents[1]
 
