@@ -1,8 +1,8 @@
 """How many parts a picture's file has, known by following their lengths alone.
 
-A part takes a few bytes, so it is cheap to send. To read it costs much more: a pass over all pixels for a scan
-of a JPEG, a step of Pillow's loop in Python for a segment or a chunk, a megabyte to unpack for a compressed
-chunk.
+A part takes a few bytes, so it is cheap to send. To read it costs much more: a pass over all pixels for a
+scan of a JPEG, a step of Pillow's loop in Python for a segment or a chunk, a megabyte to unpack for a
+compressed chunk.
 """
 
 import re
