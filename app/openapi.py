@@ -80,7 +80,7 @@ def _predict_body(service: Service) -> dict[str, Any]:
     signature = service.signature
     samples = {tensor.name: _samples(tensor, service.settings.batch_size) for tensor in signature.inputs}
     closed = {"additionalProperties": False}
-    instances = {**schemas.members(**{INSTANCES: _instances(service)}), **closed}
+    instances: dict[str, Any] = {**schemas.members(**{INSTANCES: _instances(service)}), **closed}
     instances["properties"][SIGNATURE_NAME] = {"type": "string", "const": SERVING_DEFAULT}
     forms = [{**schemas.members(**samples), **closed}, instances]
     if len(samples) == 1:
