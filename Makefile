@@ -94,10 +94,13 @@ references: $(INSTALLED)/core ## Write docs/settings.md and docs/metrics.md from
 # One lock serves every Python and platform.
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --universal --python-version 3.11 \
   --no-annotate --no-emit-index-url --no-emit-find-links
+# What goes into images is locked by the files' hashes too. The CPU's torch is not: each index has a build of its own
+# under the same version, so app/requirements/torch.txt pins that alone.
+HASHED := --generate-hashes --no-emit-package torch
 RUNTIMES := onnx torchscript savedmodel
 # Without pyproject.toml, which leaves out the libraries of CUDA. Triton is for torch.compile, which nothing uses.
 LOCK_GPU = env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(subst --universal,--python-platform x86_64-manylinux_2_28,$(LOCK)) \
-  --no-config --no-emit-package triton
+  --no-config --no-emit-package triton --generate-hashes
 GPU_RUNTIMES := onnx torchscript
 # Environments of their own.
 APART := bench/plot docs/pictures $(wildcard bench/peers/*) tests/app/kserve
@@ -107,7 +110,7 @@ requirements: $(INSTALLED)/core ## Lock pyproject.toml and each .in file
 	$(LOCK) pyproject.toml --extra tensorflow --constraints requirements.txt --output-file requirements-tensorflow.txt
 	$(LOCK) pyproject.toml --extra gke --extra eks --extra aks --constraints requirements.txt --output-file requirements-clouds.txt
 	for runtime in $(RUNTIMES); do \
-	  $(LOCK) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --constraints requirements.txt \
+	  $(LOCK) $(HASHED) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --constraints requirements.txt \
 	    --output-file app/requirements/$$runtime.txt || exit 1; \
 	done
 	for runtime in $(GPU_RUNTIMES); do \
@@ -117,7 +120,7 @@ requirements: $(INSTALLED)/core ## Lock pyproject.toml and each .in file
 	for folder in $(APART); do \
 	  $(LOCK) $$folder/requirements.in --output-file $$folder/requirements.txt || exit 1; \
 	done
-	sed -i 's/+cpu$$//' requirements.txt requirements-clouds.txt requirements-tensorflow.txt app/requirements/torchscript.txt \
+	sed -i 's/+cpu$$//' requirements.txt requirements-clouds.txt requirements-tensorflow.txt \
 	  bench/peers/plain/requirements.txt
 
 # What is installed is told on stderr, for a target's own answer goes to stdout.

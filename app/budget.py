@@ -1,5 +1,6 @@
-"""The memory that decoded requests and long answers may take together."""
+"""The memory that decoded requests may take together, that computed answers may, and that unread ones may."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,9 @@ LOOK_SECONDS = 0.05
 
 RECEIVED_SHARE = 8
 """Which part of the memory bodies may take as they came: an eighth."""
+
+ANSWERS_SHARE = 32
+"""Which part of the memory computed answers may take, and which part those that clients have not read."""
 
 SLACK = 40 * 2**20
 """Bytes that no request is given: for connections, and for what the allocator cannot give back at once."""
@@ -28,8 +32,13 @@ def for_requests(runs: int) -> int:
         runs: bytes that the models will take when they compute on all threads.
 
     """
-    left = memory() - memory_used() - runs - memory() // RECEIVED_SHARE - SLACK
+    left = memory() - memory_used() - runs - memory() // RECEIVED_SHARE - 2 * for_answers() - SLACK
     return max(left, LEAST)
+
+
+def for_answers() -> int:
+    """Return how many bytes computed answers may take, and those that clients have not read as many again."""
+    return memory() // ANSWERS_SHARE
 
 
 class Hold:
@@ -108,6 +117,27 @@ class Budget:
                     self._changed.wait(LOOK_SECONDS)
             finally:
                 self._waiting -= 1
+            self.held += size
+        return Hold(self, size)
+
+    def check(self) -> None:
+        """See that no more is held than there is.
+
+        Raises:
+            Problem: 503, there is.
+
+        """
+        if self.held > self.total:
+            raise _full()
+
+    def wait(self, until: float) -> None:
+        """Wait until no more is held than there is, but no longer than `until`; for threads alone."""
+        with contextlib.suppress(Problem):
+            self.take(0, until, lambda: True)
+
+    def hold(self, size: int) -> Hold:
+        """Count bytes that are here already, whatever is held: others wait for them."""
+        with self._changed:
             self.held += size
         return Hold(self, size)
 

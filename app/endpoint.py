@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 LAST_REQUEST_SECONDS = 0.5
 
+UNREAD_BYTES = 16 * 1024
+"""Of answers that a client has not read, from which they count and nothing more is read from it."""
+
 Phase = Literal["idle", "head", "body", "answer", "closing"]
 """What is awaited: a request, the rest of its head, of its body, its answer, or that the client closes."""
 
@@ -36,6 +39,7 @@ class Endpoint(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take note of the transport."""
         self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(UNREAD_BYTES)
         self.client = transport.get_extra_info("peername")
         self.server = transport.get_extra_info("sockname")
         self._enter("head")
@@ -49,11 +53,13 @@ class Endpoint(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """Read no more from a client that does not read its answers."""
         self.unread_since = self._loop.time()
+        self.listener.unread(self, self.transport.get_write_buffer_size())
         self.read_on()
 
     def resume_writing(self) -> None:
         """Read from it again."""
         self.unread_since = None
+        self.listener.was_read(self)
         self._advance()
 
     def close(self) -> None:

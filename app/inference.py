@@ -35,6 +35,9 @@ SHORT_ANSWER = 8192
 BYTES_A_VALUE = 64
 """What a value of an answer takes at most while it is encoded: as an object, and as text."""
 
+READ_SECONDS = 1.0
+"""How long a long answer waits for clients to read those before it, where these fill their memory."""
+
 BELIEVED = 16
 """A body takes at most so many times the memory of what has come of it: an announcement alone takes none.
 
@@ -185,6 +188,8 @@ class Exchange:
         service, head = self._service, self._head
         admission.check(head, self._codec, self._model, service.settings)
         service.received.take(0, announced=head.content_length)
+        # Answers are computed faster than they are encoded.
+        service.computed.check()
         seconds = service.settings.request_timeout_seconds
         if (own := head.timeout_seconds) is not None:
             seconds = min(seconds, own)
@@ -227,11 +232,13 @@ class Exchange:
             return
         # The inputs are not needed any more, and the answer needs memory.
         self._give_back()
+        self._hold = self._service.computed.hold(result.nbytes)
         loop, decoder = asyncio.get_running_loop(), self._decoder
         assert decoder is not None  # noqa: S101 - it was admitted
 
         def encode() -> None:
             answer: Answer | Exception
+            self._service.unread.wait(time.monotonic() + READ_SECONDS)
             try:
                 with decoder.take(result.values * BYTES_A_VALUE):
                     answer = self._encoded(result, first)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import ASGIApp
 
 from app import logs
+from app.budget import Hold
 from app.messages import Answer, Codec
 from app.problems import CONNECTIONS, SERVER_ERROR, Problem
 from app.received import Received
@@ -80,6 +81,9 @@ class Listener:
         self._crowded: dict[Endpoint, None] = {}
         """Those beyond the most, the oldest first."""
 
+        self._unread: dict[Endpoint, Hold] = {}
+        """Those whose clients have not read their answers, the longest first, with what these take."""
+
         self.date = b""
         """The header: https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1."""
 
@@ -119,6 +123,23 @@ class Listener:
         self.connections.discard(connection)
         self.idle.pop(connection, None)
         self._crowded.pop(connection, None)
+        self.was_read(connection)
+
+    def unread(self, connection: "Endpoint", size: int) -> None:
+        """Count an answer that its client has not read. Where these are too many, the oldest are given up."""
+        if self.service is None:
+            return
+        budget = self.service.unread
+        self._unread[connection] = budget.hold(size)
+        while len(self._unread) > 1 and budget.held > budget.total:
+            longest = next(iter(self._unread))
+            self.was_read(longest)
+            longest.transport.abort()
+
+    def was_read(self, connection: "Endpoint") -> None:
+        """Take note that a client has read its answer, or never will."""
+        if (hold := self._unread.pop(connection, None)) is not None:
+            hold.release()
 
     def is_crowded(self, connection: "Endpoint") -> bool:
         """Tell whether a connection is beyond the most, and serves probes alone."""

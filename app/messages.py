@@ -241,13 +241,23 @@ def samples(arrays: Arrays, signature: Signature, batch_size: int) -> int:
 
     """
     size = count(arrays)
+    check_samples(size, signature, batch_size)
+    return size
+
+
+def check_samples(size: int, signature: Signature, batch_size: int) -> None:
+    """See that a request holds no more samples than it may.
+
+    Raises:
+        Problem: 413, it is more than `batch_size`.
+
+    """
     if size > batch_size:
         raise Problem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"{size} samples in one request; at most {batch_size} are accepted",
             tensor=signature.inputs[0],
         )
-    return size
 
 
 def count(arrays: Arrays) -> int:

@@ -12,7 +12,7 @@ from app import schemas
 from app.admission import samples_in
 from app.artifact import Artifact
 from app.messages import JSON
-from app.payload import INSTANCES
+from app.payload import INSTANCES, SERVING_DEFAULT, SIGNATURE_NAME
 from app.predict import Predict
 from app.service import PREDICT, Service
 from app.signature import Signature, Tensor
@@ -88,11 +88,12 @@ def _predict_body(service: Service) -> dict[str, Any]:
     signature = service.signature
     samples = {tensor.name: _samples(tensor, service.settings.batch_size) for tensor in signature.inputs}
     closed = {"additionalProperties": False}
-    schema: dict[str, Any] = (
-        next(iter(samples.values())) if len(samples) == 1 else {**schemas.members(**samples), **closed}
-    )
-    instances = {**schemas.members(**{INSTANCES: _instances(service)}), **closed}
-    body: dict[str, Any] = {JSON: {"schema": {"anyOf": [schema, instances]}}}
+    instances: dict[str, Any] = {**schemas.members(**{INSTANCES: _instances(service)}), **closed}
+    instances["properties"][SIGNATURE_NAME] = {"type": "string", "const": SERVING_DEFAULT}
+    forms = [{**schemas.members(**samples), **closed}, instances]
+    if len(samples) == 1:
+        forms = [*samples.values(), *forms]
+    body: dict[str, Any] = {JSON: {"schema": {"anyOf": forms}}}
     if (shown := example(service.default.artifact)) is not None:
         body[JSON]["example"] = shown
     others = [kind for kind in Predict().media_types(signature) if kind != JSON]
@@ -110,15 +111,12 @@ def _binary(service: Service) -> dict[str, Any]:
 
 def _instances(service: Service) -> dict[str, Any]:
     inputs = service.signature.inputs
-    one = (
-        {"anyOf": _forms(inputs[0])}
-        if len(inputs) == 1
-        else {
-            **schemas.members(**{tensor.name: {"anyOf": _forms(tensor)} for tensor in inputs}),
-            "additionalProperties": False,
-        }
-    )
-    return {"type": "array", "items": one, "minItems": 1, "maxItems": service.settings.batch_size}
+    by_name = schemas.members(**{tensor.name: {"anyOf": _forms(tensor)} for tensor in inputs})
+    bounds = {"minItems": 1, "maxItems": service.settings.batch_size}
+    kinds: list[dict[str, Any]] = [{**by_name, "additionalProperties": False}]
+    if len(inputs) == 1:
+        kinds.append({"anyOf": _forms(inputs[0])})
+    return {"anyOf": [{"type": "array", "items": kind, **bounds} for kind in kinds]}
 
 
 def _predict_answer(signature: Signature) -> dict[str, Any]:

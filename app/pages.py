@@ -5,12 +5,14 @@ browser asks for them. Every address in them is relative, so they work behind a 
 from another host.
 """
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from app import openapi
 from app.messages import JSON, Answer
@@ -26,6 +28,9 @@ NO_STORE = "no-store"
 
 REVALIDATE = "no-cache"
 """For Swagger UI's 2 MB: a browser keeps them, and asks each time whether they have changed."""
+
+FILES_AT_ONCE = 4
+"""Files of a folder that are read at once: each is in memory as a whole before it is sent."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {pictures}; "
@@ -90,6 +95,12 @@ class _Files(StaticFiles):
     def __init__(self, cache_control: str, **where: Any) -> None:  # noqa: ANN401 - as Starlette's own
         super().__init__(**where)
         self._headers = {"cache-control": cache_control, "x-content-type-options": "nosniff"}
+        self._turns = asyncio.Semaphore(FILES_AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a file when it is its turn."""
+        async with self._turns:
+            await super().__call__(scope, receive, send)
 
     def file_response(self, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - as Starlette's own
         """Return a file, or 304 to a browser that has it already."""

@@ -1,5 +1,6 @@
 """JSON to tensors: one sample or a batch, checked against the signature."""
 
+import re
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, NoReturn, cast
@@ -9,7 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from app import json_numbers
-from app.messages import count
+from app.messages import check_samples, count
 from app.problems import Problem
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
@@ -33,14 +34,24 @@ PIECE = 16 * 1024
 INSTANCES = "instances"
 """The key of a batch in TensorFlow Serving's REST API and KServe's first protocol."""
 
+SIGNATURE_NAME = "signature_name"
+SERVING_DEFAULT = "serving_default"
+"""The only signature that a model has here."""
 
-def decode(body: bytes, signature: Signature) -> Arrays:
+ANOTHER_KIND = "if it is meant to be something else, say so in the content-type header"
+_STARTS = re.compile(rb"[ \t\r\n]*[\[{\"\-0-9tfnNI]")
+"""How JSON starts, and what is often taken for JSON."""
+
+
+def decode(body: bytes, signature: Signature, *, batch_size: int) -> Arrays:
     """Return the inputs that a JSON body holds, each of shape [batch, ...].
 
-    A model with one input takes a list; one with several inputs takes an object of lists by input name.
-    `{"instances": [...]}` is a batch: of samples, or of objects by input name
-    (https://www.tensorflow.org/tfx/serving/api_rest#predict_api). A list is read by its shape alone, never by
-    its values. For samples of shape S with N values it is, the first that fits:
+    A model with one input takes a list; any model takes an object of lists by input name.
+    `{"instances": [...]}` is a batch: of samples, or of objects by input name. A `signature_name` may stand
+    beside it (https://www.tensorflow.org/tfx/serving/api_rest#predict_api).
+
+    A list is read by its shape alone, never by its values. For samples of shape S with N values it is, the
+    first that fits:
 
     1. one nested sample: shape S;
     2. one flat sample: shape [N];
@@ -54,7 +65,8 @@ def decode(body: bytes, signature: Signature) -> Arrays:
     two (`[5,6]` is refused). Where an axis other than the batch has any length there is no flat form.
 
     Raises:
-        Problem: 400 where it is not JSON or does not fit, naming the tensor and what it takes.
+        Problem: 400 where it is not JSON or does not fit, naming the tensor and what it takes; 413 where it
+            is more than `batch_size` instances by name.
 
     """
     only = signature.inputs[0] if len(signature.inputs) == 1 else None
@@ -63,16 +75,17 @@ def decode(body: bytes, signature: Signature) -> Arrays:
     if only is not None and json_numbers.are_surely_wrong(body, only):
         _refuse(only, "is no list of samples by its brackets and commas")
     try:
-        parsed = orjson.loads(body)
+        parsed: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         # NaN, Infinity, 1e999 and too deep a nesting end here as well.
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from None
+        hint = "" if _STARTS.match(body) else f"; {ANOTHER_KIND}"
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}{hint}") from None
     if (instances := _instances_of(parsed)) is not None:
-        arrays = _instances(instances, signature)
-    elif only is not None:
-        arrays = {only.name: _tensor(parsed, only)}
+        arrays = _instances(instances, signature, batch_size)
+    elif only is None or isinstance(parsed, dict):
+        arrays = _object(cast(object, parsed), signature)
     else:
-        arrays = _object(parsed, signature)
+        arrays = {only.name: _tensor(parsed, only)}
     count(arrays)
     return arrays
 
@@ -101,19 +114,29 @@ def octets(body: bytes | memoryview, tensor: Tensor) -> NDArray[Any]:
 
 
 def _instances_of(parsed: object) -> object | None:
-    return parsed[INSTANCES] if isinstance(parsed, dict) and parsed.keys() == {INSTANCES} else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if not isinstance(parsed, dict):
+        return None
+    members = cast(dict[str, Any], parsed)
+    if INSTANCES not in members or not members.keys() <= {INSTANCES, SIGNATURE_NAME}:
+        return None
+    if members.get(SIGNATURE_NAME, SERVING_DEFAULT) != SERVING_DEFAULT:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, f"the model's only {SIGNATURE_NAME} is {SERVING_DEFAULT!r}; leave it out"
+        )
+    return members[INSTANCES]
 
 
-def _instances(parsed: object, signature: Signature) -> Arrays:
+def _instances(parsed: object, signature: Signature, batch_size: int) -> Arrays:
     if not isinstance(parsed, list) or not parsed:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{INSTANCES!r} must be a list of samples, one or more")
     instances = cast(list[Any], parsed)
-    if len(signature.inputs) == 1:
+    if len(signature.inputs) == 1 and not isinstance(instances[0], dict):
         only = signature.inputs[0]
         if only.sample_shape == ():
             return {only.name: _tensor([[value] for value in instances], only)}
         return {only.name: _batch(instances, only)}
-    # Each instance in the form that an object has without "instances".
+    # Each in the form that an object has without "instances": that takes much longer than to parse it.
+    check_samples(len(instances), signature, batch_size)
     each = [_object(instance, signature) for instance in instances]
     for arrays in each:
         for tensor in signature.inputs:
@@ -139,16 +162,17 @@ def _batch(instances: list[Any], tensor: Tensor) -> NDArray[Any]:
 def _object(parsed: object, signature: Signature) -> Arrays:
     names = [tensor.name for tensor in signature.inputs]
     if not isinstance(parsed, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the body must be an object with the keys {', '.join(names)}")
+        raise Problem(HTTPStatus.BAD_REQUEST, f"there must be an object with the keys {', '.join(names)}")
     lists = cast(dict[str, Any], parsed)
-    for tensor in signature.inputs:
-        if tensor.name not in lists:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"input {tensor.name!r} is missing", tensor=tensor)
+    batch = f'; a batch is {{"{INSTANCES}": [...]}}'
     if unknown := sorted(lists.keys() - set(names)):
         raise Problem(
             HTTPStatus.BAD_REQUEST,
-            f"the model has no input {unknown[0][:SHOWN]!r}; its inputs are {', '.join(names)}",
+            f"the model has no input {unknown[0][:SHOWN]!r}; its inputs are {', '.join(names)}{batch}",
         )
+    for tensor in signature.inputs:
+        if tensor.name not in lists:
+            raise Problem(HTTPStatus.BAD_REQUEST, f"input {tensor.name!r} is missing{batch}", tensor=tensor)
     return {tensor.name: _tensor(lists[tensor.name], tensor) for tensor in signature.inputs}
 
 

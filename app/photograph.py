@@ -1,6 +1,7 @@
 """A photograph to an input tensor, as the signature describes it and the export did it."""
 
 import io
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from app import picture_size
+from app import picture_parts, picture_size
 from app.problems import Problem
 from app.signature import ImageInput, Tensor
 
@@ -21,6 +22,9 @@ takes, `picture_size` tells: 100 MB as RGB, twice that where it is turned or has
 EIGHT_BITS = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)
 """The 8-bit value of each 16-bit one: https://www.w3.org/TR/png-3/#13Sample-depth-rescaling."""
 
+# What is wrong with a file is told to its client. In the log it would be a line for each of thousands of
+# tags, and Python keeps the text of each warning that it has shown.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 # Pillow would only warn where we refuse; `_bounded` takes its place.
 Image.MAX_IMAGE_PIXELS = None
 # A file's texts unpack before its size is looked at.
@@ -58,6 +62,7 @@ def decode(
 @contextmanager
 def _opened(body: bytes | memoryview, content_type: str, tensor: Tensor) -> Generator[Image.Image]:
     """Open a picture, of which only the head is read, and tell what is wrong with it as a problem."""
+    picture_parts.check(body, content_type)
     try:
         with Image.open(io.BytesIO(body), formats=[FORMATS[content_type]]) as picture:
             _bounded(picture.size, tensor)

@@ -54,15 +54,15 @@ class Predict:
             Problem: it does not fit.
 
         """
-        inputs = _inputs(body, head.content_type, signature)
+        inputs = _inputs(body, head.content_type, signature, batch_size)
         size = samples(inputs, signature, batch_size)
         return Call(inputs, partial(_encode, signature, size))
 
 
-def _inputs(body: bytes | memoryview, content_type: str, signature: Signature) -> Arrays:
+def _inputs(body: bytes | memoryview, content_type: str, signature: Signature, batch_size: int) -> Arrays:
     if content_type == JSON:
         _check_start(body, content_type)
-        return payload.decode(bytes(without_mark(body)), signature)
+        return payload.decode(bytes(without_mark(body)), signature, batch_size=batch_size)
     only = signature.inputs[0]
     if content_type == OCTETS:
         return {only.name: payload.octets(body, only)}

@@ -31,6 +31,11 @@ class Answers:
         """How many values the whole batch's outputs hold."""
         return sum(array.size for array in self._outputs.values())
 
+    @property
+    def nbytes(self) -> int:
+        """How many bytes these take."""
+        return sum(array.nbytes for array in self._outputs.values())
+
     def arrays(self, first: int, size: int) -> Arrays:
         """Return the output tensors of some of the samples, as the model gave them."""
         return {name: array[first : first + size] for name, array in self._outputs.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.artifact import Artifact
-from app.budget import Budget, for_requests
+from app.budget import Budget, for_answers, for_requests
 from app.messages import Codec
 from app.metrics import Metrics
 from app.predict import Predict
@@ -58,6 +58,10 @@ class Service:
         """Long answers are encoded and compressed here."""
         self.budget = Budget(for_requests(0))
         """What decoded requests and long answers may take; less where models are loaded."""
+        self.computed = Budget(for_answers())
+        """What long answers may take until they are encoded."""
+        self.unread = Budget(for_answers())
+        """What answers may take that their clients have not read."""
         # A thread of its own, so that a model which is loaded later does not delay those that answer.
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._draining = False

@@ -49,7 +49,8 @@ gather_wheels() {
     platforms+=(--platform "${tag}_x86_64")
   done
   # The server's, and what the benchmark itself imports.
-  { grep --invert-match '^#' app/requirements/torchscript.txt && grep '^psutil==' requirements.txt; } |
+  { grep --only-matching --extended-regexp '^[a-z0-9-]+==[^ ]+' app/requirements/torchscript.txt &&
+    grep '^psutil==' requirements.txt; } |
     grep --invert-match --extended-regexp "^(${THERE// /|})==" >"$GATHERED/requirements.txt"
   .venv/bin/python -m pip download --quiet --no-deps --only-binary=:all: --implementation cp \
     --python-version $VERSION "${platforms[@]}" --dest "$GATHERED/wheels" --requirement "$GATHERED/requirements.txt"

@@ -72,7 +72,8 @@ def load(artifact: Path, signature: Signature, runtime: str, device: Device) -> 
     try:
         module = import_module(f"app.runtimes.{runtime}")
     except ModuleNotFoundError as error:
+        file = error.name if error.name == "torch" else runtime
         raise ArtifactError(
-            f"SLIPWAY_RUNTIME={runtime} needs {error.name}: install app/requirements/{runtime}.txt"
+            f"SLIPWAY_RUNTIME={runtime} needs {error.name}: install app/requirements/{file}.txt"
         ) from None
     return cast(Callable[[Path, Signature, Device], Run], module.load)(folder, signature, device)

@@ -223,6 +223,53 @@ def test_instances_are_a_batch(tiny: Path, lookup: Path, client_of: Callable):
     assert [prediction["doubled"] for prediction in answer["predictions"]] == [[2], [4]]
 
 
+def test_the_body_of_tensorflow_servings_clients_is_taken(tiny: Path, lookup: Path, client_of: Callable):
+    signature = b'"signature_name": "serving_default"'
+    client = client_of(tiny)
+    expected = client.predict(b"[[1,1,1,1,1,1],[0,0,0,0,0,0]]").json()
+
+    for instances in (
+        b"[[1,1,1,1,1,1],[0,0,0,0,0,0]]",
+        b'[{"x": [1,1,1,1,1,1]},{"x": [0,0,0,0,0,0]}]',
+        b'[{"x": [[1,1,1],[1,1,1]]},{"x": [[0,0,0],[0,0,0]]}]',
+    ):
+        assert client.predict(b'{%b, "instances": %b}' % (signature, instances)).json() == expected
+    assert client.predict(b'{"x": [[1,1,1,1,1,1],[0,0,0,0,0,0]]}').json() == expected
+    body = b'{%b, "instances": [{"rows": [0, 3], "value": [1]}]}' % signature
+    assert client_of(lookup).predict(body).json()["predictions"][0]["doubled"] == [2]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"inputs": [[0,0,0,0,0,0]]}',
+        b'{"image": [0,0,0,0,0,0]}',
+        b"{}",
+        b'{"signature_name": "serving_default"}',
+        b'{"instances": [[0,0,0,0,0,0]], "more": 1}',
+    ],
+)
+def test_an_object_that_is_no_input_is_told_how_a_batch_is_sent(tiny: Path, client_of: Callable, body: bytes):
+    detail = problem(client_of(tiny).predict(body), 400)["detail"]
+
+    assert "'x' is missing" in detail or "its inputs are x" in detail
+    assert '{"instances": [...]}' in detail
+
+
+@pytest.mark.parametrize("body", [b"GIF89a", b"\x00\x00\x80\x3f", b"x=1&y=2", b"RIFF\x00WEBP", b"\xff\xfe["])
+def test_what_does_not_begin_as_json_is_told_to_say_what_it_is(tiny: Path, client_of: Callable, body: bytes):
+    answer = client_of(tiny).request("POST", "/predict", content=body)
+
+    assert "content-type" in problem(answer, 400)["detail"]
+    assert "content-type" not in problem(client_of(tiny).predict(b"[1,"), 400)["detail"]
+
+
+def test_another_signature_is_refused(tiny: Path, client_of: Callable):
+    body = b'{"signature_name": "regress", "instances": [[0,0,0,0,0,0]]}'
+
+    assert "'serving_default'" in problem(client_of(tiny).predict(body), 400)["detail"]
+
+
 @pytest.mark.parametrize("body", [b'{"instances": []}', b'{"instances": 5}', b'{"instances": [1,2,3,4,5,6]}'])
 def test_instances_that_are_no_samples_are_refused(tiny: Path, client_of: Callable, body: bytes):
     problem(client_of(tiny).predict(body), 400)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from app import budget as module
-from app.budget import LEAST, Budget, for_requests
+from app.budget import LEAST, Budget, for_answers, for_requests
 from app.problems import Problem
 
 MIB = 2**20
@@ -66,7 +66,8 @@ def test_requests_get_what_is_left_of_the_limit(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "memory", lambda: 512 * MIB)
     monkeypatch.setattr(module, "memory_used", lambda: 140 * MIB)
 
-    assert for_requests(0) == (512 - 140 - 64 - 40) * MIB
+    assert for_requests(0) == (512 - 140 - 64 - 2 * 16 - 40) * MIB
+    assert for_answers() == 16 * MIB
     assert for_requests(28 * MIB) == for_requests(0) - 28 * MIB
     monkeypatch.setattr(module, "memory_used", lambda: 500 * MIB)
     assert for_requests(0) == LEAST

@@ -32,12 +32,36 @@ def test_the_server_is_not_root():
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "onnx-gpu", "torchscript", "torchscript-gpu", "savedmodel"])
-def test_dependencies_are_pinned_without_a_machines_own_names(runtime: str):
+def test_dependencies_are_pinned_by_hash_without_a_machines_own_names(runtime: str):
     text = (APP / "requirements" / f"{runtime}.txt").read_text()
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    lines = re.sub(r" \\\n +", " ", text).splitlines()
+    wanted = [line for line in lines if not line.startswith("#")]
 
-    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line) for line in lines)
+    assert len(wanted) > 20
+    assert all(
+        re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*( --hash=sha256:[0-9a-f]{64})+", line) for line in wanted
+    )
     assert "://" not in text
+
+
+def test_the_cpus_torch_alone_is_pinned_by_its_version_for_its_hash_differs_by_index():
+    text = (APP / "requirements" / "torch.txt").read_text()
+
+    assert re.findall(r"^[^#].*", text, re.MULTILINE) == [f"torch=={packages('torchscript-gpu')['torch']}"]
+    assert "torch" not in packages("torchscript")
+
+
+def test_every_file_that_is_installed_is_checked_by_its_hash_but_for_the_cpus_torch():
+    installs = re.findall(r"pip install ?(.*?) \\$", stage("dependencies"), re.MULTILINE)
+
+    assert installs == [
+        "--require-hashes --requirement requirements/hashed.txt",
+        "--requirement requirements/torch.txt;",
+    ]
+    # Another index is asked only for what has no hash.
+    assert stage("dependencies").index("--require-hashes") < stage("dependencies").index(
+        "PIP_EXTRA_INDEX_URL"
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +82,7 @@ def test_an_image_holds_its_own_runtime_only(runtime: str, foreign: str):
 
 def packages(runtime: str) -> dict[str, str]:
     text = (APP / "requirements" / f"{runtime}.txt").read_text()
-    return dict(line.split("==") for line in text.splitlines() if "==" in line)
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "torchscript", "savedmodel"])

@@ -24,7 +24,7 @@ from onnx import helper
 from PIL import Image
 
 from tests.app.conftest import write_artifact
-from tests.app.memory_cgroup import MemoryCgroup, memory_cgroup
+from tests.app.memory_cgroup import MemoryCgroup, memory_cgroup_or_skip
 from tests.app.process import Process
 
 pytestmark = pytest.mark.serial
@@ -40,13 +40,8 @@ Request = tuple[str, str, bytes, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def group() -> Iterator[MemoryCgroup]:
-    try:
-        with memory_cgroup(LIMIT) as group:
-            yield group
-    except OSError as error:
-        if "slipway-" not in str(error):
-            raise
-        pytest.skip(f"no memory cgroup can be made here: {error}")
+    with memory_cgroup_or_skip(LIMIT) as group:
+        yield group
 
 
 @pytest.fixture(scope="module")

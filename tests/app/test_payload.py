@@ -1,6 +1,8 @@
 """JSON to tensors."""
 
 import json
+from functools import partial
+from http import HTTPStatus
 
 import numpy as np
 import orjson
@@ -8,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.payload import decode
+from app import payload
 from app.problems import Problem
 from app.signature import Signature
 from app.tensors import DTYPES
+
+decode = partial(payload.decode, batch_size=4)
 
 
 def of(*inputs: tuple[str, str, list[int]]) -> Signature:
@@ -114,7 +118,7 @@ def test_another_shape_is_refused_with_the_tensor_and_what_it_takes(shape: list[
         ([], "FP32", "empty"),
         ([[], []], "FP32", "empty"),
         ("abc", "FP32", 'holds "abc"'),
-        ({"x": [1, 2, 3]}, "FP32", "holds an object;"),
+        ({"x": {"x": [1, 2, 3]}}, "FP32", "holds an object;"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(body: object, datatype: str, says: str):
@@ -250,3 +254,14 @@ def test_a_long_list_of_another_structure_is_refused_without_parsing_it(
 
     assert problem.status == 400
     assert "is no list of samples by its brackets and commas" in problem.detail
+
+
+@pytest.mark.parametrize("signature", [x([1], "BYTES"), TWO])
+def test_more_instances_by_name_than_a_request_may_hold_are_refused_before_they_are_read(
+    signature: Signature,
+):
+    # Read one by one, as many as fit into a body would take a thread for many seconds.
+    problem = refused({"instances": [{}] * 5}, signature)
+
+    assert problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert "5 samples" in problem.detail

@@ -31,7 +31,7 @@ BUILD = PROJECT / "build" / "e2e"
 SIZES = BUILD / "image_sizes.json"
 """Bytes over the base by runtime, for the benchmark's table."""
 
-REQUIREMENTS = PROJECT / "app" / "requirements" / "torchscript.txt"
+REQUIREMENTS = PROJECT / "app" / "requirements" / "torch.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PYTHON = BUILD_IMAGE.rpartition(":")[2].partition("-")[0]
 """The version that the image is built with, not this process's."""

@@ -85,6 +85,12 @@ def test_every_build_argument_is_one_of_the_dockerfiles(image: Declare):
     assert (declared["BUILD_IMAGE"], declared["RUNTIME_IMAGE"]) == ("a/b:1", "c/d:2")
 
 
+def test_a_base_image_may_be_given_by_its_digest(image: Declare):
+    digest = f"python:3.13-slim-trixie@sha256:{'ab' * 32}"
+
+    assert image(buildImage=digest, runtimeImage=digest)["buildArgs"]["BUILD_IMAGE"] == digest
+
+
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_the_runtime_is_the_one_for_the_device(image: Declare, device: str):
     assert image(device=device)["buildArgs"]["DEVICE"] == device

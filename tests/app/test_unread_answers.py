@@ -1,0 +1,103 @@
+"""Clients that ask for long answers and do not read them, against a server in 512 MiB."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from onnx import helper
+
+from tests.app.conftest import write_artifact
+from tests.app.memory_cgroup import MemoryCgroup, memory_cgroup_or_skip
+from tests.app.process import Process
+
+LIMIT = 512 * 2**20
+WIDTH, ROWS = 50_000, 32
+CLIENTS = 200
+
+
+@pytest.fixture
+def group() -> Iterator[MemoryCgroup]:
+    with memory_cgroup_or_skip(LIMIT) as group:
+        yield group
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that answers a number with 50,000 of them."""
+    return write_artifact(
+        tmp_path_factory.mktemp("artifacts") / "wide",
+        [helper.make_node("MatMul", ["x", "ones"], ["y"])],
+        {"ones": np.ones((1, WIDTH), np.float32)},
+        {"x": np.ones((1, 1), np.float32)},
+        {"y": [-1, WIDTH]},
+    )
+
+
+@pytest.fixture
+def server(group: MemoryCgroup, wide: Path, start: Callable[..., Process]) -> Process:
+    procs = str(group.folder / "cgroup.procs")
+    server = start(wide, before=f"open({procs!r}, 'w').write('0')", threads=1)
+    server.wait_for("/health/ready")
+    return server
+
+
+def infer(*, binary: bool) -> bytes:
+    tensor = {"name": "x", "shape": [ROWS, 1], "datatype": "FP32", "data": [0.123456] * ROWS}
+    return json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": binary}}).encode()
+
+
+def post(path: str, body: bytes) -> bytes:
+    return b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (path.encode(), len(body), body)
+
+
+REQUESTS = {
+    "binary": post("/v2/models/wide/infer", infer(binary=True)),
+    "json": post("/v2/models/wide/infer", infer(binary=False)),
+    "by the application": post("/predict?x", json.dumps([[1]] * ROWS).encode()),
+    "files": b"GET /swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n",
+}
+
+
+def unread(port: int, request: bytes, buffer: int = 4096) -> socket.socket:
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    client.connect(("127.0.0.1", port))
+    client.sendall(request)
+    return client
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_answers_that_nobody_reads_do_not_fill_the_memory(kind: str, server: Process, group: MemoryCgroup):
+    with ExitStack() as clients:
+        for _ in range(CLIENTS):
+            clients.enter_context(unread(server.port, REQUESTS[kind]))
+        # The queue is bounded: a client that may have to wait asks again.
+        transport = httpx.HTTPTransport(retries=3)
+        with httpx.Client(transport=transport, base_url=server.url, timeout=60) as honest:
+            while (answer := honest.post("/predict", json=[[2.0]])).status_code == 503:
+                assert answer.headers["retry-after"]
+
+        assert answer.json()["predictions"] == [[2.0] * WIDTH]
+        assert server.process.poll() is None
+        assert group.kills == 0
+
+
+def test_a_client_that_reads_slowly_gets_a_long_answer_whole(server: Process):
+    with unread(server.port, REQUESTS["json"], buffer=2**18) as client:
+        # Its answer is beyond what unread answers may take, and another's is asked for meanwhile.
+        assert httpx.post(f"{server.url}/predict", json=[[2.0]] * ROWS, timeout=60).status_code == 200
+        client.settimeout(60)
+        received = b""
+        while not received.endswith(b"]}]}"):
+            piece = client.recv(2**20)
+            assert piece, received[:300]
+            received += piece
+
+    answer = json.loads(received.partition(b"\r\n\r\n")[2])
+    assert np.allclose(answer["outputs"][0]["data"], 0.123456)
+    assert len(answer["outputs"][0]["data"]) == ROWS * WIDTH
