@@ -42,13 +42,15 @@ def declarations(stack: Stack) -> list[Declaration]:
             type=resource.type,
             name=resource.name,
             inputs=resource.inputs,
-            options=_options(requests[resource.type, resource.name]),
+            options=_options(requests.get((resource.type, resource.name))),
         )
         for resource in resources
     ]
 
 
-def _options(request: RegisterResourceRequest) -> dict[str, Any]:
+def _options(request: RegisterResourceRequest | None) -> dict[str, Any]:
+    if request is None:  # A resource that is read, not declared: the stack of another program.
+        return {}
     timeouts = request.customTimeouts
     options: dict[str, Any] = {
         "parent": _name(request.parent),

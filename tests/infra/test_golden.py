@@ -1,7 +1,7 @@
 """What the three stacks of this project declare, kept as text so that a change to any value is seen.
 
-After an intended change, write the files anew with `pytest tests/infra/test_golden.py --update-golden` and read
-the difference before you commit it.
+After an intended change, write the files anew with `pytest tests/infra/test_golden.py --update-golden`, and
+read the difference before you commit it.
 """
 
 import difflib
@@ -39,7 +39,10 @@ Dumper.add_representer(str, _represent_text)
 
 
 def to_text(declared: list[Declaration]) -> str:
-    """Write declarations as YAML, a document each. Providers are left out: they name files of this machine."""
+    """Write declarations as YAML, one document each.
+
+    Providers are left out: their inputs name files of this machine.
+    """
     return "---\n".join(
         f"# {declaration.type} {declaration.name}\n{_dump(declaration)}"
         for declaration in declared
@@ -64,7 +67,9 @@ def test_a_stack_declares_what_its_golden_file_says(
 
     expected = file.read_text(encoding="utf-8")
 
-    changes = difflib.unified_diff(expected.splitlines(), text.splitlines(), "golden", "declared", lineterm="")
+    changes = difflib.unified_diff(
+        expected.splitlines(), text.splitlines(), "golden", "declared", lineterm=""
+    )
     assert not (lines := [*changes]), "\n".join(["stack " + name + " has changed:", *lines])
 
 

@@ -18,6 +18,7 @@ from ops.stack import Stack
 from tests.conftest import write_artifact
 from tests.infra.conftest import MISSING_SDKS, SDKS
 from tests.infra.matrix import CLUSTERS, FOUND, REGISTRIES, Combination, combinations, pairwise
+from tests.infra.pruning import left_behind
 from tests.infra.schema import misfit
 from tests.parsing import problems
 
@@ -58,6 +59,8 @@ def wrong_with(one: Combination, declared: Run, seen: set[str]) -> list[str]:
     kinds = {found["kind"] for found in declared.objects()} & SOMETIMES
     if kinds != one.kinds:
         wrong.append(f"declares {sorted(kinds)}, not {sorted(one.kinds)}")
+    if kinds := left_behind(declared.objects()):
+        wrong.append(f"declares {sorted(kinds)}, which ops/apply.py does not prune")
     for found in declared.objects():
         text = json.dumps(found, sort_keys=True)
         if text not in seen and (problem := misfit(found)):

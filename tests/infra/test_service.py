@@ -9,7 +9,6 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.api import create_app
-from app.settings import PREFIX
 from app.settings import Settings as AppSettings
 from app.signature import Signature, Tensor
 from infra.service import ModelService
@@ -110,23 +109,6 @@ def test_traces_leave_the_pod_only_for_the_collector_that_is_named(declare: Decl
     assert [port["port"] for port in rule["ports"]] == [4318, 53, 53]
     endpoint = objects["ConfigMap"]["data"]["OTEL_EXPORTER_OTLP_ENDPOINT"]
     assert endpoint.rstrip("/") == "http://collector.observability:4318"
-
-
-def test_the_servers_environment_is_one_that_it_reads(declare: Declare, monkeypatch: pytest.MonkeyPatch):
-    objects = declare(
-        batchSize="3", threads="2", logLevel="debug", drainDelaySeconds="4", drainTimeoutSeconds="11"
-    )
-    environment = objects["ConfigMap"]["data"]
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    settings = AppSettings.load()
-
-    assert {name.removeprefix(PREFIX).lower() for name in environment} <= set(AppSettings.model_fields)
-    assert (settings.batch_size, settings.threads, settings.log_level) == (3, 2, "debug")
-    assert (settings.drain_delay_seconds, settings.drain_timeout_seconds) == (4, 11)
-    assert str(settings.model_path) == "/model"
-    assert (settings.port, settings.metrics_port) == (8000, 8001)
 
 
 def test_threads_follow_the_cpu_limit_unless_they_are_set(declare: Declare):
