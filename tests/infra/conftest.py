@@ -9,8 +9,9 @@ import pytest
 from pulumi.runtime import MockCallArgs, MockResourceArgs
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
-from infra.clouds.sdk import NOT_INSTALLED
+from infra.clouds import CLOUDS
 from infra.labels import COMPONENT, MONITORING
+from infra.sdk import NOT_INSTALLED
 from ops import program as program_module
 from ops.errors import OperationError
 from ops.program import Recorder, Run, run
@@ -55,7 +56,7 @@ def watch(program: Callable[..., Run]) -> Declare:
     return lambda *args, **config: by_kind(program(*args, **config), watching=True)
 
 
-SDKS = {"gke": "pulumi_gcp", "eks": "pulumi_aws", "aks": "pulumi_azure_native"}
+SDKS = {name: cloud.cluster.sdk.package for name, cloud in CLOUDS.items()}
 MISSING_SDKS = {name for name in SDKS.values() if importlib.util.find_spec(name) is None}
 
 

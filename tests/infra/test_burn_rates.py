@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
-from infra.slo import Group, slo_rules
+from infra.slo import Group
 from tests.conftest import SettingsOf
 from tests.infra.burn_rates import (
     HANDFUL,
@@ -15,6 +15,7 @@ from tests.infra.burn_rates import (
     steady,
 )
 from tests.infra.promtool import needs_promtool, promtool
+from tests.monitoring import rule_groups
 
 SLOS = ("availability", "latency")
 OBJECTIVES = [
@@ -26,7 +27,7 @@ OBJECTIVES = [
 
 
 def rules(settings: Settings) -> list[Group]:
-    return slo_rules(settings, "tiny", "https://runbooks.example")
+    return rule_groups(settings, "tiny", "https://runbooks.example")
 
 
 @needs_promtool

@@ -10,13 +10,12 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from infra.autoscaling.metric import Metric
 from infra.autoscaling.prometheus_adapter import adapter_rule
-from infra.dashboards import dashboards
 from infra.settings import Settings
-from infra.slo import slo_rules
 from tests.conftest import SettingsOf
 from tests.infra.conftest import Declare
 from tests.infra.exports import CLUSTER, server
 from tests.infra.promql import EVERY, names, parse, result
+from tests.monitoring import dashboard_files, rule_groups
 
 Board = dict[str, Any]
 BoardOf = Callable[..., Board]
@@ -33,7 +32,7 @@ ANY = {**KEDA, "autoscalingSignal": "queue-depth", "device": "gpu"}
 @pytest.fixture
 def board_of(settings_of: SettingsOf) -> BoardOf:
     def board(**config: str) -> Board:
-        (text,) = dashboards(settings_of(**config), "tiny").values()
+        (text,) = dashboard_files(settings_of(**config), "tiny").values()
         return json.loads(text)
 
     return board
@@ -75,7 +74,7 @@ def recorded(rules: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
 
 
 def rules_of(settings: Settings) -> list[dict[str, Any]]:
-    return [rule for group in slo_rules(settings, "tiny", "https://runbooks") for rule in group["rules"]]
+    return [rule for group in rule_groups(settings, "tiny", "https://runbooks") for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("signal", ["queue-depth", "in-flight", "latency"])
@@ -180,7 +179,7 @@ def test_grafana_reads_back_what_is_written(board_of: BoardOf):
 
 
 def test_the_same_stack_gives_the_same_text(settings_of: SettingsOf):
-    assert dashboards(settings_of(), "tiny") == dashboards(settings_of(), "tiny")
+    assert dashboard_files(settings_of(), "tiny") == dashboard_files(settings_of(), "tiny")
 
 
 def test_each_namespace_and_model_has_a_file_and_an_address_of_its_own(
@@ -190,7 +189,7 @@ def test_each_namespace_and_model_has_a_file_and_an_address_of_its_own(
         item
         for namespace in ("one", "n" * 63)
         for model in ("tiny", "m" * 63)
-        for item in dashboards(settings_of(namespace=namespace), model).items()
+        for item in dashboard_files(settings_of(namespace=namespace), model).items()
     ]
 
     assert len({name for name, _ in written}) == 4

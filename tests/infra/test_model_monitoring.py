@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from infra.slo import slo_rules
 from ops.stack import PROJECT
 from tests.conftest import SettingsOf
 from tests.infra.conftest import EXISTING, INSTALL, Declare
+from tests.monitoring import rule_groups
 
 APPLIED = 262144
 """Most bytes of an object that a client-side `kubectl apply` can note in an annotation of it."""
@@ -84,7 +84,7 @@ def test_the_rules_are_those_of_the_settings_objectives(watch: Declare, settings
     groups = watch(**EXISTING, **objectives)["PrometheusRule"]["spec"]["groups"]
     settings = settings_of(**EXISTING, **objectives)
 
-    assert groups == slo_rules(settings, "tiny", "docs/runbooks")
+    assert groups == rule_groups(settings, "tiny", "docs/runbooks")
     assert groups != watch(**EXISTING)["PrometheusRule"]["spec"]["groups"]
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
-from infra.slo import BUDGET_REMAINING, BURN_RATES, Group, slo_rules
+from infra.slo import BUDGET_REMAINING, BURN_RATES, Group
 from tests.conftest import SettingsOf
 from tests.infra.burn_rates import Promise, Traffic, of_pod, ready
 from tests.infra.promtool import Case, case, needs_promtool, promtool, says, series
+from tests.monitoring import rule_groups
 
 URL = "https://runbooks.example"
 SLOS = ("availability", "latency")
@@ -24,7 +25,7 @@ RAISED = 'group by (alertname) (ALERTS{alertstate="firing"})'
 
 
 def rules(settings: Settings) -> list[Group]:
-    return slo_rules(settings, "tiny", URL)
+    return rule_groups(settings, "tiny", URL)
 
 
 def raises(eval_time: str, *alerts: str) -> Case:

@@ -8,7 +8,7 @@ import pytest
 from ops.environment import types as module
 from ops.environment.types import SDKS, files_that_import
 
-CLOUDS = {"infra/clouds/gke.py", "infra/clouds/eks.py", "infra/clouds/aks.py", "infra/ecr.py"}
+CLOUDS = {"infra/clouds/gke.py", "infra/clouds/eks.py", "infra/clouds/aks.py", "infra/registries/ecr.py"}
 
 
 def test_the_files_of_the_clouds_import_their_sdks():
