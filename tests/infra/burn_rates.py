@@ -223,8 +223,8 @@ def burn_rate_tests(promise: Promise, traffic: dict[str, Traffic], step: int = R
     return [
         case(
             f"{promise.slo}, {settings.slo_window_days} days, {name}",
-            {**promise.series(one), **ready(settings, one.minutes)},
-            promql_expr_test=list(checks(promise, one, step)),
+            {**promise.series(requests), **ready(settings, requests.minutes)},
+            promql_expr_test=list(checks(promise, requests, step)),
         )
-        for name, one in traffic.items()
+        for name, requests in traffic.items()
     ]

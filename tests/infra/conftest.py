@@ -29,14 +29,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def by_kind(declared: Run, *, watching: bool = False) -> Objects:
-    objects = [one for one in declared.objects() if is_watching(one) is watching]
-    kinds = [one["kind"] for one in objects]
+    objects = [manifest for manifest in declared.objects() if is_watching(manifest) is watching]
+    kinds = [manifest["kind"] for manifest in objects]
     assert len(set(kinds)) == len(kinds)
     return dict(zip(kinds, objects, strict=True))
 
 
-def is_watching(one: dict[str, Any]) -> bool:
-    return one["metadata"]["labels"].get(COMPONENT) == MONITORING
+def is_watching(manifest: dict[str, Any]) -> bool:
+    return manifest["metadata"]["labels"].get(COMPONENT) == MONITORING
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ QUEUE_DEPTH = {"autoscalingSignal": "queue-depth", "autoscalingTarget": "8"}
 
 def one_of(declared: Run, kind: str) -> dict[str, Any]:
     """The inputs of the one resource of a type."""
-    (inputs,) = [one.inputs for one in declared.resources if one.type == kind]
+    (inputs,) = [resource.inputs for resource in declared.resources if resource.type == kind]
     return inputs
 
 

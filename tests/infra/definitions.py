@@ -29,8 +29,8 @@ def definition(kind: str) -> jsonschema.Draft7Validator:
 
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
     if "properties" in schema:
-        for each in schema["properties"].values():
-            strict(each)
+        for subschema in schema["properties"].values():
+            strict(subschema)
         if not schema.get("x-kubernetes-preserve-unknown-fields") and schema.get("type") == "object":
             # Of metadata the definition leaves the schema to Kubernetes.
             schema.setdefault("additionalProperties", False)

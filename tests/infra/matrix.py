@@ -158,23 +158,23 @@ def combinations(
             tuple(name for name, _ in chosen),
             {key: value for _, config in chosen for key, value in config.items()},
         )
-        for chosen in itertools.product(*(one.items() for one in dimensions))
+        for chosen in itertools.product(*(dimension.items() for dimension in dimensions))
     ]
 
 
 def pairwise(legal: list[Combination]) -> list[Combination]:
     """Return some in which any two values that can meet do meet."""
-    missing = {pair for one in legal for pair in _pairs(one)}
+    missing = {pair for combination in legal for pair in _pairs(combination)}
     shuffled = random.Random(0).sample(legal, len(legal))
     chosen: list[Combination] = []
     # A combination that brings many new pairs before one that brings few.
     for least in (12, 8, 4, 2, 1):
-        for one in shuffled:
-            if len(new := missing & _pairs(one)) >= least:
-                chosen.append(one)
+        for combination in shuffled:
+            if len(new := missing & _pairs(combination)) >= least:
+                chosen.append(combination)
                 missing -= new
     return chosen
 
 
-def _pairs(one: Combination) -> set[Any]:
-    return set(itertools.combinations(enumerate(one.names), 2))
+def _pairs(combination: Combination) -> set[Any]:
+    return set(itertools.combinations(enumerate(combination.names), 2))

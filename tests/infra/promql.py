@@ -35,7 +35,7 @@ def result(node: promql.Expr) -> frozenset[str]:
             sides = (node.lhs, node.rhs)
             return result(next(side for side in sides if not isinstance(side, promql.NumberLiteral)))
         case promql.Call():
-            (vector,) = (one for one in node.args if not isinstance(one, promql.NumberLiteral))
+            (vector,) = (argument for argument in node.args if not isinstance(argument, promql.NumberLiteral))
             return result(vector) - ({"le"} if node.func.name == "histogram_quantile" else set())
         case promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
             return result(node.expr)

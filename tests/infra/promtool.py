@@ -45,7 +45,7 @@ def promtool(folder: Path, groups: list[Group], cases: list[Case], interval: str
 
 def case(name: str, input_series: Series, **tests: Any) -> Case:
     """A test: what there is, and what it must lead to."""
-    given = [{"series": one, "values": values} for one, values in input_series.items()]
+    given = [{"series": name, "values": values} for name, values in input_series.items()]
     return {"name": name, "interval": "1m", "input_series": given, **tests}
 
 

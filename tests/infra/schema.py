@@ -13,15 +13,15 @@ BUILT_IN = ("", "apps", "autoscaling", "batch", "policy")
 """API groups of Kubernetes itself, beside those in k8s.io."""
 
 
-def misfit(one: dict[str, Any]) -> str | None:
+def misfit(manifest: dict[str, Any]) -> str | None:
     """Say what does not fit, in an object of Kubernetes itself: of others nothing is known here."""
-    group = one["apiVersion"].rpartition("/")[0]
+    group = manifest["apiVersion"].rpartition("/")[0]
     if group not in BUILT_IN and not group.endswith(".k8s.io"):
         return None
     try:
-        kubernetes_validate.validate(unwrapped(one), VERSION, strict=True)
+        kubernetes_validate.validate(unwrapped(manifest), VERSION, strict=True)
     except kubernetes_validate.ValidationError as error:
-        return f"{one['kind']}: {error.message}"
+        return f"{manifest['kind']}: {error.message}"
     return None
 
 

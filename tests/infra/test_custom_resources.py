@@ -18,7 +18,7 @@ def custom(program: Callable[..., Run]) -> Callable[[str], dict[str, Any]]:
 
     def one(kind: str) -> dict[str, Any]:
         declared = program(**EXISTING, **QUEUE_DEPTH, autoscalingBackend="keda")
-        (found,) = [each for each in declared.objects() if each["kind"] == kind]
+        (found,) = [manifest for manifest in declared.objects() if manifest["kind"] == kind]
         return found
 
     return one
@@ -40,11 +40,11 @@ def test_a_custom_resource_fits_its_definition(custom: Callable[[str], dict[str,
 def test_a_field_that_the_definition_lacks_is_seen(
     custom: Callable[[str], dict[str, Any]], kind: str, path: tuple[str | int, ...]
 ):
-    one: Any = copy.deepcopy(custom(kind))
-    place = one
+    changed: Any = copy.deepcopy(custom(kind))
+    place = changed
     for key in path:
         place = place[key]
     place["unheardOf"] = 1
 
     with pytest.raises(jsonschema.ValidationError, match="unheardOf"):
-        definition(kind).validate(one)
+        definition(kind).validate(changed)

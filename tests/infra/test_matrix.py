@@ -37,28 +37,28 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> str:
 PROD = Stack.read("prod")
 
 
-def stack_for(one: Combination, models: str) -> Stack:
-    plain, secret = one.stack_config(models)
+def stack_for(combination: Combination, models: str) -> Stack:
+    plain, secret = combination.stack_config(models)
     given = {"model": "tiny", "modelVersion": "latest", **plain, **secret}
     config = {key if ":" in key else f"slipway:{key}": value for key, value in given.items()}
     secret_keys = frozenset(f"slipway:{key}" for key in secret)
     return Stack(project=PROD.project, name="prod", config={**PROD.config, **config}, secret_keys=secret_keys)
 
 
-def wrong_with(one: Combination, declared: Run, seen: set[str]) -> list[str]:
+def wrong_with(combination: Combination, declared: Run, seen: set[str]) -> list[str]:
     """What is not as it must be. Objects that are in `seen` are known to fit."""
     wrong = []
     types = {resource.type for resource in declared.resources if resource.type.startswith(OURS)}
-    if types != one.cloud_types:
-        wrong.append(f"declares {sorted(types ^ one.cloud_types)} or lacks them")
+    if types != combination.cloud_types:
+        wrong.append(f"declares {sorted(types ^ combination.cloud_types)} or lacks them")
     charts = {
         resource.inputs["chart"] for resource in declared.resources if resource.type.endswith(":Release")
     }
-    if charts != one.charts:
-        wrong.append(f"declares charts {sorted(charts)}, not {sorted(one.charts)}")
+    if charts != combination.charts:
+        wrong.append(f"declares charts {sorted(charts)}, not {sorted(combination.charts)}")
     kinds = {found["kind"] for found in declared.objects()} & SOMETIMES
-    if kinds != one.kinds:
-        wrong.append(f"declares {sorted(kinds)}, not {sorted(one.kinds)}")
+    if kinds != combination.kinds:
+        wrong.append(f"declares {sorted(kinds)}, not {sorted(combination.kinds)}")
     if kinds := left_behind(declared.objects()):
         wrong.append(f"declares {sorted(kinds)}, which ops/apply.py does not prune")
     for found in declared.objects():
@@ -73,9 +73,9 @@ def build(some: list[Combination], models: str) -> list[str]:
     """Build some combinations; return what is wrong with them."""
     seen: set[str] = set()
     return [
-        f"{', '.join(one.names)}: {problem}"
-        for one in some
-        for problem in wrong_with(one, run(stack_for(one, models)), seen)
+        f"{', '.join(combination.names)}: {problem}"
+        for combination in some
+        for problem in wrong_with(combination, run(stack_for(combination, models)), seen)
     ]
 
 
@@ -129,23 +129,31 @@ def test_every_illegal_combination_is_refused_with_one_line_for_each_broken_rule
 ):
     since = time.monotonic()
     # No rule looks at the registry.
-    illegal = [one for one in combinations(CLUSTERS, {"GCR": REGISTRIES["GCR"]}) if not one.is_legal]
+    illegal = [
+        combination
+        for combination in combinations(CLUSTERS, {"GCR": REGISTRIES["GCR"]})
+        if not combination.is_legal
+    ]
 
-    for one in illegal:
-        assert sorted(key for key, _ in problems(stack_for(one, models))) == sorted(one.broken), one
+    for combination in illegal:
+        assert sorted(key for key, _ in problems(stack_for(combination, models))) == sorted(
+            combination.broken
+        ), combination
 
     report(capsys, f"{len(illegal)} illegal combinations refused", since)
 
 
 def test_what_does_not_fit_is_found(models: str):
-    one = next(one for one in combinations(CLUSTERS, REGISTRIES) if one.is_legal)
-    declared = run(stack_for(one, models))
-    assert wrong_with(one, declared, set()) == []
+    combination = next(
+        combination for combination in combinations(CLUSTERS, REGISTRIES) if combination.is_legal
+    )
+    declared = run(stack_for(combination, models))
+    assert wrong_with(combination, declared, set()) == []
 
-    for each in declared.objects():
-        if each["kind"] == "Deployment":
-            each["spec"]["replica"] = 1
-    elsewhere = replace(one, config=one.config | CLUSTERS["aks"])
+    for manifest in declared.objects():
+        if manifest["kind"] == "Deployment":
+            manifest["spec"]["replica"] = 1
+    elsewhere = replace(combination, config=combination.config | CLUSTERS["aks"])
     wrong = wrong_with(elsewhere, declared, set())
 
     assert "azure-native:containerservice:ManagedCluster" in wrong[0]

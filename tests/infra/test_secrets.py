@@ -181,15 +181,15 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_no_program_that_is_run_is_told_a_secret(
     stack: Callable[[str], Stack], calls: Path, capfd: pytest.CaptureFixture[str], name: str
 ):
-    one = stack(name)
+    target = stack(name)
 
-    engine.check(one, agreed=True)
-    engine.up(one, agreed=True)
-    engine.destroy(one, agreed=True, has_artifact=True)
-    run(one, lambda inputs: build_and_push(["docker", "buildx"], inputs))
+    engine.check(target, agreed=True)
+    engine.up(target, agreed=True)
+    engine.destroy(target, agreed=True, has_artifact=True)
+    run(target, lambda inputs: build_and_push(["docker", "buildx"], inputs))
     # What needs a secret is refused by kubectl.
     with suppress(OperationError):
-        apply.up(one, Kubectl(None, calls.with_name("kubeconfig")), ["docker", "buildx"])
+        apply.up(target, Kubectl(None, calls.with_name("kubeconfig")), ["docker", "buildx"])
 
     text = calls.read_text()
     assert {Path(json.loads(line)[0][0]).name for line in text.splitlines()} >= {"pulumi", "docker"}

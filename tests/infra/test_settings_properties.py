@@ -109,11 +109,11 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
 def test_legal_settings_give_objects_that_fit(stack_of: StackOf, config: dict[str, str]):
     declared = run(stack_of(**secrets_apart(config)))
 
-    assert {"Deployment", "Service"} <= {one["kind"] for one in declared.objects()}
-    for one in declared.objects():
+    assert {"Deployment", "Service"} <= {manifest["kind"] for manifest in declared.objects()}
+    for manifest in declared.objects():
         # What JSON has no word for, no API server takes.
-        json.dumps(one, allow_nan=False)
-        assert misfit(one) is None
+        json.dumps(manifest, allow_nan=False)
+        assert misfit(manifest) is None
 
 
 BROKEN: dict[str, st.SearchStrategy[str]] = {

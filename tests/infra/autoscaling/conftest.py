@@ -37,7 +37,7 @@ FROM_ZERO = {"minReplicas": "0", "autoscalingWakeQuery": "sum(ingress_requests)"
 
 def autoscaler_of(declared: Run) -> dict[str, Any]:
     """The one object that scales."""
-    (found,) = [one for one in declared.objects() if one["kind"] in KINDS]
+    (found,) = [manifest for manifest in declared.objects() if manifest["kind"] in KINDS]
     return found
 
 

@@ -76,7 +76,7 @@ def wanted(spec: Spec, served: Mapping[str, int | None], seen: Seen) -> int:
     if seen.replicas == 0:
         return 0
     proposed = [_of_metric(metric, served, seen) for metric in spec["metrics"]]
-    known = [one for one in proposed if one is not None]
+    known = [count for count in proposed if count is not None]
     most = max(known, default=seen.replicas)
     if len(known) < len(proposed):
         # What is missing may have asked for more.
