@@ -1,4 +1,4 @@
-"""The values of Helm releases, against the types written down here and against the charts themselves.
+"""The values of Helm releases fit the types of this project and the charts themselves.
 
 `SLIPWAY_CHARTS` names a folder of charts, each under its name and in the version that is pinned, as
 `helm pull CHART --repo REPOSITORY --version VERSION --untar --untardir FOLDER` leaves them.
@@ -36,19 +36,19 @@ Key = tuple[str, ...]
 
 
 def written(kind: type | None) -> Iterator[Key]:
-    """The keys that a type knows."""
+    """Return the keys that a type declares."""
     for name, hint in get_type_hints(kind).items() if kind else ():
         yield from ((name, *rest) for rest in written(hint)) if is_typeddict(hint) else [(name,)]
 
 
 def given(values: Mapping[str, Any]) -> Iterator[Key]:
-    """The keys that are set."""
+    """Return the keys that are set."""
     for name, value in values.items():
         yield from ((name, *rest) for rest in given(value)) if isinstance(value, dict) else [(name,)]
 
 
 def known(defaults: Any, key: Key) -> bool:
-    """Whether a chart's values have a key. Below what is empty anything may stand."""
+    """Return whether a chart's values have a key. Below an empty value every key is accepted."""
     for name in key:
         if defaults in ({}, None):
             return True

@@ -1,4 +1,4 @@
-"""Every custom resource against its own definition, where the Go module that holds it is at hand."""
+"""Every custom resource fits its own definition, if the Go module with the definition is available."""
 
 import copy
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.infra.definitions import KINDS, definition
 
 @pytest.fixture
 def custom(program: Callable[..., Run]) -> Callable[[str], dict[str, Any]]:
-    """The custom resource of a kind, of a stack that has all."""
+    """Return a function that returns the custom resource of a kind, from a stack that has all kinds."""
 
     def one(kind: str) -> dict[str, Any]:
         declared = program(**EXISTING, **QUEUE_DEPTH, autoscalingBackend="keda")

@@ -60,7 +60,7 @@ def dashed_lines(panel: dict[str, Any]) -> list[float]:
 
 
 def unknown(expressions: Iterable[str], exported: dict[str, set[str]]) -> list[str]:
-    """The metrics and labels that are named and not exported, each with where."""
+    """Return the metrics and labels that are named but not exported, with the expression that names them."""
     return [
         f"{metric}{sorted(labels)} in {expression}"
         for expression in expressions

@@ -1,6 +1,7 @@
 """Every combination of cluster, registry, device, runtime, autoscaling and monitoring.
 
-`SLIPWAY_MATRIX=whole` builds all that are legal; otherwise any two values meet in one that is built.
+`SLIPWAY_MATRIX=whole` builds every legal combination. Otherwise any two values occur together in one of those
+built.
 """
 
 import json
@@ -46,7 +47,7 @@ def stack_for(combination: Combination, models: str) -> Stack:
 
 
 def wrong_with(combination: Combination, declared: Run, seen: set[str]) -> list[str]:
-    """What is not as it must be. Objects that are in `seen` are known to fit."""
+    """Return what is wrong with a run. Objects in `seen` are known to fit their schema."""
     wrong = []
     types = {resource.type for resource in declared.resources if resource.type.startswith(OURS)}
     if types != combination.cloud_types:
@@ -80,7 +81,7 @@ def build(some: list[Combination], models: str) -> list[str]:
 
 
 def buildable(clusters: dict[str, dict[str, str]]) -> list[Combination]:
-    """The legal combinations of which no SDK is missing."""
+    """Return the legal combinations whose SDKs are installed."""
     without = {"ECR"} if SDKS["eks"] in MISSING_SDKS else set[str]()
     return [
         combination
@@ -116,7 +117,7 @@ def test_every_legal_combination_gives_objects_that_fit(models: str, capsys: pyt
     since = time.monotonic()
     legal = buildable(CLUSTERS)
     workers = os.cpu_count() or 1
-    # Spawned, for a forked child would have the threads' locks and not the threads.
+    # Spawned: a forked child would have the locks of the threads, but not the threads.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         found = pool.map(build, [legal[index::workers] for index in range(workers)], [models] * workers)
         assert [problem for some in found for problem in some] == []

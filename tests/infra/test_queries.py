@@ -18,7 +18,7 @@ OF_US = {"namespace": "apart", "service": "model-metrics"}
 
 
 def every_query() -> dict[str, str]:
-    """Each of the questions, with an example for each of its parameters."""
+    """Return every query by name, with an example for each parameter."""
     methods = inspect.getmembers(QUERIES, inspect.ismethod)
     return {
         name: method(
@@ -83,7 +83,7 @@ def test_a_code_is_matched_as_it_is_exported():
 
 
 def asked(folder: Path, given: Series, answers: dict[str, float | None]) -> None:
-    """Have promtool ask of ten minutes of series, and check count answer: one number, or none."""
+    """Run queries by promtool over ten minutes of series, and check that each gives its number, or none."""
     questions = [
         says("10m", query, {} if answer is None else {"{}": answer}) for query, answer in answers.items()
     ]
@@ -95,7 +95,7 @@ def of_pod(metric: str, pod: str = "a", **labels: str) -> str:
 
 
 def histogram(*of_code: tuple[int, float, int]) -> Series:
-    """Ten minutes with so many answers of a code a minute, count after so many seconds."""
+    """Return ten minutes of answers: for each code its seconds per answer and answers per minute."""
     taken = dict.fromkeys(CODES, (0.0, 0)) | {code: (seconds, count) for code, seconds, count in of_code}
     given: Series = {}
     for code, (seconds, count) in taken.items():

@@ -1,4 +1,4 @@
-"""Every object against the OpenAPI schema of the Kubernetes that the local cluster runs."""
+"""Every object fits the OpenAPI schema of the local cluster's Kubernetes version."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What holds of settings whatever they are: drawn, not chosen."""
+"""Properties of all settings, tested on random ones."""
 
 import json
 import string
@@ -28,7 +28,7 @@ drawn = settings(
 
 
 def secrets_apart(config: dict[str, str]) -> dict[str, Any]:
-    """As `stack_of` takes it."""
+    """Return a configuration as `stack_of` takes it, with its secrets apart."""
     plain = {key: value for key, value in config.items() if key not in SECRETS}
     return {**plain, "secret": {key: value for key, value in config.items() if key in SECRETS}}
 
@@ -58,7 +58,7 @@ def between(low: int, high: int) -> st.SearchStrategy[str]:
 
 @st.composite
 def legal(draw: st.DrawFn) -> dict[str, str]:
-    """A stack's configuration in which nothing is wrong."""
+    """Draw a valid configuration of a stack."""
 
     def one_of(*values: str) -> str:
         return draw(st.sampled_from(values))

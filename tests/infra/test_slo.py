@@ -29,12 +29,12 @@ def rules(settings: Settings) -> list[Group]:
 
 
 def raises(eval_time: str, *alerts: str) -> Case:
-    """That these alerts are raised at a time, and no others."""
+    """Return the check that exactly these alerts fire at a time."""
     return says(eval_time, RAISED, {series(alertname=alert): 1 for alert in alerts})
 
 
 def of_slo(settings: Settings, slo: str) -> dict[str, str]:
-    """The labels of what is recorded of an objective."""
+    """Return the labels of the recorded series of an objective."""
     return {"namespace": settings.namespace, "service": "model-metrics", "slo": slo}
 
 

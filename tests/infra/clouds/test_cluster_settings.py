@@ -1,4 +1,4 @@
-"""What the settings of clusters and of nodes with GPUs allow of each other."""
+"""Which settings of clusters and GPU nodes fit together."""
 
 import re
 

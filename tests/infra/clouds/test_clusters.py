@@ -1,4 +1,4 @@
-"""The clusters of the clouds, found and made."""
+"""The clusters of the clouds, existing and created."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a run of the program imports, in an interpreter of its own."""
+"""Which SDKs a run of the program imports, in a new interpreter."""
 
 import json
 import subprocess
@@ -35,20 +35,20 @@ print(json.dumps({"seconds": seconds, "modules": [name for name in sys.modules i
 
 @cache
 def cold(config: str, *secret: str) -> dict[str, Any]:
-    """Run the program where nothing is imported yet; return the seconds it took, and what it imported."""
+    """Run the program in a new interpreter. Return its CPU seconds and the modules that it imported."""
     command = [sys.executable, "-c", COLD, config, *secret]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
 def cold_run(stack: Stack) -> dict[str, Any]:
-    """Run it once for each stack, whichever test asks."""
+    """Run the program for a stack. The result is cached for all tests."""
     return cold(json.dumps(stack.config), *stack.secret_keys)
 
 
 @pytest.fixture(scope="module")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
-    """Stacks by what they ask of a cloud."""
+    """Stacks by the cloud that they need."""
     models = tmp_path_factory.mktemp("models")
     write_artifact(models, "tiny", "0123456789ab")
     read = Stack.read("prod")

@@ -1,4 +1,4 @@
-"""The nodes with GPUs of each cloud, and the pods that are for them."""
+"""The GPU nodes of each cloud, and the pods that run on them."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ PRESENT = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "ef
 
 @pytest.fixture
 def pool(program: Program) -> Callable[..., dict[str, Any]]:
-    """The inputs of a cloud's pool in a cluster that is found."""
+    """Return a function that returns the inputs of a cloud's GPU pool in an existing cluster."""
 
     def declare(cloud: str, **config: str) -> dict[str, Any]:
         return one_of(
@@ -35,7 +35,7 @@ def pool(program: Program) -> Callable[..., dict[str, Any]]:
 
 
 def releases(declared: Run) -> dict[str, dict[str, Any]]:
-    """The charts of a run by their name."""
+    """Return the releases of a run by their chart."""
     return {
         resource.inputs["chart"]: resource.inputs
         for resource in declared.resources
