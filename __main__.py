@@ -1,41 +1,42 @@
-"""A trained model to a scalable, watched service on Kubernetes."""
+"""Slipway's Pulumi program: a trained model as a scalable, monitored service on Kubernetes."""
 
 import pulumi
 
 from infra.artifact import Artifact
 from infra.cluster import Cluster, ClusterArgs
-from infra.gpu import gpu_node_pool
+from infra.gpu.pool import GpuNodePool, GpuNodePoolArgs
 from infra.image import ModelImage, ModelImageArgs
 from infra.model_monitoring import ModelMonitoring, ModelMonitoringArgs
-from infra.monitoring_stack import monitoring_stack
+from infra.monitoring_stack import MonitoringStack, MonitoringStackArgs
 from infra.service import ModelService, ModelServiceArgs
 from infra.settings import Settings
 
 settings = Settings.load()
-artifact = Artifact.find(settings)
+instance = pulumi.get_stack()
+artifact = Artifact.find(settings.model_directory, settings.model, settings.model_version, settings.runtime)
 
-cluster = Cluster("cluster", ClusterArgs.of(settings, pulumi.get_stack()))
-stack = monitoring_stack(settings, cluster)
-pool = gpu_node_pool(settings, cluster, [stack] if stack else [])
+cluster = Cluster("cluster", ClusterArgs.of(settings, instance))
+in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
+# What a model service needs in the cluster before it starts.
+monitoring: list[pulumi.Resource] = []
+gpu_nodes: list[pulumi.Resource] = []
+if settings.monitoring == "install":
+    monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(settings), in_cluster))
+if settings.device == "gpu" and cluster.cloud:
+    gpu_nodes.append(GpuNodePool("gpu", GpuNodePoolArgs.of(settings, cluster.cloud, monitoring), in_cluster))
+
 image = ModelImage("model", ModelImageArgs.of(settings, artifact))
 service = ModelService(
     "model",
-    ModelServiceArgs(
-        settings=settings,
-        artifact=artifact,
-        image=image.ref,
-        namespace=cluster.namespace,
-        instance=pulumi.get_stack(),
-    ),
-    pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[one for one in (stack, pool) if one]),
+    ModelServiceArgs.of(settings, artifact, image.ref, cluster.namespace, instance),
+    pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[*monitoring, *gpu_nodes]),
 )
-ModelMonitoring(
-    "model",
-    ModelMonitoringArgs(
-        settings=settings, artifact=artifact, namespace=cluster.namespace, instance=pulumi.get_stack()
-    ),
-    pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[stack] if stack else []),
-)
+if settings.is_monitored:
+    ModelMonitoring(
+        "model",
+        ModelMonitoringArgs.of(settings, artifact, cluster.namespace, instance),
+        pulumi.ResourceOptions(providers=[cluster.provider], depends_on=monitoring),
+    )
 
 pulumi.export("url", service.url)
 pulumi.export("image", image.ref)

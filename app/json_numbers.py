@@ -133,7 +133,8 @@ def _made(shape: tuple[int, ...], batch: int) -> tuple[bytes, ...]:
         nested = _list(nested, length)
     size = nested.count(b",") + 1
     flat = _list(b"", size)
-    alone = (nested, flat) if batch == 1 else ()
+    # A sample of shape [] is no list by itself.
+    alone = [form for form in (nested, flat) if form] if batch == 1 else []
     return (*alone, _list(nested, batch), _list(flat, batch))
 
 

@@ -1,4 +1,4 @@
-"""The exported model that a stack serves: a folder that `python -m model export` wrote."""
+"""The exported model that a stack serves: a folder that `python -m model export` has written."""
 
 import json
 from dataclasses import dataclass
@@ -6,46 +6,50 @@ from pathlib import Path
 
 import pulumi
 
-from infra.settings import Settings
-
 
 class ArtifactError(pulumi.RunError):
-    """There is no artifact that can be served as the settings ask; says which command makes one."""
+    """No artifact fits the settings. The message names the command that exports one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """An artifact folder, `<modelDirectory>/<name>/<version>`, read from its `signature.json`."""
+    """An artifact folder, `DIRECTORY/NAME/VERSION`, as its `signature.json` describes it."""
 
     name: str
     version: str
     path: Path
 
     @classmethod
-    def find(cls, settings: Settings) -> "Artifact":
-        """Return the artifact that the settings name, with `latest` resolved to a version.
+    def find(cls, directory: Path, model: str, version: str, runtime: str) -> "Artifact":
+        """Find an exported model.
 
-        The path keeps the working directory's spelling: a change of version must be a change of
-        path, and the same path must hold on every machine, for the engine compares it.
+        The path stays relative if the directory is: the engine compares paths, so they must be the same on
+        every machine, and a new version must have a new path.
+
+        Args:
+            directory: The folder that `python -m model export` writes to.
+            model: Name of the model.
+            version: A version, or `latest`, which is resolved to a version.
+            runtime: The format to serve.
 
         Raises:
-            ArtifactError: it does not exist, is another model's, or lacks the format to serve.
+            ArtifactError: The artifact does not exist, or does not hold the format.
 
         """
-        folder = settings.model_directory / settings.model
+        folder = directory / model
         try:
-            signature = json.loads((folder / settings.model_version / "signature.json").read_text())
+            signature = json.loads((folder / version / "signature.json").read_text())
         except FileNotFoundError:
             versions = sorted(path.parent.name for path in folder.glob("*/signature.json"))
-            there = f"there are {', '.join(versions)}" if versions else "there is none yet"
+            existing = f"there are {', '.join(versions)}" if versions else "there is none yet"
             raise ArtifactError(
-                f"modelVersion: {settings.model_version!r}: no such version of {settings.model} in "
-                f"{folder} ({there}); export one with `python -m model export {settings.model}`"
+                f"modelVersion: {version!r}: no such version of {model} in {folder} ({existing}); "
+                f"export one with `python -m model export {model}`"
             ) from None
-        if settings.runtime not in signature["formats"]:
+        path = folder / signature["version"]
+        if runtime not in signature["formats"]:
             raise ArtifactError(
-                f"runtime: {settings.runtime!r}: {folder / signature['version']} holds "
-                f"{', '.join(signature['formats'])}; choose one of these or export it with "
-                f"`python -m model export {settings.model} --format {settings.runtime}`"
+                f"runtime: {runtime!r}: {path} holds {', '.join(signature['formats'])}; "
+                f"choose one of these or export it with `python -m model export {model} --format {runtime}`"
             )
-        return cls(name=signature["name"], version=signature["version"], path=folder / signature["version"])
+        return cls(name=signature["name"], version=signature["version"], path=path)

@@ -1,7 +1,7 @@
-"""The Helm charts that watch a cluster: where they come from, and the part of their values that is set here.
+"""The Helm charts for monitoring: their sources, and types for the values that are set here.
 
-The values are typed, for Helm passes over a key that its chart does not know. A test holds the types against
-the charts where they are at hand.
+The values are typed because Helm ignores a key that its chart does not know. A test compares the types with
+the charts, where these are available.
 """
 
 from typing import NotRequired, TypedDict
@@ -25,19 +25,19 @@ KEDA = Chart(name="keda", version="2.20.2", repository="https://kedacore.github.
 
 
 class Enabled(TypedDict):
-    """Whether a part is there."""
+    """Whether a part of the chart is installed."""
 
     enabled: bool
 
 
 class Requests(TypedDict):
-    """What is asked of the cluster."""
+    """Requested resources of a volume claim."""
 
     storage: str
 
 
 class ClaimedResources(TypedDict):
-    """How much is asked for."""
+    """Resources of a volume claim."""
 
     requests: Requests
 
@@ -50,7 +50,7 @@ class ClaimSpec(TypedDict):
 
 
 class VolumeClaimTemplate(TypedDict):
-    """The claim of each Prometheus."""
+    """The volume claim of each Prometheus."""
 
     spec: ClaimSpec
 
@@ -75,13 +75,13 @@ class PrometheusSpec(TypedDict):
 
 
 class Prometheus(TypedDict):
-    """The Prometheus of the stack."""
+    """Values of Prometheus."""
 
     prometheusSpec: PrometheusSpec
 
 
 class GrafanaAdmin(TypedDict):
-    """Where Grafana reads who its administrator is."""
+    """The Secret with Grafana's administrator."""
 
     existingSecret: pulumi.Output[str]
     userKey: str
@@ -89,7 +89,7 @@ class GrafanaAdmin(TypedDict):
 
 
 class DashboardsSidecar(TypedDict):
-    """Which ConfigMaps hold dashboards."""
+    """The label of ConfigMaps with dashboards."""
 
     label: str
     labelValue: str
@@ -97,13 +97,13 @@ class DashboardsSidecar(TypedDict):
 
 
 class GrafanaSidecar(TypedDict):
-    """What is collected for Grafana."""
+    """Values of the container that collects dashboards for Grafana."""
 
     dashboards: DashboardsSidecar
 
 
 class Grafana(TypedDict):
-    """The Grafana of the stack."""
+    """Values of Grafana."""
 
     admin: GrafanaAdmin
     sidecar: GrafanaSidecar
@@ -122,14 +122,14 @@ class KubePrometheusStackValues(TypedDict):
 
 
 class AdapterPrometheus(TypedDict):
-    """Whom prometheus-adapter asks."""
+    """Address of the Prometheus that prometheus-adapter queries."""
 
     url: str
     port: int
 
 
 class AdapterRules(TypedDict):
-    """What prometheus-adapter serves."""
+    """Rules of prometheus-adapter."""
 
     default: bool
     external: list[ExternalRule]

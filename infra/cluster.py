@@ -1,4 +1,4 @@
-"""The cluster that a stack deploys to, and its namespace there."""
+"""The cluster that a stack deploys to, and the namespace that it creates there."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,33 +8,34 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.clouds import Cloud, cloud_cluster
-from infra.clouds.cluster import CloudCluster, EksCluster
+from infra.clouds.cluster import CloudCluster, cloud_cluster
 from infra.labels import INSTANCE, PART_OF
 from infra.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """Which cluster it is, how it is reached, and the namespace to make in it."""
+    """Which cluster it is, how it is reached, and which namespace is created."""
 
-    cloud: Cloud | None
-    """Whose it is, where the cloud must be asked for it, or for nodes."""
-
-    cloud_name: str | None
-    """The cluster's name in the cloud. None makes one."""
-
-    stack: str | None
-    """Another program's stack that has it, with an output `kubeconfig`."""
-
-    kubeconfig: Path | None
-    context: str | None
     namespace: str
     instance: str
-    """The stack that the namespace belongs to."""
+    """Name of the stack that the namespace belongs to."""
 
-    takes_over: bool
-    """Whether an object that is there already becomes the stack's, as after an update that was killed."""
+    cloud: str | None = None
+    """A key of `infra.clouds.CLOUDS`, if the cloud is asked for the cluster or for nodes."""
+
+    cloud_name: str | None = None
+    """Name of an existing cluster in the cloud. None creates a cluster."""
+
+    stack: str | None = None
+    """Stack of another program that has created the cluster, with an output `kubeconfig`."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    """Context within the kubeconfig. None means its current context."""
+
+    takes_over: bool = False
+    """Whether an existing object becomes part of the stack, for example after an update that was killed."""
 
     @classmethod
     def of(cls, settings: Settings, instance: str) -> "ClusterArgs":
@@ -47,19 +48,24 @@ class ClusterArgs:
             context=settings.kube_context,
             namespace=settings.namespace,
             instance=instance,
-            # Only on a cluster that nobody else uses: elsewhere a stack would take, and later delete, the
-            # namespace of somebody else.
+            # Only on a cluster that nobody else uses: on another cluster a stack could take over, and later
+            # delete, the namespace of somebody else.
             takes_over=settings.cluster == "local",
         )
 
 
 class Cluster(pulumi.ComponentResource):
-    """A cluster, as it is or made here, and a namespace in it that refuses pods which are not hardened."""
+    """An existing or created cluster, and a namespace that accepts only hardened pods.
+
+    Example:
+        >>> cluster = Cluster("cluster", ClusterArgs(namespace="cats", instance=pulumi.get_stack()))
+
+    """
 
     provider: kubernetes.Provider
     namespace: pulumi.Output[str]
     cloud: CloudCluster | None
-    """What the cloud says of it."""
+    """The cluster as its cloud describes it. None for `local` and `kubeconfig`."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:Cluster", name, {}, opts)
@@ -75,10 +81,8 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=self.cloud.nodes if self.cloud else ()),
         )
         in_cluster = pulumi.ResourceOptions(parent=self, provider=self.provider)
-        if isinstance(self.cloud, EksCluster) and not args.cloud_name:
-            from infra.clouds.eks_autoscaler import eks_autoscaler
-
-            eks_autoscaler(name, self.cloud, in_cluster)
+        if self.cloud and not args.cloud_name:
+            self.cloud.add_ons(name, in_cluster)
         namespace = Namespace(
             f"{name}-namespace",
             metadata=ObjectMetaArgs(
@@ -96,10 +100,11 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs({"namespace": self.namespace})
 
     def _access(self, args: ClusterArgs) -> tuple[pulumi.Input[str] | None, pulumi.Input[str] | None]:
-        """Return a kubeconfig, and what identifies the cluster in spite of it.
+        """Return a kubeconfig, and an identifier of the cluster.
 
-        The kubeconfig is the first of: another stack's output, one that is named, the cloud's, kubectl's
-        own. Without an identifier one that is rewritten (a fresh token) replaces everything in the cluster.
+        The kubeconfig is the first of these that is given: the output of another stack, a path or context,
+        the cloud's. Otherwise kubectl's own rules hold. Without an identifier the provider compares
+        kubeconfigs: a rewritten one, with a fresh token, would then replace everything in the cluster.
 
         """
         if args.stack:

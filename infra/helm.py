@@ -1,4 +1,4 @@
-"""Helm charts, and releases of them by Helm itself."""
+"""Helm charts, and their releases."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
-SECONDS = 900
-"""How long a release may take: images of half a dozen projects, perhaps on nodes that are not there yet."""
+RELEASE_SECONDS = 900
+"""How long a release may take: it pulls several images, perhaps on nodes that must first start."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A chart in one version."""
+    """A version of a chart."""
 
     name: str
     version: str
@@ -25,12 +25,20 @@ class Chart:
         values: Mapping[str, object],
         opts: pulumi.ResourceOptions,
     ) -> Release:
-        """Declare a release of it, named as the chart is.
+        """Declare a release with the chart's own name.
 
-        By Helm itself, for its hooks: charts make the certificates of their webhooks in one.
+        Helm itself installs it, because it runs the chart's hooks: some charts create certificates in a hook.
+
+        Args:
+            name: Prefix of the resource name.
+            namespace: Where the release is installed.
+            values: The chart's values.
+            opts: Options of the release.
 
         """
-        timeouts = pulumi.CustomTimeouts(create=f"{SECONDS}s", update=f"{SECONDS}s", delete=f"{SECONDS}s")
+        timeouts = pulumi.CustomTimeouts(
+            create=f"{RELEASE_SECONDS}s", update=f"{RELEASE_SECONDS}s", delete=f"{RELEASE_SECONDS}s"
+        )
         return Release(
             f"{name}-{self.name}",
             name=self.name,
@@ -39,6 +47,6 @@ class Chart:
             version=self.version,
             repository_opts=RepositoryOptsArgs(repo=self.repository),
             values=values,
-            timeout=SECONDS,
+            timeout=RELEASE_SECONDS,
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(custom_timeouts=timeouts)),
         )

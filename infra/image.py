@@ -1,4 +1,4 @@
-"""The model's container image, built by BuildKit and pushed."""
+"""The model's container image: built by BuildKit and pushed to a registry."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,12 +7,10 @@ import pulumi
 import pulumi_docker_build as docker_build
 
 from infra.artifact import Artifact
-from infra.clouds.sdk import sdk
-from infra.registry import Credentials, Registry
+from infra.registries import Registry
+from infra.registries.credentials import Credentials
+from infra.registries.repository import ImageRepository, ImageRepositoryArgs
 from infra.settings import Settings
-
-APP = "app"
-"""The folder of the server: the build context, with its Dockerfile."""
 
 PUSH_REPRODUCIBLY = "type=image,push=true,rewrite-timestamp=true"
 """https://github.com/moby/buildkit/blob/master/docs/build-repro.md#source_date_epoch"""
@@ -20,22 +18,34 @@ PUSH_REPRODUCIBLY = "type=image,push=true,rewrite-timestamp=true"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelImageArgs:
-    """What goes into the image, where it goes, and by which builder."""
+    """What the image contains, and how it is built and pushed."""
 
     artifact: Artifact
     runtime: str
+    """The format to serve."""
+
     device: Literal["cpu", "gpu"]
     registry: Registry
-    credentials: Credentials | None
     platform: Literal["linux/amd64", "linux/arm64"]
-    builder: str | None
-    build_image: str | None
-    runtime_image: str | None
     retain: bool
+    """Whether `pulumi destroy` leaves the pushed image in the registry."""
+
+    credentials: Credentials | None = None
+    """None means those of a created repository, or of this machine's `docker login`."""
+
+    builder: str | None = None
+    """A builder of buildx. None means its current one."""
+
+    build_image: str | None = None
+    runtime_image: str | None = None
+    """Base images. None means those of the Dockerfile."""
+
+    server: str = "app"
+    """Folder of the server with its Dockerfile: the build context, relative to the working directory."""
 
     @property
     def tag(self) -> str:
-        """The model's version and what computes it, so that no stack takes the tag of another's image."""
+        """The model's version, runtime and device: two stacks never push different images to one tag."""
         return "-".join([self.artifact.version, self.runtime, *(["gpu"] if self.device == "gpu" else [])])
 
     @classmethod
@@ -56,11 +66,11 @@ class ModelImageArgs:
 
 
 class ModelImage(pulumi.ComponentResource):
-    """An image that holds the server, one runtime, for CPUs or GPUs, and one model.
+    """An image with the server, one runtime and one model.
 
-    pulumi-docker-build rather than pulumi-docker: only BuildKit takes the artifact as a named
-    context (so that the model is a layer of its own, outside the server's folder), rewrites
-    timestamps (so that the same inputs give the same digest), and builds without a Docker engine.
+    It is built by pulumi-docker-build and not by pulumi-docker, for three reasons. Only BuildKit takes the
+    artifact as a context of its own, so that the model becomes a separate layer. It rewrites timestamps, so
+    that the same inputs give the same digest. And it needs no Docker engine.
 
     """
 
@@ -71,34 +81,32 @@ class ModelImage(pulumi.ComponentResource):
         super().__init__("slipway:infra:ModelImage", name, {}, opts)
         credentials = args.credentials
         repository = None
-        if args.registry.ecr and not credentials:
-            with sdk("eks"):
-                from infra.ecr import EcrRepository, EcrRepositoryArgs
-            repository = EcrRepository(
+        if args.registry.repository_class and not credentials:
+            repository = args.registry.repository_class.load(ImageRepository)(
                 name,
-                EcrRepositoryArgs(registry=args.registry, model=args.artifact.name, retain=args.retain),
+                ImageRepositoryArgs(registry=args.registry, model=args.artifact.name, retain=args.retain),
                 pulumi.ResourceOptions(parent=self),
             )
             credentials = repository.credentials
-        chosen = {"BUILD_IMAGE": args.build_image, "RUNTIME_IMAGE": args.runtime_image}
+        base_images = {"BUILD_IMAGE": args.build_image, "RUNTIME_IMAGE": args.runtime_image}
         image = docker_build.Image(
             name,
             context=docker_build.BuildContextArgs(
-                location=APP,
+                location=args.server,
                 named={"model": docker_build.ContextArgs(location=args.artifact.path.as_posix())},
             ),
-            dockerfile=docker_build.DockerfileArgs(location=f"{APP}/Dockerfile"),
+            dockerfile=docker_build.DockerfileArgs(location=f"{args.server}/Dockerfile"),
             build_args={
                 "RUNTIME": args.runtime,
                 "DEVICE": args.device,
                 "VERSION": args.artifact.version,
                 "SOURCE_DATE_EPOCH": "0",
-                **{key: value for key, value in chosen.items() if value is not None},
+                **{key: value for key, value in base_images.items() if value is not None},
             },
             platforms=[docker_build.Platform(args.platform)],
             tags=[args.registry.image(args.artifact.name, args.tag)],
             exports=[docker_build.ExportArgs(raw=PUSH_REPRODUCIBLY)],
-            # The shorthand would add a second export, without the rewritten timestamps.
+            # `push=True` would add a second export, without the rewritten timestamps.
             push=False,
             build_on_preview=False,
             builder=docker_build.BuilderConfigArgs(name=args.builder) if args.builder else None,

@@ -1,4 +1,4 @@
-"""The recommended labels: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/."""
+"""The recommended labels: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels."""
 
 from collections.abc import Mapping
 
@@ -8,20 +8,20 @@ PART_OF: Mapping[str, str] = {
 }
 
 INSTANCE = "app.kubernetes.io/instance"
-"""Which stack an object belongs to."""
+"""Label with the name of the stack that an object belongs to."""
 
 COMPONENT = "app.kubernetes.io/component"
 MODEL_SERVER, MONITORING = "model-server", "monitoring"
-"""What serves, and what watches."""
+"""Values of the label `COMPONENT`: objects that serve, and objects that monitor."""
 
 
 def selector(name: str, instance: str) -> dict[str, str]:
-    """Return the labels that select a model's pods. They outlive a change of version."""
+    """Return the labels that select a model's pods. They stay the same when the version changes."""
     return {"app.kubernetes.io/name": name, INSTANCE: instance}
 
 
 def labels(name: str, instance: str, version: str, component: str = MODEL_SERVER) -> dict[str, str]:
-    """Return the labels of everything that serves, or watches, one version of a model."""
+    """Return the labels of an object that belongs to one version of a model."""
     return {
         **selector(name, instance),
         **PART_OF,

@@ -1,7 +1,8 @@
-"""How a deployed model is watched by a Prometheus operator: what is scraped, alerted on and drawn."""
+"""Monitoring of a model service by a Prometheus operator: what is scraped, the alerts and the dashboards."""
 
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict, TypeVar
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -9,18 +10,24 @@ from pulumi_kubernetes.core.v1 import ConfigMap, Service, ServicePortArgs, Servi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.artifact import Artifact
+from infra.autoscaling import ScalingArgs
 from infra.dashboards import dashboards
+from infra.dashboards.context import DashboardContext
 from infra.labels import COMPONENT, MONITORING, labels, selector
 from infra.monitoring_stack import DASHBOARD_LABEL
-from infra.pod import METRICS_PORT
+from infra.objectives import ObjectivesArgs
 from infra.queries import METRICS_SERVICE
+from infra.server import METRICS_PORT, ServerArgs
 from infra.settings import Settings
 from infra.slo import Group, slo_rules
 
 SCRAPE_INTERVAL = "15s"
 
 RUNBOOKS = "docs/runbooks"
-"""Where an alert's page is, in this project."""
+"""Folder of the pages that explain the alerts."""
+
+
+T = TypeVar("T")
 
 
 class Endpoint(TypedDict):
@@ -32,7 +39,7 @@ class Endpoint(TypedDict):
 
 
 class Selector(TypedDict):
-    """By which labels Services are found."""
+    """Labels by which Services are found."""
 
     matchLabels: dict[str, str]
 
@@ -52,19 +59,60 @@ class PrometheusRuleSpec(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelMonitoringArgs:
-    """Which model is watched, in which namespace."""
+    """Which service is monitored, and what it promises.
 
-    settings: Settings
-    artifact: Artifact
+    `model`, `version`, `namespace`, `instance`, `server` and `scaling` are those of its `ModelServiceArgs`.
+
+    """
+
+    model: str
+    version: str
     namespace: pulumi.Input[str]
     instance: str
-    """As of the ModelService."""
+    objectives: ObjectivesArgs
+    scaling: ScalingArgs
+    server: ServerArgs = field(default_factory=ServerArgs)
+    has_gpus: bool = False
+    """Whether the dashboard shows GPUs."""
+
+    runbooks: str = RUNBOOKS
+    """URL of the pages in `docs/runbooks`, which alerts link to."""
+
+    @classmethod
+    def of(
+        cls, settings: Settings, artifact: Artifact, namespace: pulumi.Input[str], instance: str
+    ) -> "ModelMonitoringArgs":
+        """Take from the settings what concerns monitoring."""
+        return cls(
+            model=artifact.name,
+            version=artifact.version,
+            namespace=namespace,
+            instance=instance,
+            objectives=ObjectivesArgs.of(settings),
+            scaling=ScalingArgs.of(settings),
+            server=ServerArgs.of(settings),
+            has_gpus=settings.device == "gpu",
+            runbooks=str(settings.runbook_url).rstrip("/") if settings.runbook_url else RUNBOOKS,
+        )
 
 
 class ModelMonitoring(pulumi.ComponentResource):
-    """Has the pods of one model scraped, its objectives kept, and its dashboards shown.
+    """The objects by which a Prometheus operator and Grafana monitor one model service.
 
-    Where `monitoring` is `none` it is empty: the pods themselves say by annotations where they are scraped.
+    Example:
+        >>> ModelMonitoring(
+        ...     "cats",
+        ...     ModelMonitoringArgs(
+        ...         model="cats",
+        ...         version="0123456789ab",
+        ...         namespace="cats",
+        ...         instance=pulumi.get_stack(),
+        ...         objectives=ObjectivesArgs(
+        ...             availability_percent=99.9, latency_seconds=0.5, latency_percent=99, window_days=30
+        ...         ),
+        ...         scaling=ScalingArgs(min_replicas=2, max_replicas=6, target_cpu_utilization=60),
+        ...     ),
+        ... )
 
     """
 
@@ -75,28 +123,26 @@ class ModelMonitoring(pulumi.ComponentResource):
         self._name = name
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._model = args.artifact.name
-        self._selector = selector(self._model, args.instance)
-        if args.settings.monitoring != "none":
-            self._metrics_service()
-            self._service_monitor()
-            self._rules()
-            self._dashboards()
+        self._selector = selector(args.model, args.instance)
+        self._metrics_service()
+        self._service_monitor()
+        self._rules()
+        self._dashboards()
         self.register_outputs({})
 
     def _metadata(self, name: str, **more: str) -> ObjectMetaArgs:
-        artifact = self._args.artifact
-        own = labels(artifact.name, self._args.instance, artifact.version, MONITORING)
-        return ObjectMetaArgs(name=name, namespace=self._args.namespace, labels={**own, **more})
+        args = self._args
+        own = labels(args.model, args.instance, args.version, MONITORING)
+        return ObjectMetaArgs(name=name, namespace=args.namespace, labels={**own, **more})
 
     def _metrics_service(self) -> None:
-        """Declare the Service that the pods are found by, and that their series are labelled with."""
+        """Declare the Service by which Prometheus finds the pods. Its name is a label of their series."""
         Service(
             f"{self._name}-metrics",
             metadata=self._metadata(METRICS_SERVICE),
             spec=ServiceSpecArgs(
                 cluster_ip="None",
-                # A pod that loads is measured, and one that drains still answers: that counts, too.
+                # Also scrape pods that load, and pods that drain: those still answer requests.
                 publish_not_ready_addresses=True,
                 selector=self._selector,
                 ports=[ServicePortArgs(name="metrics", port=METRICS_PORT, target_port="metrics")],
@@ -108,37 +154,63 @@ class ModelMonitoring(pulumi.ComponentResource):
         spec: ServiceMonitorSpec = {
             "selector": {"matchLabels": {**self._selector, COMPONENT: MONITORING}},
             "endpoints": [
-                # The labels namespace, pod and service are Prometheus's own, and what queries go by.
+                # False: Prometheus sets the labels namespace, pod and service, which the queries rely on.
                 {"port": "metrics", "interval": SCRAPE_INTERVAL, "honorLabels": False}
             ],
         }
         self._declare("ServiceMonitor", spec)
 
     def _rules(self) -> None:
-        settings = self._args.settings
-        runbooks = str(settings.runbook_url).rstrip("/") if settings.runbook_url else RUNBOOKS
-        spec: PrometheusRuleSpec = {"groups": slo_rules(settings, self._model, runbooks)}
-        self._declare("PrometheusRule", spec)
+        args = self._args
+
+        def spec(namespace: str) -> PrometheusRuleSpec:
+            groups = slo_rules(
+                args.objectives,
+                namespace,
+                args.model,
+                args.runbooks,
+                can_scale_to_zero=args.scaling.min_replicas == 0,
+            )
+            return {"groups": groups}
+
+        self._declare("PrometheusRule", self._in_namespace(spec))
 
     def _declare(
         self,
         kind: Literal["PrometheusRule", "ServiceMonitor"],
-        spec: PrometheusRuleSpec | ServiceMonitorSpec,
+        spec: pulumi.Output[PrometheusRuleSpec] | ServiceMonitorSpec,
     ) -> None:
         CustomResource(
             f"{self._name}-{kind.lower()}",
             api_version="monitoring.coreos.com/v1",
             kind=kind,
-            metadata=self._metadata(self._model),
+            metadata=self._metadata(self._args.model),
             spec=spec,
             opts=self._child,
         )
 
     def _dashboards(self) -> None:
-        """Declare where Grafana finds the dashboards. It follows their changes by itself."""
+        """Declare the ConfigMap with the dashboards. Grafana reloads them when they change."""
+        args = self._args
+
+        def files(namespace: str) -> dict[str, str]:
+            context = DashboardContext(
+                namespace=namespace,
+                deployment=args.model,
+                objectives=args.objectives,
+                scaling=args.scaling,
+                server=args.server,
+                has_gpus=args.has_gpus,
+            )
+            return dashboards(context)
+
         ConfigMap(
             f"{self._name}-dashboards",
-            metadata=self._metadata(f"{self._model}-dashboards", **dict([DASHBOARD_LABEL])),
-            data=dashboards(self._args.settings, self._model),
+            metadata=self._metadata(f"{args.model}-dashboards", **dict([DASHBOARD_LABEL])),
+            data=self._in_namespace(files),
             opts=self._child,
         )
+
+    def _in_namespace(self, function: Callable[[str], T]) -> pulumi.Output[T]:
+        """Apply a function to the name of the namespace."""
+        return pulumi.Output.from_input(self._args.namespace).apply(function)

@@ -1,4 +1,4 @@
-"""Prometheus and Grafana for a cluster that has none, and what lets its autoscalers ask Prometheus."""
+"""Prometheus and Grafana for a cluster without them, and the bridge from Prometheus to the autoscaler."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,57 +15,61 @@ from infra.charts import (
     KubePrometheusStackValues,
     PrometheusAdapterValues,
 )
-from infra.cluster import Cluster
 from infra.labels import COMPONENT, MONITORING, PART_OF
 from infra.settings import Settings
 from infra.settings.values import mebibytes
 
-NAME = "monitoring"
 ADMIN = "admin"
 USER_KEY, PASSWORD_KEY = "admin-user", "admin-password"
 
 DASHBOARD_LABEL = ("grafana_dashboard", "1")
-"""By which Grafana finds the ConfigMaps that hold dashboards; the one that the chart uses by itself."""
+"""Label of the ConfigMaps in which Grafana finds dashboards. It is the chart's default."""
 
-STORAGE_OF_A_NODE = "20Gi"
-"""What samples may take of the disk of a node, which others need, too."""
+NODE_STORAGE = "20Gi"
+"""How much of a node's disk the samples may use. Others need the disk as well."""
 
 RETAINED_SHARE = Decimal("0.8")
-"""Of the storage; beyond it the oldest samples go. The rest is for what is not counted:
-https://prometheus.io/docs/prometheus/latest/storage/#right-sizing-retention-size
+"""The share of the storage at which the oldest samples are deleted. Prometheus does not count everything it
+stores: https://prometheus.io/docs/prometheus/latest/storage/#right-sizing-retention-size
 """
 
-HIDDEN_BY_CLOUDS = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
-"""What clouds run out of sight. Left on, an alert says of each for ever that it is down."""
+HIDDEN_COMPONENTS = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
+"""Components that clouds do not let Prometheus scrape. If enabled, each would cause an alert that it is
+down."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringStackArgs:
-    """Where it is, how long it remembers, and who may see it."""
+    """Where the charts are installed, how long samples are kept, and Grafana's password."""
 
     namespace: str
     grafana_admin_password: pulumi.Output[str]
     retention_days: int
     storage: str | None
-    """The size of its volume. None is the disk of a node."""
+    """Size of Prometheus' volume, a Kubernetes quantity. None means the disk of a node."""
 
     is_cloud: bool
+    """Whether the cluster is a cloud's, which hides parts of its control plane."""
+
     has_keda: bool
+    """Whether KEDA is installed."""
+
     adapter_rule: ExternalRule | None
-    """What prometheus-adapter serves. None is no adapter."""
+    """The rule of prometheus-adapter. None installs no adapter."""
 
     prometheus_url: str
+    """Address of Prometheus from within the cluster."""
 
     @classmethod
     def of(cls, settings: Settings) -> "MonitoringStackArgs":
-        """Take from the settings what concerns it.
+        """Take from the settings what concerns the monitoring stack.
 
         Raises:
             ValueError: `monitoring` is not `install`.
 
         """
         if settings.monitoring != "install" or settings.grafana_admin_password is None:
-            raise ValueError(f"monitoring is {settings.monitoring}: there is nothing to install")
+            raise ValueError(f"monitoring is {settings.monitoring}: nothing is installed")
         return cls(
             namespace=settings.monitoring_namespace,
             grafana_admin_password=settings.grafana_admin_password,
@@ -78,24 +82,16 @@ class MonitoringStackArgs:
         )
 
 
-def monitoring_stack(settings: Settings, cluster: Cluster) -> "MonitoringStack | None":
-    """Declare what the settings ask to install in a cluster; None where that is nothing."""
-    if settings.monitoring != "install":
-        return None
-    opts = pulumi.ResourceOptions(providers=[cluster.provider])
-    return MonitoringStack(NAME, MonitoringStackArgs.of(settings), opts)
-
-
 class MonitoringStack(pulumi.ComponentResource):
     """kube-prometheus-stack, and KEDA or prometheus-adapter, as Helm releases in a namespace of their own.
 
-    What others declare of the kinds that these define (ServiceMonitor, PrometheusRule, ScaledObject) depends
-    on this component: it is made later and goes earlier, or its finalizers would wait for a controller that
-    is gone. The definitions of kube-prometheus-stack stay when it goes, as Helm leaves them; `kubectl delete
-    crd` removes them, and with them all that anyone has declared of their kinds.
+    The charts define the kinds ServiceMonitor, PrometheusRule and ScaledObject. Resources of these kinds must
+    depend on this component: then they are created after it and deleted before it. Otherwise their finalizers
+    would wait for a controller that no longer runs. Helm does not delete the definitions of
+    kube-prometheus-stack; `kubectl delete crd` does, together with every object of their kinds.
 
-    Without a volume, which not every cluster has, Prometheus keeps its samples on the disk of its node: on
-    another node it starts anew, and so does what is left of the budgets.
+    Without a volume, which not every cluster offers, Prometheus keeps its samples on the disk of its node.
+    When it moves to another node, samples and error budgets start anew.
 
     """
 
@@ -109,14 +105,14 @@ class MonitoringStack(pulumi.ComponentResource):
             f"{name}-namespace",
             metadata=ObjectMetaArgs(
                 name=args.namespace,
-                # The exporter of the nodes' metrics looks at the nodes themselves.
+                # The exporter of the nodes' metrics needs access to the node itself.
                 labels={**labels, "pod-security.kubernetes.io/enforce": "privileged"},
             ),
             opts=child,
         ).metadata["name"]
         admin = Secret(
             f"{name}-grafana-admin",
-            # Named by the engine and never changed: another password is another Secret, and another Grafana.
+            # The engine chooses the name: a new password gives a new Secret, which restarts Grafana.
             metadata=ObjectMetaArgs(namespace=namespace, labels=labels),
             immutable=True,
             string_data={USER_KEY: ADMIN, PASSWORD_KEY: pulumi.Output.secret(args.grafana_admin_password)},
@@ -137,10 +133,10 @@ def _stack_values(args: MonitoringStackArgs, admin: Secret) -> KubePrometheusSta
         "fullnameOverride": KUBE_PROMETHEUS_STACK.name,
         "prometheus": {
             "prometheusSpec": {
-                # As far back as the objectives look.
+                # As long as the window of the objectives.
                 "retention": f"{args.retention_days}d",
-                "retentionSize": f"{_retained(args.storage or STORAGE_OF_A_NODE)}MB",
-                # Everything that is declared counts, whether or not it names this release.
+                "retentionSize": f"{_retention_mebibytes(args.storage or NODE_STORAGE)}MB",
+                # Find objects of all releases, not only of this one.
                 "podMonitorSelectorNilUsesHelmValues": False,
                 "probeSelectorNilUsesHelmValues": False,
                 "ruleSelectorNilUsesHelmValues": False,
@@ -167,19 +163,19 @@ def _stack_values(args: MonitoringStackArgs, admin: Secret) -> KubePrometheusSta
             }
         }
     if args.is_cloud:
-        for part in HIDDEN_BY_CLOUDS:
+        for part in HIDDEN_COMPONENTS:
             values[part] = {"enabled": False}
     return values
 
 
-def _retained(storage: str) -> int:
-    """Return mebibytes, which Prometheus calls MB."""
+def _retention_mebibytes(storage: str) -> int:
+    """Return the size of samples to keep, in mebibytes. Prometheus calls them MB."""
     return int(RETAINED_SHARE * mebibytes(storage))
 
 
 def _adapter_values(args: MonitoringStackArgs, rule: ExternalRule) -> PrometheusAdapterValues:
     return {
-        # The port is a part of the URL.
+        # The URL contains the port.
         "prometheus": {"url": args.prometheus_url, "port": 0},
         "rules": {"default": False, "external": [rule]},
     }

@@ -1,6 +1,8 @@
-"""The pod that serves a model: one hardened container whose probes tell the truth."""
+"""The pod that serves a model: one hardened container with three probes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 from pulumi_kubernetes.core.v1 import (
@@ -21,29 +23,58 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
-from infra.gpu.nodes import NODE_SECONDS, RESOURCE, affinity, tolerations
+from infra.gpu.nodes import NODE_SECONDS, RESOURCE, PodGpu
+from infra.server import HTTP_PORT, METRICS_PATH, METRICS_PORT
 from infra.settings import Settings
 
-HTTP_PORT = 8000
-METRICS_PORT = 8001
-METRICS_PATH = "/metrics"
-MODEL_PATH = "/model"
-"""Where the image holds the artifact."""
-
 NONROOT = 65532
-"""The user of the image, as distroless numbers it."""
+"""User of the image, with the number that distroless images use."""
 
 START_SECONDS = 300
-"""How long a model may take to load and warm up before the kubelet starts over."""
+"""How long a model may take to load and warm up before the kubelet restarts the pod."""
 
 _PROBE_PERIOD_SECONDS = 5
+
+SCRAPE_ANNOTATIONS: Mapping[str, str] = {
+    "prometheus.io/scrape": "true",
+    "prometheus.io/port": str(METRICS_PORT),
+    "prometheus.io/path": METRICS_PATH,
+}
+"""Annotations by which a Prometheus without an operator finds the pods."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourcesArgs:
+    """CPU, memory and GPU of a pod, in Kubernetes quantities: `250m`, `512Mi`."""
+
+    cpu_request: str
+    cpu_limit: str
+    memory_request: str
+    memory_limit: str
+    gpu: PodGpu | None = None
+    """None means a pod without a GPU."""
+
+    @property
+    def device(self) -> Literal["cpu", "gpu"]:
+        """The device that the model runs on."""
+        return "gpu" if self.gpu else "cpu"
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ResourcesArgs":
+        """Take from the settings what concerns a pod's resources."""
+        return cls(
+            cpu_request=settings.cpu_request,
+            cpu_limit=settings.cpu_limit,
+            memory_request=settings.memory_request,
+            memory_limit=settings.memory_limit,
+            gpu=PodGpu.of(settings),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PodArgs:
-    """What the pod runs, with how much, and by which names it is found."""
+    """What a pod runs, with which resources, and how its Deployment finds it."""
 
-    settings: Settings
     selector: dict[str, str]
     image: pulumi.Input[str]
     config: pulumi.Input[str]
@@ -51,54 +82,23 @@ class PodArgs:
 
     service_account: pulumi.Input[str]
     pull_secret: pulumi.Input[str] | None
+    resources: ResourcesArgs
+    termination_grace_period_seconds: int | None
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """Return the server's settings, as `app/settings.py` reads them."""
-    given: dict[str, object] = {
-        "MODEL_PATH": MODEL_PATH,
-        "RUNTIME": settings.runtime,
-        "DEVICE": settings.device,
-        "BATCH_SIZE": settings.batch_size,
-        "QUEUE_SIZE": settings.queue_size,
-        "REQUEST_TIMEOUT_SECONDS": settings.request_timeout_seconds,
-        "MAX_BODY_BYTES": settings.max_body_bytes,
-        "THREADS": settings.threads or None,
-        "LOG_LEVEL": settings.log_level,
-        "PORT": HTTP_PORT,
-        "METRICS_PORT": METRICS_PORT,
-        "DRAIN_DELAY_SECONDS": settings.drain_delay_seconds,
-        "DRAIN_TIMEOUT_SECONDS": settings.drain_timeout_seconds,
-    }
-    ours = {f"SLIPWAY_{name}": str(value) for name, value in given.items() if value is not None}
-    traces = {"OTEL_EXPORTER_OTLP_ENDPOINT": str(settings.otlp_endpoint)} if settings.otlp_endpoint else {}
-    return ours | traces
-
-
-def annotations(settings: Settings) -> dict[str, str] | None:
-    """Return where the pod is scraped, for a Prometheus that no operator tells so; None where one does."""
-    if settings.monitoring != "none":
-        return None
-    return {
-        "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(METRICS_PORT),
-        "prometheus.io/path": METRICS_PATH,
-    }
-
-
-def start_seconds(settings: Settings) -> int:
-    """Return how long a pod may take until it is ready; one that wants a GPU, from before there is a node."""
-    return START_SECONDS + (NODE_SECONDS if settings.device == "gpu" else 0)
+def start_seconds(resources: ResourcesArgs) -> int:
+    """Return how long a pod may take to become ready. With a GPU it may have to wait for a new node."""
+    return START_SECONDS + (NODE_SECONDS if resources.gpu else 0)
 
 
 def pod_spec(args: PodArgs) -> PodSpecArgs:
-    """Return the pod's specification. It meets the restricted Pod Security Standard."""
-    settings = args.settings
+    """Return the pod's specification, which meets the restricted Pod Security Standard."""
+    gpu = args.resources.gpu
     return PodSpecArgs(
         service_account_name=args.service_account,
         automount_service_account_token=False,
         enable_service_links=False,
-        termination_grace_period_seconds=settings.termination_grace_period_seconds,
+        termination_grace_period_seconds=args.termination_grace_period_seconds,
         image_pull_secrets=[LocalObjectReferenceArgs(name=args.pull_secret)] if args.pull_secret else None,
         security_context=PodSecurityContextArgs(
             run_as_non_root=True,
@@ -110,43 +110,47 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
             TopologySpreadConstraintArgs(
                 max_skew=1,
                 topology_key=key,
+                # A preference: on a cluster of one node all pods must run there.
                 when_unsatisfiable="ScheduleAnyway",
                 label_selector=LabelSelectorArgs(match_labels=args.selector),
-                # Pods of the version being replaced must not count.
+                # During a rollout, pods of the old version must not count.
                 match_label_keys=["pod-template-hash"],
             )
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         ],
-        tolerations=tolerations(settings),
-        affinity=affinity(settings),
-        containers=[
-            ContainerArgs(
-                name="server",
-                image=args.image,
-                ports=[
-                    ContainerPortArgs(name="http", container_port=HTTP_PORT),
-                    ContainerPortArgs(name="metrics", container_port=METRICS_PORT),
-                ],
-                env_from=[EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=args.config))],
-                startup_probe=_probe("/health", period=1, failures=START_SECONDS),
-                readiness_probe=_probe("/health/ready", period=_PROBE_PERIOD_SECONDS, failures=1),
-                liveness_probe=_probe("/health/live", period=_PROBE_PERIOD_SECONDS, failures=6),
-                resources=ResourceRequirementsArgs(
-                    requests={"cpu": settings.cpu_request, "memory": settings.memory_request},
-                    limits={
-                        "cpu": settings.cpu_limit,
-                        "memory": settings.memory_limit,
-                        # A GPU's request is its limit, unsaid.
-                        **({RESOURCE: "1"} if settings.device == "gpu" else {}),
-                    },
-                ),
-                security_context=SecurityContextArgs(
-                    allow_privilege_escalation=False,
-                    read_only_root_filesystem=True,
-                    capabilities=CapabilitiesArgs(drop=["ALL"]),
-                ),
-            )
+        tolerations=gpu.tolerations() if gpu else None,
+        affinity=gpu.affinity() if gpu else None,
+        containers=[_container(args)],
+    )
+
+
+def _container(args: PodArgs) -> ContainerArgs:
+    return ContainerArgs(
+        name="server",
+        image=args.image,
+        ports=[
+            ContainerPortArgs(name="http", container_port=HTTP_PORT),
+            ContainerPortArgs(name="metrics", container_port=METRICS_PORT),
         ],
+        env_from=[EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=args.config))],
+        startup_probe=_probe("/health", period=1, failures=START_SECONDS),
+        readiness_probe=_probe("/health/ready", period=_PROBE_PERIOD_SECONDS, failures=1),
+        liveness_probe=_probe("/health/live", period=_PROBE_PERIOD_SECONDS, failures=6),
+        resources=_requirements(args.resources),
+        security_context=SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=CapabilitiesArgs(drop=["ALL"]),
+        ),
+    )
+
+
+def _requirements(resources: ResourcesArgs) -> ResourceRequirementsArgs:
+    # Kubernetes takes the limit of a GPU as its request.
+    gpus = {RESOURCE: "1"} if resources.gpu else {}
+    return ResourceRequirementsArgs(
+        requests={"cpu": resources.cpu_request, "memory": resources.memory_request},
+        limits={"cpu": resources.cpu_limit, "memory": resources.memory_limit, **gpus},
     )
 
 
@@ -154,7 +158,7 @@ def _probe(path: str, *, period: int, failures: int) -> ProbeArgs:
     return ProbeArgs(
         http_get=HTTPGetActionArgs(path=path, port="http"),
         period_seconds=period,
-        # A pod at its CPU limit answers late, which is no reason to restart it.
+        # A pod at its CPU limit answers late. That is no reason to restart it.
         timeout_seconds=_PROBE_PERIOD_SECONDS,
         failure_threshold=failures,
     )

@@ -1,31 +1,31 @@
-"""What is asked of Prometheus about one model's pods: panels, rules and scalers take their PromQL from here.
+"""PromQL about the pods of one model, for the panels, the rules and the autoscaler.
 
-The names are those of the server's metrics (`app/metrics.py`); a test holds them against the live server.
+The names are those of the server's metrics, in `app/metrics.py`. A test compares them with a running server.
 """
 
 from dataclasses import dataclass
 
 METRICS_SERVICE = "model-metrics"
-"""The headless Service whose pods are scraped. Its name is the `service` label of every series."""
+"""Name of the headless Service whose pods are scraped. It is the label `service` of every series."""
 
 FAULTS = "5.."
-"""Codes of answers that are the service's own fault, a refusal for overload (503) among them."""
+"""Status codes of the service's own faults, including refusals for overload (503)."""
 
 CLIENTS_OWN = "4.."
-"""Codes of what says nothing about the service: requests that are wrong, or whose clients left (499)."""
+"""Status codes that say nothing about the service: wrong requests, and clients that left (499)."""
 
 WAITED = "2..|499"
-"""Codes of what shows how long clients wait: answers, and clients that waited for one until they left."""
+"""Status codes that show how long clients wait: answers, and clients that left while they waited."""
 
 TOO_LATE = "504"
-"""Code of a request that was given up, for its answer would have come too late."""
+"""Status code of a request that was given up at its deadline."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Queries:
-    """The PromQL of one model service.
+    """PromQL about one model service.
 
-    `window` is how far back a rate looks: a duration such as `5m`, or Grafana's `$__rate_interval`.
+    `window` is the range of a rate: a duration such as `5m`, or Grafana's `$__rate_interval`.
 
     """
 
@@ -40,52 +40,53 @@ class Queries:
         return f"rate({self._series(metric, *matchers)}[{window}])"
 
     def request_rate(self, window: str) -> str:
-        """Answers a second."""
+        """Return the answers per second."""
         return f"sum({self._rate('request_count_total', window)})"
 
     def request_rate_by_code(self, window: str) -> str:
-        """Answers a second, by HTTP status code."""
+        """Return the answers per second, by HTTP status code."""
         return f"sum by (code) ({self._rate('request_count_total', window)})"
 
     def fault_rate(self, window: str) -> str:
-        """Answers a second that were the service's fault."""
+        """Return the answers per second that are the service's own faults."""
         matcher = f'code=~"{FAULTS}"'
         return f"sum({self._rate('request_count_total', window, matcher)})"
 
     def valid_rate(self, window: str) -> str:
-        """Answers a second of which a share may be faults: all but the client's own."""
+        """Return the valid requests per second: all but those that are the client's own fault."""
         matcher = f'code!~"{CLIENTS_OWN}"'
         return f"sum({self._rate('request_count_total', window, matcher)})"
 
     def error_ratio(self, window: str) -> str:
-        """Share of the answers to valid requests that were the service's fault, 0 to 1."""
+        """Return the share of valid requests that ended in a fault of the service, 0 to 1."""
         return f"{self.fault_rate(window)} / {self.valid_rate(window)}"
 
     def rejected_rate_by_reason(self, window: str) -> str:
-        """Refusals a second, without an answer of the model, by reason."""
+        """Return the refused requests per second, by reason. The model has answered none of them."""
         return f"sum by (reason) ({self._rate('request_rejected_total', window)})"
 
     def latency_buckets(self, window: str) -> str:
-        """Answers a second in each bucket of latency, by its upper bound in seconds (`le`)."""
+        """Return the answers per second in each latency bucket, by its upper bound in seconds (`le`)."""
         return f"sum by (le) ({self._rate('request_latency_seconds_bucket', window)})"
 
     def waited_rate(self, window: str) -> str:
-        """Return the requests a second that show how long clients wait."""
+        """Return the requests per second that show how long clients wait."""
         matcher = f'code=~"{WAITED}"'
         return f"sum({self._rate('request_latency_seconds_count', window, matcher)})"
 
     def slow_rate(self, seconds: float, window: str) -> str:
-        """Return those among them that took longer. `seconds` must be a bound of the histogram."""
+        """Return those of `waited_rate` that took longer. `seconds` must be a bound of the histogram."""
         matchers = (f'le="{float(seconds)}"', f'code=~"{WAITED}"')
         within = f"sum({self._rate('request_latency_seconds_bucket', window, *matchers)})"
         return f"{self.waited_rate(window)} - {within}"
 
     def waited_quantile(self, quantile: float, window: str) -> str:
-        """Seconds within which that share of the clients waited no more; 0 where none waited.
+        """Return a quantile of the time that clients wait, in seconds; 0 when no client waits.
 
-        Those that were given up are among them, those that were refused are not: refusals are quick, and a
-        service that refuses half of its clients would look fast. As long as pods are scraped it is a number,
-        and otherwise nothing: an autoscaler must tell these apart, and cannot read NaN, the quantile of none.
+        Requests that were given up count; refused ones do not: refusals are fast, and a service that refuses
+        half of its clients would look fast. The result is a number while pods are scraped, and empty
+        otherwise. An autoscaler must tell the two apart, and it cannot read NaN, which is the quantile of no
+        requests.
 
         """
         matcher = f'code=~"{WAITED}|{TOO_LATE}"'
@@ -94,32 +95,32 @@ class Queries:
         return f"histogram_quantile({quantile}, sum by (le) ({buckets})) >= 0 or sum({rate}) == 0"
 
     def queue_depth(self) -> str:
-        """How many samples wait, over all pods."""
+        """Return the number of waiting samples, over all pods."""
         return f"sum({self._series('request_queue_depth')})"
 
     def queue_wait_quantile(self, quantile: float, window: str) -> str:
-        """Seconds that that share of the requests waited for the model at most."""
+        """Return a quantile of the time that requests wait for the model, in seconds."""
         rate = self._rate("request_queue_wait_seconds_bucket", window)
         return f"histogram_quantile({quantile}, sum by (le) ({rate}))"
 
     def in_flight(self) -> str:
-        """How many requests are being answered, over all pods."""
+        """Return the number of requests being answered, over all pods."""
         return f"sum({self._series('request_in_flight')})"
 
     def batch_size(self, window: str) -> str:
-        """Mean number of samples that the model was given at once."""
+        """Return the mean number of samples in a batch."""
         samples = self._rate("request_batch_size_sum", window)
         batches = self._rate("request_batch_size_count", window)
         return f"sum({samples}) / sum({batches})"
 
     def scraped(self) -> str:
-        """Series that are there as long as any pod is scraped."""
+        """Return a series that exists while any pod is scraped."""
         return self._series("model_info")
 
     def ready(self) -> str:
-        """Pods whose model is loaded, warm and not draining, by version."""
+        """Return the ready pods, by version: their model is loaded and warm, and they do not drain."""
         return f"sum by (version) ({self._series('model_ready')})"
 
     def versions(self) -> str:
-        """Pods by the model and version that they serve."""
+        """Return the number of pods, by the model and version that they serve."""
         return f"count by (model, version) ({self._series('model_info')})"

@@ -1,15 +1,15 @@
-"""What the service has promised, as Prometheus rules: error budgets, and alerts on how fast they are spent.
+"""Prometheus rules for the objectives: error budgets, and alerts on how fast they are spent.
 
-The alerts are the multi-window, multi-burn-rate ones of chapter 5 of Google's SRE workbook,
-https://sre.google/workbook/alerting-on-slos/: someone is paged, or given a ticket, when a share of the
-budget was spent within a long window, and is still being spent in the last twelfth of it.
+The alerts are the multi-window, multi-burn-rate alerts of chapter 5 of Google's SRE workbook,
+https://sre.google/workbook/alerting-on-slos/. An alert fires when a share of the budget was spent within a
+long window and is still being spent in the last twelfth of it. It pages someone, or opens a ticket.
 
-Availability: of the requests that are valid (not 4xx), those answered with 5xx are bad. So are those refused
-for overload (503), or a service that refuses everyone would keep its promise, and those whose deadline
-passed (504), though the client may have set it. Latency: of the requests that were answered (2xx) or whose
-client left (499), those that took longer than the threshold are bad. A fault is counted by availability.
+Availability: valid requests (not 4xx) are bad if they are answered with 5xx. Refusals for overload (503) are
+    bad too: without them, a service that refuses everyone would keep its promise. So are passed deadlines
+    (504), though the client may have set the deadline. Latency: answered requests (2xx), and requests whose
+    client left (499), are bad if they took longer than the threshold. Faults count for availability only.
 
-What never reached a pod is not counted; that no pod is there to reach is an alert of its own.
+Requests that never reach a pod are not counted. An alert of its own tells that no pod is ready.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,40 +17,42 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+from infra.objectives import ObjectivesArgs
 from infra.queries import Queries
-from infra.settings import Settings
 
 Rule = dict[str, Any]
 Group = dict[str, Any]
 Severity = Literal["page", "ticket"]
 
 INTERVAL = timedelta(seconds=30)
-"""How often the rules are evaluated. By it, a sum of recorded rates is a number of requests."""
+"""How often the rules are evaluated. A sum of recorded rates, times this, is a number of requests."""
 
 RATE_WINDOW = timedelta(minutes=5)
-"""How far a recorded rate looks back. Longer windows add these up, and so reach as much further back."""
+"""The window of a recorded rate. Longer windows add up these rates."""
 
-FEWEST_BAD = 10
-"""Bad requests in the long window below which nobody is alerted: of few requests, one is a large share."""
+MIN_BAD_REQUESTS = 10
+"""Bad requests in the long window below which no alert fires: of few requests, a single one is a large
+share."""
 
 UNAVAILABLE_FOR = timedelta(minutes=5)
 
 LEVEL = "namespace_service_slo"
-"""Labels of all that is recorded. `slo` is availability or latency."""
+"""Labels of every recorded series, as the names of recording rules begin. `slo` is availability or
+latency."""
 
 VALID = f"{LEVEL}:valid_requests:rate5m"
-"""Recorded: the requests a second that count for an objective."""
+"""Recording rule: requests per second that count for an objective."""
 
 BAD = f"{LEVEL}:bad_requests:rate5m"
-"""Recorded: those among them that it forbids."""
+"""Recording rule: those among them that are bad."""
 
 BUDGET_REMAINING = f"{LEVEL}:error_budget_remaining:ratio"
-"""Recorded: the share of the budget that is left. 1 is all of it, and below 0 the promise is broken."""
+"""Recording rule: the remaining share of the budget. 1 is all of it; below 0 the objective is missed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BurnRate:
-    """So many percent of the budget, spent within so long."""
+    """A speed of spending the budget: a percentage of it within a window."""
 
     severity: Severity
     percent: int
@@ -58,14 +60,14 @@ class BurnRate:
 
     @property
     def short(self) -> timedelta:
-        """The window in which it must still go on."""
+        """The window in which the budget must still be spent for the alert to fire."""
         return self.long / 12
 
     def factor(self, period: timedelta) -> float:
-        """Return how much faster that is than the budget of a period lasts for.
+        """Return how many times faster this is than a speed at which the budget lasts for the whole period.
 
-        14.4, 6, 3 and 1 for 30 days. Never below 1, as shorter periods would have it: what is spent slower
-        lasts.
+        For 30 days it is 14.4, 6, 3 and 1. For shorter periods it is never below 1: a budget that is spent
+        more slowly than that lasts.
 
         """
         return max(1.0, self.percent * (period / self.long) / 100)
@@ -79,23 +81,29 @@ BURN_RATES = (
 )
 
 
-def slo_rules(settings: Settings, model: str, runbooks: str) -> list[Group]:
-    """Return the groups of a PrometheusRule: what is recorded of the objectives, and the alerts.
+def slo_rules(
+    objectives: ObjectivesArgs, namespace: str, model: str, runbooks: str, *, can_scale_to_zero: bool
+) -> list[Group]:
+    """Return the groups of a PrometheusRule: recording rules and alerts.
 
-    Alerts are labelled `severity`, page or ticket. Prometheus must keep its samples for the objectives' whole
-    period, or the budget that is left is that of what it keeps.
+    Alerts have a label `severity`: page or ticket. Prometheus must keep its samples for the whole window of
+    the objectives. Otherwise the remaining budget is that of the samples it has.
 
     Args:
-        settings: the stack's, its objectives among them.
-        model: the model's name, and so its Deployment's.
-        runbooks: where the pages of `docs/runbooks` are read, a URL; each alert links to its own below it.
+        objectives: What the service promises.
+        namespace: Namespace of the service.
+        model: Name of the model, which is also its Deployment's.
+        runbooks: URL of the pages in `docs/runbooks`. Each alert links to its own page below it.
+        can_scale_to_zero: Whether a service without pods may be intended.
 
     """
-    queries = Queries(namespace=settings.namespace)
+    queries = Queries(namespace=namespace)
     subject = f"{model} in {queries.namespace}"
     where = {"namespace": queries.namespace, "service": queries.service}
-    groups = {one.slo: one.rules(subject, where) for one in _objectives(settings, queries)}
-    groups["pods"] = [_unavailable(settings, queries, model, subject, where)]
+    groups = {
+        objective.slo: objective.rules(subject, where) for objective in _objectives(objectives, queries)
+    }
+    groups["pods"] = [_unavailable(queries, model, subject, where, can_scale_to_zero=can_scale_to_zero)]
     for rules in groups.values():
         for rule in rules:
             if alert := rule.get("alert"):
@@ -108,18 +116,20 @@ def slo_rules(settings: Settings, model: str, runbooks: str) -> list[Group]:
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """A promise: of the valid requests of a period, so many percent are not bad."""
+    """A promise: the percentage of valid requests, within a period, that are not bad."""
 
     slo: Literal["availability", "latency"]
     alert: str
     percent: float
     period: timedelta
     valid: str
-    """PromQL of the valid requests a second, over `RATE_WINDOW`."""
+    """PromQL of the valid requests per second, over `RATE_WINDOW`."""
+
     bad: str
     """PromQL of the bad ones among them."""
+
     what_is_bad: str
-    """In words, after "of the requests"."""
+    """What is wrong with the bad ones, in words that follow "of the requests"."""
 
     @property
     def budget(self) -> str:
@@ -127,33 +137,39 @@ class Objective:
         return f"{(100 - self.percent) / 100:.6g}"
 
     def burn_rates(self) -> Iterator[tuple[BurnRate, float]]:
-        """Yield each speed with its factor, unless it is out of reach even where every request is bad."""
-        for one in BURN_RATES:
-            factor = one.factor(self.period)
+        """Yield each burn rate with its factor, if it can be reached: at most every request is bad."""
+        for rate in BURN_RATES:
+            factor = rate.factor(self.period)
             if factor * float(self.budget) < 1:
-                yield one, factor
+                yield rate, factor
 
     def rules(self, subject: str, where: Mapping[str, str]) -> list[Rule]:
-        """Return what is recorded, and the alerts, of the subject whose series have these labels."""
+        """Return the recording rules and the alerts.
+
+        Args:
+            subject: The service, as an alert's summary names it.
+            where: Labels of the service's series.
+
+        """
         labels = {**where, "slo": self.slo}
         selector = ",".join(f'{name}="{value}"' for name, value in labels.items())
-        windows = {window for one in BURN_RATES for window in (one.short, one.long)} | {self.period}
+        windows = {window for rate in BURN_RATES for window in (rate.short, rate.long)} | {self.period}
         return [
             {"record": VALID, "expr": self.valid, "labels": labels},
             {"record": BAD, "expr": self.bad, "labels": labels},
             *(
-                {"record": _ratio(one), "expr": _bad_of_valid(selector, one), "labels": labels}
-                for one in sorted(windows)
+                {"record": _ratio(window), "expr": _bad_of_valid(selector, window), "labels": labels}
+                for window in sorted(windows)
             ),
             {
                 "record": BUDGET_REMAINING,
                 "expr": f"1 - {_ratio(self.period)}{{{selector}}} / {self.budget}",
                 "labels": labels,
             },
-            *(self._burns(subject, selector, one, factor) for one, factor in self.burn_rates()),
+            *(self._alert(subject, selector, rate, factor) for rate, factor in self.burn_rates()),
         ]
 
-    def _burns(self, subject: str, selector: str, rate: BurnRate, factor: float) -> Rule:
+    def _alert(self, subject: str, selector: str, rate: BurnRate, factor: float) -> Rule:
         long, short = _duration(rate.long), _duration(rate.short)
         threshold = f"({factor:.6g} * {self.budget})"
         bad = f"sum_over_time({BAD}{{{selector}}}[{long}]) * {INTERVAL.seconds}"
@@ -161,7 +177,7 @@ class Objective:
             "alert": self.alert,
             "expr": f"{_ratio(rate.long)}{{{selector}}} > {threshold}"
             f" and {_ratio(rate.short)}{{{selector}}} > {threshold}"
-            f" and {bad} >= {FEWEST_BAD}",
+            f" and {bad} >= {MIN_BAD_REQUESTS}",
             "labels": {"severity": rate.severity, "long_window": long, "short_window": short},
             "annotations": {
                 "summary": f"{subject} spends its {self.slo} budget {factor:.3g}x as fast as it lasts",
@@ -172,37 +188,38 @@ class Objective:
         }
 
 
-def _objectives(settings: Settings, queries: Queries) -> tuple[Objective, Objective]:
-    period, over = timedelta(days=settings.slo_window_days), _duration(RATE_WINDOW)
-    seconds = settings.slo_latency_seconds
+def _objectives(args: ObjectivesArgs, queries: Queries) -> tuple[Objective, Objective]:
+    period, window = timedelta(days=args.window_days), _duration(RATE_WINDOW)
+    seconds = args.latency_seconds
     return (
         Objective(
             slo="availability",
             alert="ModelErrorBudgetBurn",
-            percent=settings.slo_availability,
+            percent=args.availability_percent,
             period=period,
-            valid=queries.valid_rate(over),
-            bad=queries.fault_rate(over),
+            valid=queries.valid_rate(window),
+            bad=queries.fault_rate(window),
             what_is_bad="failed",
         ),
         Objective(
             slo="latency",
             alert="ModelLatencyBudgetBurn",
-            percent=settings.slo_latency_percent,
+            percent=args.latency_percent,
             period=period,
-            valid=queries.waited_rate(over),
-            bad=queries.slow_rate(seconds, over),
+            valid=queries.waited_rate(window),
+            bad=queries.slow_rate(seconds, window),
             what_is_bad=f"took longer than {seconds:g} s",
         ),
     )
 
 
 def _unavailable(
-    settings: Settings, queries: Queries, model: str, subject: str, where: Mapping[str, str]
+    queries: Queries, model: str, subject: str, where: Mapping[str, str], *, can_scale_to_zero: bool
 ) -> Rule:
     none_is_ready = f"absent({queries.ready()} > 0)"
-    if settings.min_replicas == 0:
-        # Asleep is not broken. Only kube-state-metrics can tell them apart.
+    if can_scale_to_zero:
+        # A service that is scaled to zero has no pods on purpose. Only kube-state-metrics shows the
+        # difference.
         replicas = f'kube_deployment_spec_replicas{{namespace="{queries.namespace}",deployment="{model}"}}'
         none_is_ready += f" and on () {replicas} > 0"
     return {
@@ -223,15 +240,15 @@ def _ratio(window: timedelta) -> str:
 
 
 def _bad_of_valid(selector: str, window: timedelta) -> str:
-    """Return the PromQL of the share that was bad. Of no requests, none was: 0, as `bad` is then."""
+    """Return the PromQL of the share of bad requests. Without requests it is 0, as `bad` is then."""
     bad, valid = f"{BAD}{{{selector}}}", f"{VALID}{{{selector}}}"
     if window > RATE_WINDOW:
-        bad, valid = (f"sum_over_time({one}[{_duration(window)}])" for one in (bad, valid))
+        bad, valid = (f"sum_over_time({series}[{_duration(window)}])" for series in (bad, valid))
     return f"{bad} / ({valid} > 0) or {bad}"
 
 
 def _duration(span: timedelta) -> str:
-    """Write a duration as Prometheus does, in its largest unit that is whole."""
+    """Return a duration as Prometheus writes it, in the largest unit that gives a whole number."""
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if span.total_seconds() % length == 0:
             return f"{span.total_seconds() / length:.0f}{unit}"

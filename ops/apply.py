@@ -16,23 +16,26 @@ FIELD_MANAGER = "slipway"
 DELETE_SECONDS = 180
 """Longer than pods may take to drain."""
 
-PRUNED = (
-    "configmaps",
-    "deployments.apps",
-    "horizontalpodautoscalers.autoscaling",
-    "networkpolicies.networking.k8s.io",
-    "poddisruptionbudgets.policy",
-    "serviceaccounts",
-    "services",
-)
-"""What a stack may have declared before, and does not any more."""
+PRUNED = {
+    "ConfigMap": "configmaps",
+    "Deployment": "deployments.apps",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers.autoscaling",
+    "NetworkPolicy": "networkpolicies.networking.k8s.io",
+    "PodDisruptionBudget": "poddisruptionbudgets.policy",
+    "Service": "services",
+    "ServiceAccount": "serviceaccounts",
+}
+"""The kinds that a stack may declare, with the names that kubectl knows them by.
 
-CUSTOM_PRUNED = (
-    "prometheusrules.monitoring.coreos.com",
-    "scaledobjects.keda.sh",
-    "servicemonitors.monitoring.coreos.com",
-)
-"""As much, of the kinds that a cluster may lack."""
+A test compares them with what the program declares.
+"""
+
+CUSTOM_PRUNED = {
+    "PrometheusRule": "prometheusrules.monitoring.coreos.com",
+    "ScaledObject": "scaledobjects.keda.sh",
+    "ServiceMonitor": "servicemonitors.monitoring.coreos.com",
+}
+"""The same for the custom resources that a stack may declare; a cluster may lack their definitions."""
 
 DEFINITION = "customresourcedefinition.apiextensions.k8s.io"
 
@@ -126,8 +129,8 @@ def _prune(kubectl: Kubectl, declared: Run, stack: Stack, namespace: str) -> Non
     """Delete the stack's objects that the program does not declare any more: old ConfigMaps, an old model."""
     kept = {(one["kind"], one["metadata"]["name"]) for one in declared.objects()}
     defined = kubectl("get", "customresourcedefinitions", "--output=name").split()
-    custom = [kind for kind in CUSTOM_PRUNED if f"{DEFINITION}/{kind}" in defined]
-    kinds = ",".join([*PRUNED, *custom])
+    custom = [name for name in CUSTOM_PRUNED.values() if f"{DEFINITION}/{name}" in defined]
+    kinds = ",".join([*PRUNED.values(), *custom])
     selector = f"--selector=app.kubernetes.io/managed-by=slipway,app.kubernetes.io/instance={stack.name}"
     there = kubectl.get(kinds, f"--namespace={namespace}", selector)["items"]
     for one in there:

@@ -35,6 +35,13 @@ def write_artifact(folder: Path, name: str, version: str, formats: tuple[str, ..
     return artifact
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the flag that writes the files in `tests/infra/golden` anew."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="write tests/infra/golden anew, then compare"
+    )
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     """A model directory with one version of one model, `latest`."""

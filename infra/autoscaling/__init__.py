@@ -1,17 +1,17 @@
-"""How many pods serve a model."""
+"""Autoscaling: how many pods serve a model."""
 
 import pulumi
 
-from infra.autoscaling.args import AutoscalerArgs, prometheus_url
+from infra.autoscaling.args import AutoscalerArgs, ScalingArgs, prometheus_url
 from infra.autoscaling.hpa import horizontal_pod_autoscaler
 from infra.autoscaling.keda import scaled_object
 from infra.autoscaling.prometheus_adapter import ExternalRule, adapter_rule
 
-__all__ = ["Autoscaler", "AutoscalerArgs", "ExternalRule", "adapter_rule", "prometheus_url"]
+__all__ = ["Autoscaler", "AutoscalerArgs", "ExternalRule", "ScalingArgs", "adapter_rule", "prometheus_url"]
 
 
 class Autoscaler(pulumi.ComponentResource):
-    """Follows one signal by one backend. It alone owns the Deployment's number of replicas."""
+    """The autoscaler of one Deployment. Nothing else sets the Deployment's number of replicas."""
 
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:Autoscaler", name, {}, opts)
@@ -19,6 +19,6 @@ class Autoscaler(pulumi.ComponentResource):
             "hpa-cpu": horizontal_pod_autoscaler,
             "prometheus-adapter": horizontal_pod_autoscaler,
             "keda": scaled_object,
-        }[args.backend]
+        }[args.scaling.backend]
         declare(f"{name}-autoscaler", args, pulumi.ResourceOptions(parent=self))
         self.register_outputs({})

@@ -1,7 +1,8 @@
-"""What an autoscaler is told, whichever backend it is."""
+"""Arguments of an autoscaler, the same for every backend."""
 
 from dataclasses import dataclass
 
+import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.autoscaling.v2 import (
     HorizontalPodAutoscalerBehaviorArgs,
@@ -15,46 +16,66 @@ from infra.settings import Settings
 from infra.settings.scaling import Backend
 
 KUBE_PROMETHEUS_STACK = "kube-prometheus-stack-prometheus"
-"""Service of the Prometheus that monitoring `install` brings."""
+"""Service of the Prometheus that `monitoring: install` installs."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoscalerArgs:
-    """What is scaled, between which bounds, and by what."""
+class ScalingArgs:
+    """How many pods there are, and what their number follows."""
 
-    metadata: ObjectMetaArgs
-    deployment: Deployment
-    backend: Backend
-    metric: Metric | None
-    """None is CPU alone, which is the backstop of every metric."""
-    target_cpu_utilization: int
-    """Percent of the CPU request."""
     min_replicas: int
+    """0 needs the backend `keda` and a `wake_query`."""
+
     max_replicas: int
-    scale_down_stabilization_seconds: int
-    prometheus_url: str
-    wake_query: str | None
-    """PromQL that is above 0 while a service that is scaled to zero is asked for."""
+    target_cpu_utilization: int
+    """Percent of the CPU request. CPU limits how few pods every metric can lead to."""
+
+    backend: Backend = "hpa-cpu"
+    """`hpa-cpu` follows CPU alone. `prometheus-adapter` and `keda` follow `metric` as well."""
+
+    metric: Metric | None = None
+    prometheus_url: str | None = None
+    """Address of Prometheus from within the cluster, for the backend `keda`."""
+
+    wake_query: str | None = None
+    """PromQL that is above 0 while there are requests for a service without pods."""
+
+    scale_down_stabilization_seconds: int | None = None
+    """How long fewer pods must have been enough before one is removed. None means Kubernetes' default."""
+
+    def __post_init__(self) -> None:
+        """Check what the types do not.
+
+        Raises:
+            pulumi.RunError: Two of the values do not fit together.
+
+        """
+        if self.max_replicas < max(self.min_replicas, 1):
+            raise pulumi.RunError(f"max_replicas: {self.max_replicas}: at least 1 and min_replicas")
+        if self.metric and self.backend == "hpa-cpu":
+            raise pulumi.RunError("backend: 'hpa-cpu': prometheus-adapter or keda, for metric is set")
+        if self.backend == "keda" and (self.metric or self.wake_query) and not self.prometheus_url:
+            raise pulumi.RunError("prometheus_url: None: an address, for KEDA queries Prometheus itself")
+        if self.min_replicas == 0 and not (self.backend == "keda" and self.wake_query):
+            raise pulumi.RunError("min_replicas: 0: at least 1, unless backend is keda and wake_query is set")
 
     @classmethod
-    def of(cls, settings: Settings, metadata: ObjectMetaArgs, deployment: Deployment) -> "AutoscalerArgs":
+    def of(cls, settings: Settings) -> "ScalingArgs":
         """Take from the settings what concerns autoscaling."""
         return cls(
-            metadata=metadata,
-            deployment=deployment,
-            backend=settings.autoscaling_backend,
-            metric=Metric.of(settings),
-            target_cpu_utilization=settings.target_cpu_utilization,
             min_replicas=settings.min_replicas,
             max_replicas=settings.max_replicas,
-            scale_down_stabilization_seconds=settings.scale_down_stabilization_seconds,
+            target_cpu_utilization=settings.target_cpu_utilization,
+            backend=settings.autoscaling_backend,
+            metric=Metric.of(settings),
             prometheus_url=prometheus_url(settings),
             wake_query=settings.autoscaling_wake_query,
+            scale_down_stabilization_seconds=settings.scale_down_stabilization_seconds,
         )
 
     @property
     def behavior(self) -> HorizontalPodAutoscalerBehaviorArgs:
-        """Pods are added at once, and taken away a few at a time when fewer have long been enough."""
+        """The speed of scaling: pods are added at once, and removed a few at a time."""
         return HorizontalPodAutoscalerBehaviorArgs(
             scale_up=HPAScalingRulesArgs(
                 stabilization_window_seconds=0,
@@ -69,11 +90,20 @@ class AutoscalerArgs:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class AutoscalerArgs:
+    """The Deployment that is scaled, and how."""
+
+    metadata: ObjectMetaArgs
+    deployment: Deployment
+    scaling: ScalingArgs
+
+
 def prometheus_url(settings: Settings) -> str:
-    """Return where Prometheus is asked from within the cluster."""
+    """Return the address of Prometheus from within the cluster."""
     if settings.prometheus_url is None:
         return f"http://{KUBE_PROMETHEUS_STACK}.{settings.monitoring_namespace}:9090"
-    # Callers append the path of its API.
+    # The clients append the path of its API.
     return str(settings.prometheus_url).rstrip("/")
 
 

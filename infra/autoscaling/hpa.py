@@ -1,4 +1,4 @@
-"""Scaling by a HorizontalPodAutoscaler: on CPU, and on a metric that prometheus-adapter serves."""
+"""A HorizontalPodAutoscaler, which follows CPU and a metric that prometheus-adapter offers."""
 
 import pulumi
 from pulumi_kubernetes.autoscaling.v2 import (
@@ -18,15 +18,20 @@ from infra.autoscaling.metric import Metric
 
 
 def horizontal_pod_autoscaler(name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions) -> None:
-    """Declare the autoscaler. Most pods win; while the metric is missing, none is taken away."""
+    """Declare the autoscaler.
+
+    The metric that asks for most pods decides. While the external metric is missing, no pod is removed.
+
+    """
+    scaling = args.scaling
     HorizontalPodAutoscaler(
         name,
         metadata=ObjectMetaArgs(
             name=args.metadata.name,
             namespace=args.metadata.namespace,
             labels=args.metadata.labels,
-            # KEDA may take over: its webhook refuses a ScaledObject beside another autoscaler, and the engine
-            # deletes that one last. In between Kubernetes lets neither scale.
+            # Allows KEDA to take over. Its webhook refuses a ScaledObject beside another autoscaler, but the
+            # engine deletes the other one last. While both exist, Kubernetes lets neither of them scale.
             annotations={"validations.keda.sh/hpa-ownership": "false"},
         ),
         spec=HorizontalPodAutoscalerSpecArgs(
@@ -35,10 +40,13 @@ def horizontal_pod_autoscaler(name: str, args: AutoscalerArgs, opts: pulumi.Reso
                 kind="Deployment",
                 name=args.deployment.metadata["name"],
             ),
-            min_replicas=args.min_replicas,
-            max_replicas=args.max_replicas,
-            metrics=[*([_external(args.metric)] if args.metric else []), _cpu(args.target_cpu_utilization)],
-            behavior=args.behavior,
+            min_replicas=scaling.min_replicas,
+            max_replicas=scaling.max_replicas,
+            metrics=[
+                *([_external(scaling.metric)] if scaling.metric else []),
+                _cpu(scaling.target_cpu_utilization),
+            ],
+            behavior=scaling.behavior,
         ),
         opts=opts,
     )

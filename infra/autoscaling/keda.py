@@ -1,35 +1,38 @@
-"""Scaling by KEDA, which asks Prometheus itself and keeps a HorizontalPodAutoscaler of its own.
+"""A ScaledObject of KEDA, which queries Prometheus and manages a HorizontalPodAutoscaler of its own.
 
-A subset of https://keda.sh/docs/latest/reference/scaledobject-spec/ and, for the triggers' metadata, of
-https://keda.sh/docs/latest/scalers/prometheus/ and https://keda.sh/docs/latest/scalers/cpu/.
+The types are a subset of https://keda.sh/docs/latest/reference/scaledobject-spec/ and, for the triggers'
+metadata, of https://keda.sh/docs/latest/scalers/prometheus/ and https://keda.sh/docs/latest/scalers/cpu/.
 """
 
 from typing import Literal, NotRequired, TypedDict
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscalerBehaviorArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.autoscaling.args import AutoscalerArgs
+from infra.autoscaling.args import AutoscalerArgs, ScalingArgs
 
 POLLING_SECONDS = 5
-"""How often KEDA looks whether to wake a service. It asks Prometheus whenever Kubernetes asks it, besides."""
+"""How often KEDA checks whether a service without pods must wake. It also queries Prometheus whenever
+Kubernetes reads the metric."""
 
 NEVER_REACHED = "1000000000"
-"""Target of what only says whether a pod is needed: above 0 it is one pod, and never more."""
+"""Threshold of the trigger that only wakes the service: with it the query never asks for more than one
+pod."""
 
 MetricType = Literal["AverageValue", "Value", "Utilization"]
 
 
 class CpuMetadata(TypedDict):
-    """A number is a string in all metadata."""
+    """Metadata of a CPU trigger. KEDA wants every number as a string."""
 
     value: str
 
 
 class PrometheusMetadata(TypedDict):
-    """What is asked, of whom, and what is right."""
+    """Metadata of a Prometheus trigger: the query, the server and the threshold."""
 
     serverAddress: str
     query: str
@@ -39,7 +42,7 @@ class PrometheusMetadata(TypedDict):
 
 
 class Trigger(TypedDict):
-    """One of the things that pods are scaled by. Most pods win."""
+    """A trigger. The one that asks for most pods decides."""
 
     type: Literal["cpu", "prometheus"]
     name: str
@@ -48,25 +51,25 @@ class Trigger(TypedDict):
 
 
 class HorizontalPodAutoscalerConfig(TypedDict):
-    """What KEDA hands on to its HorizontalPodAutoscaler."""
+    """Settings that KEDA passes on to its HorizontalPodAutoscaler."""
 
     behavior: HorizontalPodAutoscalerBehaviorArgs
 
 
 class Advanced(TypedDict):
-    """What KEDA sets apart from the rest."""
+    """KEDA's section for advanced settings."""
 
     horizontalPodAutoscalerConfig: HorizontalPodAutoscalerConfig
 
 
 class ScaleTargetRef(TypedDict):
-    """Which Deployment is scaled."""
+    """The Deployment that is scaled."""
 
     name: pulumi.Input[str]
 
 
 class ScaledObjectSpec(TypedDict):
-    """What is scaled, and how. All times are in seconds."""
+    """The specification of a ScaledObject. All times are in seconds."""
 
     scaleTargetRef: ScaleTargetRef
     minReplicaCount: int
@@ -81,8 +84,8 @@ class ScaledObjectSpec(TypedDict):
 def scaled_object(name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions) -> None:
     """Declare the ScaledObject.
 
-    It has no fallback. A metric that is missing is an error to the HorizontalPodAutoscaler, which then takes
-    no pod away, and still adds some if CPU asks for it; a number of replicas made up instead would hide both.
+    It has no `fallback`. When the metric is missing, the HorizontalPodAutoscaler removes no pod, and still
+    adds pods if CPU asks for them. A fixed number of replicas, as a fallback gives, would prevent both.
 
     """
     CustomResource(
@@ -93,62 +96,63 @@ def scaled_object(name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions)
             name=args.metadata.name,
             namespace=args.metadata.namespace,
             labels=args.metadata.labels,
-            # KEDA copies the labels to its own autoscaler, which it alone manages.
+            # KEDA copies the labels to its own autoscaler. That one is managed by KEDA, not by Slipway.
             annotations={"scaledobject.keda.sh/hpa-excluded-labels": "app.kubernetes.io/managed-by"},
         ),
-        spec=_spec(args),
+        spec=_spec(args.deployment, args.scaling),
         opts=opts,
     )
 
 
-def _spec(args: AutoscalerArgs) -> ScaledObjectSpec:
+def _spec(deployment: Deployment, scaling: ScalingArgs) -> ScaledObjectSpec:
     spec: ScaledObjectSpec = {
-        "scaleTargetRef": {"name": args.deployment.metadata["name"]},
-        "minReplicaCount": args.min_replicas,
-        "maxReplicaCount": args.max_replicas,
+        "scaleTargetRef": {"name": deployment.metadata["name"]},
+        "minReplicaCount": scaling.min_replicas,
+        "maxReplicaCount": scaling.max_replicas,
         "pollingInterval": POLLING_SECONDS,
-        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": args.behavior}},
-        "triggers": [*_signal(args), _cpu(args), *_wake(args)],
+        "advanced": {"horizontalPodAutoscalerConfig": {"behavior": scaling.behavior}},
+        "triggers": [*_signal(scaling), _cpu(scaling), *_wake(scaling)],
     }
-    if args.min_replicas == 0:
-        # The last pod goes as others do; and a new service has that long for its first, and first request.
-        spec["initialCooldownPeriod"] = spec["cooldownPeriod"] = args.scale_down_stabilization_seconds
+    if scaling.min_replicas == 0 and scaling.scale_down_stabilization_seconds is not None:
+        # The last pod is removed as slowly as the others. A new service has the same time for its first
+        # request.
+        spec["initialCooldownPeriod"] = spec["cooldownPeriod"] = scaling.scale_down_stabilization_seconds
     return spec
 
 
-def _signal(args: AutoscalerArgs) -> list[Trigger]:
-    metric = args.metric
-    if metric is None:
+def _signal(scaling: ScalingArgs) -> list[Trigger]:
+    metric = scaling.metric
+    if metric is None or scaling.prometheus_url is None:
         return []
     metadata: PrometheusMetadata = {
-        "serverAddress": args.prometheus_url,
+        "serverAddress": scaling.prometheus_url,
         "query": metric.query,
         "threshold": str(metric.target),
-        # Nothing measured is not nothing to do: pods that Prometheus cannot see would be taken away.
-        # A service at zero is an error thus, too, to no effect: that nobody can measure it, all know.
+        # A missing metric must be an error, not zero: with zero, KEDA would remove pods that Prometheus
+        # merely cannot scrape. A service without pods has no metric either; that error is harmless.
         "ignoreNullValues": "false",
     }
     return [{"type": "prometheus", "name": "signal", "metricType": metric.target_type, "metadata": metadata}]
 
 
-def _cpu(args: AutoscalerArgs) -> Trigger:
+def _cpu(scaling: ScalingArgs) -> Trigger:
     return {
         "type": "cpu",
         "name": "cpu",
         "metricType": "Utilization",
-        "metadata": {"value": str(args.target_cpu_utilization)},
+        "metadata": {"value": str(scaling.target_cpu_utilization)},
     }
 
 
-def _wake(args: AutoscalerArgs) -> list[Trigger]:
-    if args.min_replicas > 0 or args.wake_query is None:
+def _wake(scaling: ScalingArgs) -> list[Trigger]:
+    if scaling.min_replicas > 0 or scaling.wake_query is None or scaling.prometheus_url is None:
         return []
     metadata: PrometheusMetadata = {
-        "serverAddress": args.prometheus_url,
-        "query": args.wake_query,
+        "serverAddress": scaling.prometheus_url,
+        "query": scaling.wake_query,
         "threshold": NEVER_REACHED,
         "activationThreshold": "0",
-        # An ingress says nothing of a service before its first request.
+        # An ingress has no series of a service before its first request.
         "ignoreNullValues": "true",
     }
     return [{"type": "prometheus", "name": "wake", "metricType": "AverageValue", "metadata": metadata}]

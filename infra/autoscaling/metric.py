@@ -1,55 +1,73 @@
-"""What the number of pods follows beside CPU: one number that Prometheus knows, and what it is held at."""
+"""The metric that the number of pods follows in addition to CPU, and its target."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from infra.queries import Queries
 from infra.settings import Settings
+from infra.settings.scaling import Signal
 
 QUANTILE = 0.95
 WINDOW = "1m"
-"""Four scrapes: one may fail, and the rate is there still."""
+"""The time of four scrapes: the rate is still known when one of them fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A measure, and what it is held at by as many pods as that takes.
+    """A metric in Prometheus, and the value at which the autoscaler holds it.
 
-    `AverageValue` is of a total that pods share: `ceil(value / target)` of them are wanted. `Value` is of a
-    measure of each: `ceil(ready pods * value / target)`. Within a tenth of the target nothing changes.
+    With `AverageValue` the metric is a total over all pods, and `ceil(value / target)` pods are wanted. With
+    `Value` it is the same for each pod, and `ceil(ready pods * value / target)` pods are wanted. A difference
+    of less than a tenth of the target changes nothing.
     https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
 
     """
 
     name: str
-    """What the metric is called in the cluster, where no other service has one of that name."""
+    """Name of the metric in the cluster, where it must be unique."""
+
     query: str
+    """PromQL that gives one number, and nothing while no pod is scraped."""
+
     target: float
+    """In samples or requests per pod, or in seconds. Kubernetes counts in thousandths."""
+
     target_type: Literal["AverageValue", "Value"]
 
     @classmethod
     def of(cls, settings: Settings) -> "Metric | None":
-        """Return what the settings name, or None where it is CPU alone."""
+        """Return the metric that the settings name. None means CPU alone."""
         signal, target = settings.autoscaling_signal, settings.autoscaling_target
         if signal == "cpu" or target is None:
             return None
-        queries = Queries(namespace=settings.namespace)
+        return cls.of_signal(signal, target, settings.namespace)
+
+    @classmethod
+    def of_signal(cls, signal: Signal, target: float, namespace: str) -> "Metric":
+        """Return the metric of a model service.
+
+        Args:
+            signal: `queue-depth`, `in-flight` or `latency`.
+            target: Waiting samples or requests per pod, or seconds of the 95th percentile.
+            namespace: Namespace of the service.
+
+        """
+        queries = Queries(namespace=namespace)
         query = {
             "queue-depth": queries.queue_depth(),
             "in-flight": queries.in_flight(),
             "latency": queries.waited_quantile(QUANTILE, WINDOW),
         }[signal]
         return cls(
-            # A namespace has no underscores: no two give the same name.
-            name=f"slipway_{settings.namespace}_{signal}".replace("-", "_"),
+            # A namespace contains no underscores, so two namespaces never give the same name.
+            name=f"slipway_{namespace}_{signal}".replace("-", "_"),
             query=query,
-            # Kubernetes counts in thousandths.
             target=round(target, 3),
             target_type="Value" if signal == "latency" else "AverageValue",
         )
 
     @property
     def quantity(self) -> str:
-        """The target as Kubernetes writes it: `4`, `2500m`."""
+        """The target as a Kubernetes quantity: `4`, `2500m`."""
         thousandths = round(self.target * 1000)
         return f"{thousandths}m" if thousandths % 1000 else str(thousandths // 1000)

@@ -1,4 +1,4 @@
-"""What prometheus-adapter is told, so that the cluster knows our metric under its name."""
+"""The rule by which prometheus-adapter offers the metric to Kubernetes."""
 
 from typing import TypedDict
 
@@ -21,14 +21,14 @@ class ExternalRule(TypedDict):
 
 
 def adapter_rule(settings: Settings) -> ExternalRule | None:
-    """Return the rule that serves the metric, or None where the backend is another."""
+    """Return the rule that offers the metric. None means that another backend is used."""
     metric = Metric.of(settings)
     if metric is None or settings.autoscaling_backend != "prometheus-adapter":
         return None
     return {
         "seriesQuery": Queries(namespace=settings.namespace).scraped(),
         "name": {"as": metric.name},
-        # The query names its namespace itself, as it does for KEDA.
+        # The query itself names the namespace, as it does for KEDA.
         "resources": {"namespaced": False},
         "metricsQuery": metric.query,
     }

@@ -1,39 +1,79 @@
-"""The clouds whose clusters are used as they are, or made. Only the chosen one's SDK is imported."""
+"""The clouds that Slipway can create clusters and GPU nodes in: one row each.
 
-from typing import Literal
+A cloud is a file in this folder, with a subclass of `infra.clouds.cluster.CloudCluster`, and a row of
+`CLOUDS`. What the settings and the pods need to know about it without its SDK is in the row.
+"""
 
-import pulumi
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from infra.clouds.cluster import CloudCluster
-from infra.clouds.sdk import sdk
-
-Cloud = Literal["gke", "eks", "aks"]
+from infra.sdk import Sdk, SdkClass
 
 
-def cloud_cluster(
-    cloud: Cloud, cluster_name: str | None, name: str, opts: pulumi.ResourceOptions
-) -> CloudCluster:
-    """Find the cluster of a cloud that has a name, or make a small one.
+class Taint(NamedTuple):
+    """A node's taint: https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration."""
 
-    Project, region, zone and credentials are the cloud's provider's own: its configuration, `gcp:project`,
-    `gcp:zone` or `gcp:region`, `aws:region`, `azure-native:location`, or what it reads from the environment.
+    key: str
+    value: str
+    effect: str
 
-    Args:
-        cloud: Whose.
-        cluster_name: Name of the cluster; in AKS it is `RESOURCE_GROUP/NAME`. None makes one.
-        name: Resource name of what is made.
-        opts: Options of what is made.
 
-    Raises:
-        pulumi.RunError: the SDK is not installed, or a key of the provider's configuration is missing.
+@dataclass(frozen=True, kw_only=True)
+class GpuSupport:
+    """What the GPU nodes of a cloud have from the start."""
 
-    """
-    with sdk(cloud):
-        match cloud:
-            case "gke":
-                from infra.clouds.gke import find, make
-            case "eks":
-                from infra.clouds.eks import find, make
-            case "aks":
-                from infra.clouds.aks import find, make
-    return find(cluster_name) if cluster_name else make(name, opts)
+    has_device_plugin: bool = False
+    """Whether the cloud runs NVIDIA's device plugin itself. Otherwise it is installed as a chart."""
+
+    takes_accelerator: bool = False
+    """Whether the GPU is chosen apart from the machine type."""
+
+    spot_taint: Taint | None = None
+    """The taint that the cloud adds to spot nodes."""
+
+    driver_folder: str | None = None
+    """The folder of the driver on a node, where the container runtime does not mount it into containers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """A cloud, as far as it is known without its SDK."""
+
+    cluster: SdkClass
+    """A subclass of `infra.clouds.cluster.CloudCluster`."""
+
+    cluster_name_form: str = "NAME"
+    """The form of `clusterName`: words in capitals, with slashes between them."""
+
+    gpu: GpuSupport | None = None
+    """None means that no GPU nodes can be created in it."""
+
+    def accepts_cluster_name(self, name: str) -> bool:
+        """Return whether a name has the form of this cloud's cluster names."""
+        return re.fullmatch(re.sub("[A-Z_]+", "[^/]+", self.cluster_name_form), name) is not None
+
+
+CLOUDS: Mapping[str, Cloud] = {
+    "gke": Cloud(
+        cluster=SdkClass(path="infra.clouds.gke:GkeCluster", sdk=Sdk(extra="gke", package="pulumi_gcp")),
+        # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus
+        gpu=GpuSupport(
+            has_device_plugin=True, takes_accelerator=True, driver_folder="/home/kubernetes/bin/nvidia"
+        ),
+    ),
+    "eks": Cloud(
+        cluster=SdkClass(path="infra.clouds.eks:EksCluster", sdk=Sdk(extra="eks", package="pulumi_aws")),
+        gpu=GpuSupport(),
+    ),
+    "aks": Cloud(
+        cluster=SdkClass(
+            path="infra.clouds.aks:AksCluster", sdk=Sdk(extra="aks", package="pulumi_azure_native")
+        ),
+        cluster_name_form="RESOURCE_GROUP/NAME",
+        # https://learn.microsoft.com/azure/aks/spot-node-pool
+        gpu=GpuSupport(spot_taint=Taint("kubernetes.azure.com/scalesetpriority", "spot", "NoSchedule")),
+    ),
+}
+"""By the value of the setting `cluster`."""

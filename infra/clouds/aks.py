@@ -1,89 +1,142 @@
-"""Clusters of Azure Kubernetes Service."""
+"""Azure Kubernetes Service (AKS)."""
 
 import base64
+from dataclasses import dataclass
+from typing import Self
 
 import pulumi
 import pulumi_azure_native as azure
 from pulumi_azure_native import containerservice, resources
 
-from infra.clouds.cluster import AksCluster
-from infra.clouds.sdk import configured
+from infra.clouds import CLOUDS
+from infra.clouds.cluster import CloudCluster, GpuNodes
+from infra.sdk import configured
 
 VM_SIZE = "Standard_D2s_v5"
 MAX_NODES = 4
 
-
-def find(name: str) -> AksCluster:
-    """Find a cluster by `RESOURCE_GROUP/NAME`."""
-    group, _, cluster = name.partition("/")
-    return _cluster(group, cluster, identifier=name)
+GPU_VM_SIZE = "Standard_NC4as_T4_v3"
+"""A machine with one NVIDIA T4."""
 
 
-def make(name: str, opts: pulumi.ResourceOptions) -> AksCluster:
-    """Make a small cluster, in a resource group of its own, in `azure-native:location`.
+@dataclass(frozen=True, kw_only=True)
+class AksCluster(CloudCluster):
+    """A cluster of Azure Kubernetes Service."""
 
-    Its data plane enforces network policies, and a pod may be a workload identity.
+    resource_group: pulumi.Input[str]
 
-    Raises:
-        pulumi.RunError: the location is not set.
+    @classmethod
+    def find(cls, name: str) -> Self:
+        """Look up a cluster by `RESOURCE_GROUP/NAME`."""
+        group, _, cluster = name.partition("/")
+        return cls._of(group, cluster, identifier=name)
 
-    """
-    location = configured("azure-native:location", azure.config.location, "westeurope")
-    group = resources.ResourceGroup(name, location=location, opts=opts)
-    cluster = containerservice.ManagedCluster(
-        name,
-        resource_group_name=group.name,
-        location=location,
-        dns_prefix=f"{pulumi.get_project()}-{pulumi.get_stack()}",
-        identity=containerservice.ManagedClusterIdentityArgs(
-            type=containerservice.ResourceIdentityType.SYSTEM_ASSIGNED
-        ),
-        agent_pool_profiles=[
-            containerservice.ManagedClusterAgentPoolProfileArgs(
-                name="system",
-                mode=containerservice.AgentPoolMode.SYSTEM,
-                type=containerservice.AgentPoolType.VIRTUAL_MACHINE_SCALE_SETS,
-                os_type=containerservice.OSType.LINUX,
-                vm_size=VM_SIZE,
-                enable_auto_scaling=True,
-                count=1,
-                min_count=1,
-                max_count=MAX_NODES,
-            )
-        ],
-        network_profile=containerservice.ContainerServiceNetworkProfileArgs(
-            network_plugin=containerservice.NetworkPlugin.AZURE,
-            network_plugin_mode=containerservice.NetworkPluginMode.OVERLAY,
-            network_dataplane=containerservice.NetworkDataplane.CILIUM,
-            network_policy=containerservice.NetworkPolicy.CILIUM,
-        ),
-        oidc_issuer_profile=containerservice.ManagedClusterOIDCIssuerProfileArgs(enabled=True),
-        security_profile=containerservice.ManagedClusterSecurityProfileArgs(
-            workload_identity=containerservice.ManagedClusterSecurityProfileWorkloadIdentityArgs(enabled=True)
-        ),
-        opts=pulumi.ResourceOptions.merge(
-            opts,
-            # Their number is the autoscaler's, and a pool beside this one is not to be taken away.
-            pulumi.ResourceOptions(ignore_changes=["agentPoolProfiles"]),
-        ),
+    @classmethod
+    def create(cls, name: str, opts: pulumi.ResourceOptions) -> Self:
+        """Declare a small cluster in `azure-native:location`, in a resource group of its own.
+
+        It enforces network policies, and its pods can have accounts of their own (Workload Identity).
+
+        Raises:
+            pulumi.RunError: The location is not set.
+
+        """
+        location = configured("azure-native:location", azure.config.location, "westeurope")
+        group = resources.ResourceGroup(name, location=location, opts=opts)
+        cluster = containerservice.ManagedCluster(
+            name,
+            resource_group_name=group.name,
+            location=location,
+            dns_prefix=f"{pulumi.get_project()}-{pulumi.get_stack()}",
+            identity=containerservice.ManagedClusterIdentityArgs(
+                type=containerservice.ResourceIdentityType.SYSTEM_ASSIGNED
+            ),
+            agent_pool_profiles=[_system_pool()],
+            network_profile=containerservice.ContainerServiceNetworkProfileArgs(
+                network_plugin=containerservice.NetworkPlugin.AZURE,
+                network_plugin_mode=containerservice.NetworkPluginMode.OVERLAY,
+                network_dataplane=containerservice.NetworkDataplane.CILIUM,
+                network_policy=containerservice.NetworkPolicy.CILIUM,
+            ),
+            oidc_issuer_profile=containerservice.ManagedClusterOIDCIssuerProfileArgs(enabled=True),
+            security_profile=containerservice.ManagedClusterSecurityProfileArgs(
+                workload_identity=containerservice.ManagedClusterSecurityProfileWorkloadIdentityArgs(
+                    enabled=True
+                )
+            ),
+            opts=pulumi.ResourceOptions.merge(
+                opts,
+                # The autoscaler sets the number of nodes, and a separate GPU pool must not be removed.
+                pulumi.ResourceOptions(ignore_changes=["agentPoolProfiles"]),
+            ),
+        )
+        return cls._of(group.name, cluster.name, identifier=cluster.id, nodes=(cluster,))
+
+    def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
+        """Declare a pool of GPU nodes: https://learn.microsoft.com/azure/aks/use-nvidia-gpu."""
+        priority = containerservice.ScaleSetPriority
+        containerservice.AgentPool(
+            name,
+            agent_pool_name=name,
+            resource_group_name=self.resource_group,
+            resource_name_=self.name,
+            mode=containerservice.AgentPoolMode.USER,
+            type=containerservice.AgentPoolType.VIRTUAL_MACHINE_SCALE_SETS,
+            os_type=containerservice.OSType.LINUX,
+            vm_size=nodes.machine_type or GPU_VM_SIZE,
+            gpu_profile=containerservice.GPUProfileArgs(driver=containerservice.GPUDriver.INSTALL),
+            enable_auto_scaling=True,
+            count=nodes.min_nodes,
+            min_count=nodes.min_nodes,
+            max_count=nodes.max_nodes,
+            scale_set_priority=priority.SPOT if nodes.is_spot else priority.REGULAR,
+            scale_set_eviction_policy=containerservice.ScaleSetEvictionPolicy.DELETE
+            if nodes.is_spot
+            else None,
+            # -1 means up to the price of an on-demand machine.
+            spot_max_price=-1 if nodes.is_spot else None,
+            node_labels={**nodes.labels, **(_spot_labels() if nodes.is_spot else {})},
+            node_taints=[f"{taint.key}={taint.value}:{taint.effect}" for taint in nodes.taints],
+            # The autoscaler sets the number of nodes.
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["count"])),
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        group: pulumi.Input[str],
+        name: pulumi.Input[str],
+        identifier: pulumi.Input[str],
+        nodes: tuple[pulumi.Resource, ...] = (),
+    ) -> Self:
+        credentials = containerservice.list_managed_cluster_user_credentials_output(
+            resource_group_name=group, resource_name=name
+        )
+        text = credentials.kubeconfigs[0].value.apply(lambda encoded: base64.b64decode(encoded).decode())
+        return cls(
+            name=name,
+            kubeconfig=pulumi.Output.secret(text),
+            identifier=identifier,
+            nodes=nodes,
+            resource_group=group,
+        )
+
+
+def _system_pool() -> containerservice.ManagedClusterAgentPoolProfileArgs:
+    return containerservice.ManagedClusterAgentPoolProfileArgs(
+        name="system",
+        mode=containerservice.AgentPoolMode.SYSTEM,
+        type=containerservice.AgentPoolType.VIRTUAL_MACHINE_SCALE_SETS,
+        os_type=containerservice.OSType.LINUX,
+        vm_size=VM_SIZE,
+        enable_auto_scaling=True,
+        count=1,
+        min_count=1,
+        max_count=MAX_NODES,
     )
-    return _cluster(group.name, cluster.name, identifier=cluster.id, nodes=(cluster,))
 
 
-def _cluster(
-    group: pulumi.Input[str],
-    name: pulumi.Input[str],
-    identifier: pulumi.Input[str],
-    nodes: tuple[pulumi.Resource, ...] = (),
-) -> AksCluster:
-    access = containerservice.list_managed_cluster_user_credentials_output(
-        resource_group_name=group, resource_name=name
-    )
-    text = access.kubeconfigs[0].value.apply(lambda encoded: base64.b64decode(encoded).decode())
-    return AksCluster(
-        name=name,
-        kubeconfig=pulumi.Output.secret(text),
-        identifier=identifier,
-        nodes=nodes,
-        resource_group=group,
-    )
+def _spot_labels() -> dict[str, str]:
+    """Return the labels that AKS itself gives to spot nodes: they have the key and value of its taint."""
+    gpu = CLOUDS["aks"].gpu
+    return {gpu.spot_taint.key: gpu.spot_taint.value} if gpu and gpu.spot_taint else {}

@@ -1,143 +1,168 @@
-"""Clusters of Amazon Elastic Kubernetes Service. AWS's CLI `aws` must be on PATH."""
+"""Amazon Elastic Kubernetes Service (EKS). The AWS CLI `aws` must be on PATH."""
 
 import json
+from dataclasses import dataclass
+from typing import Self
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.clouds.cluster import EksCluster, kubeconfig
-from infra.clouds.sdk import configured
+from infra.clouds.cluster import CloudCluster, GpuNodes, kubeconfig
+from infra.clouds.eks_autoscaler import eks_autoscaler
+from infra.clouds.eks_roles import CLUSTER_POLICIES, NODE_POLICIES, service_role
+from infra.sdk import configured
 
 INSTANCE_TYPE = "m6i.large"
 MAX_NODES = 4
 
-NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly")
-"""What a node may do: https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html."""
+ADD_ONS = (
+    ("vpc-cni", {"enableNetworkPolicy": "true"}),
+    ("metrics-server", None),
+    ("eks-pod-identity-agent", None),
+)
+"""Names and settings of what EKS installs only on request: network policies, CPU metrics, roles of pods."""
 
-WITHOUT_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
+GPU_INSTANCE_TYPE = "g6.xlarge"
+"""A machine with one NVIDIA L4."""
+
+GPU_DISK_GIB = 100
+"""The driver alone fills the 20 GiB that EKS gives by default."""
+
+ZONES_WITHOUT_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
 """Availability zones: https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html."""
 
-
-def find(name: str) -> EksCluster:
-    """Find a cluster in `aws:region`.
-
-    Raises:
-        pulumi.RunError: it is not set.
-
-    """
-    region = _region()
-    cluster = aws.eks.get_cluster_output(name=name, region=region)
-    return EksCluster(
-        name=name,
-        kubeconfig=_kubeconfig(
-            pulumi.Output.from_input(name),
-            region,
-            cluster.endpoint,
-            cluster.certificate_authorities[0].data,
-        ),
-        identifier=cluster.arn,
-        region=region,
-        subnets=cluster.vpc_config.subnet_ids.apply(list),
-    )
+TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE"}
 
 
-def make(name: str, opts: pulumi.ResourceOptions) -> EksCluster:
-    """Make a small cluster in `aws:region`, in the subnets of the account's default VPC.
+@dataclass(frozen=True, kw_only=True)
+class EksCluster(CloudCluster):
+    """A cluster of Amazon Elastic Kubernetes Service."""
 
-    With it come what EKS leaves to its add-ons: metrics for the HorizontalPodAutoscaler, network policies,
-    and roles of pods.
+    region: str
+    subnets: pulumi.Input[list[str]]
+    """Identifiers of the subnets that nodes are created in."""
 
-    Raises:
-        pulumi.RunError: the region is not set.
+    @classmethod
+    def find(cls, name: str) -> Self:
+        """Look up a cluster in `aws:region`.
 
-    """
-    region = _region()
-    subnets = _default_subnets()
-    role, allowed = service_role(f"{name}-control-plane", "eks", ("AmazonEKSClusterPolicy",), opts)
-    # Named, for the autoscaler finds its node groups by it.
-    cluster_name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
-    cluster = aws.eks.Cluster(
+        Raises:
+            pulumi.RunError: The region is not set.
+
+        """
+        region = _region()
+        cluster = aws.eks.get_cluster_output(name=name, region=region)
+        authority = cluster.certificate_authorities[0].data
+        return cls(
+            name=name,
+            kubeconfig=_kubeconfig(pulumi.Output.from_input(name), region, cluster.endpoint, authority),
+            identifier=cluster.arn,
+            region=region,
+            subnets=cluster.vpc_config.subnet_ids.apply(list),
+        )
+
+    @classmethod
+    def create(cls, name: str, opts: pulumi.ResourceOptions) -> Self:
+        """Declare a small cluster in `aws:region`, in the subnets of the account's default VPC.
+
+        Raises:
+            pulumi.RunError: The region is not set.
+
+        """
+        region = _region()
+        subnets = _default_subnets()
+        role, attachments = service_role(f"{name}-control-plane", "eks", CLUSTER_POLICIES, opts)
+        # The autoscaler finds the node groups by the cluster's name, so the name is fixed here.
+        cluster_name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
+        cluster = aws.eks.Cluster(
+            name,
+            name=cluster_name,
+            role_arn=role.arn,
+            vpc_config=aws.eks.ClusterVpcConfigArgs(subnet_ids=subnets, endpoint_private_access=True),
+            access_config=aws.eks.ClusterAccessConfigArgs(
+                authentication_mode="API", bootstrap_cluster_creator_admin_permissions=True
+            ),
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=attachments)),
+        )
+        nodes = _nodes(f"{name}-nodes", cluster.name, subnets, opts)
+        addons = [
+            aws.eks.Addon(
+                f"{name}-{addon}",
+                cluster_name=cluster.name,
+                addon_name=addon,
+                configuration_values=json.dumps(values) if values else None,
+                resolve_conflicts_on_create="OVERWRITE",
+                opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[nodes])),
+            )
+            for addon, values in ADD_ONS
+        ]
+        authority = cluster.certificate_authority.data
+        return cls(
+            name=cluster_name,
+            kubeconfig=_kubeconfig(cluster.name, region, cluster.endpoint, authority),
+            identifier=cluster.arn,
+            nodes=(nodes, *addons),
+            region=region,
+            subnets=subnets,
+        )
+
+    def add_ons(self, name: str, opts: pulumi.ResourceOptions) -> None:
+        """Declare the cluster autoscaler: EKS does not resize its node groups itself."""
+        eks_autoscaler(name, self, self.region, opts)
+
+    def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
+        """Declare a node group with GPUs, which the cluster autoscaler resizes.
+
+        https://docs.aws.amazon.com/eks/latest/userguide/ml-eks-k8s-device-plugin.html
+
+        """
+        role, attachments = service_role(name, "ec2", NODE_POLICIES, opts)
+        aws.eks.NodeGroup(
+            name,
+            cluster_name=self.name,
+            node_role_arn=role.arn,
+            subnet_ids=self.subnets,
+            ami_type="AL2023_x86_64_NVIDIA",
+            instance_types=[nodes.machine_type or GPU_INSTANCE_TYPE],
+            disk_size=GPU_DISK_GIB,
+            capacity_type="SPOT" if nodes.is_spot else "ON_DEMAND",
+            scaling_config=aws.eks.NodeGroupScalingConfigArgs(
+                min_size=nodes.min_nodes, desired_size=nodes.min_nodes, max_size=nodes.max_nodes
+            ),
+            labels=dict(nodes.labels),
+            taints=[
+                aws.eks.NodeGroupTaintArgs(
+                    key=taint.key, value=taint.value, effect=TAINT_EFFECTS[taint.effect]
+                )
+                for taint in nodes.taints
+            ],
+            opts=_node_group_options(attachments, opts),
+        )
+
+
+def _nodes(
+    name: str, cluster: pulumi.Input[str], subnets: pulumi.Input[list[str]], opts: pulumi.ResourceOptions
+) -> aws.eks.NodeGroup:
+    role, attachments = service_role(name, "ec2", NODE_POLICIES, opts)
+    return aws.eks.NodeGroup(
         name,
-        name=cluster_name,
-        role_arn=role.arn,
-        vpc_config=aws.eks.ClusterVpcConfigArgs(subnet_ids=subnets, endpoint_private_access=True),
-        access_config=aws.eks.ClusterAccessConfigArgs(
-            authentication_mode="API", bootstrap_cluster_creator_admin_permissions=True
-        ),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=allowed)),
-    )
-    node_role, node_allowed = service_role(f"{name}-nodes", "ec2", NODE_POLICIES, opts)
-    nodes = aws.eks.NodeGroup(
-        f"{name}-nodes",
-        cluster_name=cluster.name,
-        node_role_arn=node_role.arn,
+        cluster_name=cluster,
+        node_role_arn=role.arn,
         subnet_ids=subnets,
         instance_types=[INSTANCE_TYPE],
         scaling_config=aws.eks.NodeGroupScalingConfigArgs(min_size=2, desired_size=2, max_size=MAX_NODES),
-        opts=pulumi.ResourceOptions.merge(
-            opts,
-            pulumi.ResourceOptions(depends_on=node_allowed, ignore_changes=["scalingConfig.desiredSize"]),
-        ),
-    )
-    addons = [
-        aws.eks.Addon(
-            f"{name}-{addon}",
-            cluster_name=cluster.name,
-            addon_name=addon,
-            configuration_values=json.dumps(values) if values else None,
-            resolve_conflicts_on_create="OVERWRITE",
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[nodes])),
-        )
-        for addon, values in (
-            ("vpc-cni", {"enableNetworkPolicy": "true"}),
-            ("metrics-server", None),
-            ("eks-pod-identity-agent", None),
-        )
-    ]
-    return EksCluster(
-        name=cluster_name,
-        kubeconfig=_kubeconfig(
-            cluster.name,
-            region,
-            cluster.endpoint,
-            cluster.certificate_authority.data,
-        ),
-        identifier=cluster.arn,
-        nodes=(nodes, *addons),
-        region=region,
-        subnets=subnets,
+        opts=_node_group_options(attachments, opts),
     )
 
 
-def service_role(
-    name: str, service: str, policies: tuple[str, ...], opts: pulumi.ResourceOptions
-) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
-    """Declare a role that a service of AWS takes on.
-
-    Returns:
-        The role, and what it must have been attached before it can be used.
-
-    """
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": f"{service}.amazonaws.com"},
-        "Action": ["sts:AssumeRole", *(["sts:TagSession"] if service == "pods.eks" else [])],
-    }
-    role = aws.iam.Role(
-        name,
-        assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        opts=opts,
+def _node_group_options(
+    attachments: list[pulumi.Resource], opts: pulumi.ResourceOptions
+) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions.merge(
+        opts,
+        # The autoscaler sets the number of nodes.
+        pulumi.ResourceOptions(depends_on=attachments, ignore_changes=["scalingConfig.desiredSize"]),
     )
-    attached: list[pulumi.Resource] = [
-        aws.iam.RolePolicyAttachment(
-            f"{name}-{policy}",
-            role=role.name,
-            policy_arn=f"arn:aws:iam::aws:policy/{policy}",
-            opts=opts,
-        )
-        for policy in policies
-    ]
-    return role, attached
 
 
 def _region() -> str:
@@ -147,8 +172,8 @@ def _region() -> str:
 def _default_subnets() -> pulumi.Output[list[str]]:
     zones = aws.get_availability_zones_output(
         state="available",
-        exclude_zone_ids=WITHOUT_CONTROL_PLANE,
-        # No local zones.
+        exclude_zone_ids=ZONES_WITHOUT_CONTROL_PLANE,
+        # Zones without an opt-in; this leaves out local zones.
         filters=[aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])],
     )
     subnets = aws.ec2.get_subnets_output(

@@ -1,4 +1,4 @@
-"""The autoscaler of an EKS cluster that is made here: EKS has node groups, but nobody who resizes them."""
+"""The cluster autoscaler of a created EKS cluster: EKS does not resize its node groups itself."""
 
 import json
 
@@ -6,8 +6,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_kubernetes.helm.v3 import Release
 
-from infra.clouds.cluster import EksCluster
-from infra.clouds.eks import service_role
+from infra.clouds.cluster import CloudCluster
+from infra.clouds.eks_roles import service_role
 from infra.helm import Chart
 
 CHART = Chart(
@@ -25,20 +25,21 @@ MAY_READ = (
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeLaunchTemplateVersions",
     "ec2:GetInstanceTypesFromInstanceRequirements",
-    # Labels and taints of a group of which there is no node yet.
+    # The labels and taints of a node group that has no node yet.
     "eks:DescribeNodegroup",
 )
 MAY_RESIZE = ("autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup")
 """https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/cloudprovider/aws/README.md"""
 
 
-def eks_autoscaler(name: str, cluster: EksCluster, opts: pulumi.ResourceOptions) -> Release:
-    """Declare the autoscaler, with a role that resizes the node groups of this cluster alone.
+def eks_autoscaler(name: str, cluster: CloudCluster, region: str, opts: pulumi.ResourceOptions) -> Release:
+    """Declare the cluster autoscaler, with a role that may resize the node groups of this cluster only.
 
     Args:
         name: Resource name of the cluster.
-        cluster: Made here, with the agent that gives pods their roles.
-        opts: Parent, and the provider of the cluster.
+        cluster: A created cluster, with the agent that gives pods their roles.
+        region: The cluster's region.
+        opts: Parent, and the Kubernetes provider of the cluster.
 
     """
     full_name = f"{name}-autoscaler"
@@ -60,11 +61,11 @@ def eks_autoscaler(name: str, cluster: EksCluster, opts: pulumi.ResourceOptions)
     values = {
         "fullnameOverride": CHART.name,
         "cloudProvider": "aws",
-        "awsRegion": cluster.region,
+        "awsRegion": region,
         "autoDiscovery": {"clusterName": cluster.name},
         "rbac": {"serviceAccount": {"name": CHART.name}},
     }
-    # A pod has the role that is its own when it starts.
+    # A pod gets its role when it starts, so the role must exist before it.
     after = pulumi.ResourceOptions(depends_on=[allowed, association, *cluster.nodes])
     return CHART.release(name, NAMESPACE, values, pulumi.ResourceOptions.merge(opts, after))
 

@@ -1,83 +1,141 @@
-"""Clusters of Google Kubernetes Engine. Its plugin `gke-gcloud-auth-plugin` must be on PATH."""
+"""Google Kubernetes Engine (GKE). The plugin `gke-gcloud-auth-plugin` must be on PATH."""
+
+from dataclasses import dataclass
+from typing import Self
 
 import pulumi
 import pulumi_gcp as gcp
 
-from infra.clouds.cluster import GkeCluster, kubeconfig
-from infra.clouds.sdk import configured
+from infra.clouds.cluster import CloudCluster, GpuNodes, kubeconfig
+from infra.sdk import configured
 
 MACHINE_TYPE = "e2-standard-2"
 MAX_NODES = 4
 
+GPU_MACHINE_TYPE = "g2-standard-4"
+GPU_ACCELERATOR = "nvidia-l4"
+"""The GPU that the machine type has, once."""
+
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
-"""All, as Google recommends: what a node may do is its service account's to say."""
+"""All scopes, as Google recommends: the roles of the node's service account limit what a node may do."""
+
+TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE"}
 
 
-def find(name: str) -> GkeCluster:
-    """Find a cluster in `gcp:zone`, or `gcp:region` for a regional one.
+@dataclass(frozen=True, kw_only=True)
+class GkeCluster(CloudCluster):
+    """A cluster of Google Kubernetes Engine."""
 
-    Raises:
-        pulumi.RunError: neither is set.
+    location: str
+    """Its zone, or its region."""
 
-    """
-    location = _location()
-    cluster = gcp.container.get_cluster_output(name=name, location=location)
-    return GkeCluster(
-        name=name,
-        kubeconfig=_kubeconfig(
-            pulumi.Output.from_input(name),
-            cluster.endpoint,
-            cluster.master_auths[0].cluster_ca_certificate,
-        ),
-        identifier=cluster.self_link,
-        location=location,
-    )
+    @classmethod
+    def find(cls, name: str) -> Self:
+        """Look up a cluster in `gcp:zone`, or in `gcp:region` if it is a regional one.
+
+        Raises:
+            pulumi.RunError: Neither of them is set.
+
+        """
+        location = _location()
+        cluster = gcp.container.get_cluster_output(name=name, location=location)
+        authority = cluster.master_auths[0].cluster_ca_certificate
+        return cls(
+            name=name,
+            kubeconfig=_kubeconfig(pulumi.Output.from_input(name), cluster.endpoint, authority),
+            identifier=cluster.self_link,
+            location=location,
+        )
+
+    @classmethod
+    def create(cls, name: str, opts: pulumi.ResourceOptions) -> Self:
+        """Declare a small cluster in `gcp:zone`, or `gcp:region`, of `gcp:project`.
+
+        It enforces network policies, and its pods have accounts of their own (Workload Identity).
+
+        Raises:
+            pulumi.RunError: The project or the location is not set.
+
+        """
+        location = _location()
+        project = configured("gcp:project", gcp.config.project, "my-project")
+        cluster = gcp.container.Cluster(
+            name,
+            location=location,
+            # The default pool cannot be changed without replacing the cluster, so a pool of its own replaces
+            # it.
+            remove_default_node_pool=True,
+            initial_node_count=1,
+            release_channel=gcp.container.ClusterReleaseChannelArgs(channel="REGULAR"),
+            datapath_provider="ADVANCED_DATAPATH",
+            workload_identity_config=gcp.container.ClusterWorkloadIdentityConfigArgs(
+                workload_pool=f"{project}.svc.id.goog"
+            ),
+            # `pulumi destroy` shows what it deletes and asks first.
+            deletion_protection=False,
+            opts=opts,
+        )
+        nodes = gcp.container.NodePool(
+            f"{name}-nodes",
+            cluster=cluster.name,
+            location=location,
+            initial_node_count=1,
+            autoscaling=gcp.container.NodePoolAutoscalingArgs(
+                total_min_node_count=1, total_max_node_count=MAX_NODES
+            ),
+            node_config=gcp.container.NodePoolNodeConfigArgs(machine_type=MACHINE_TYPE, oauth_scopes=SCOPES),
+            opts=_without_initial_count(opts),
+        )
+        return cls(
+            name=cluster.name,
+            kubeconfig=_kubeconfig(
+                cluster.name, cluster.endpoint, cluster.master_auth.cluster_ca_certificate
+            ),
+            identifier=cluster.self_link,
+            location=location,
+            nodes=(nodes,),
+        )
+
+    def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
+        """Declare a pool of GPU nodes: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus."""
+        driver = gcp.container.NodePoolNodeConfigGuestAcceleratorGpuDriverInstallationConfigArgs(
+            gpu_driver_version="DEFAULT"
+        )
+        accelerator = gcp.container.NodePoolNodeConfigGuestAcceleratorArgs(
+            type=nodes.accelerator or GPU_ACCELERATOR, count=1, gpu_driver_installation_config=driver
+        )
+        gcp.container.NodePool(
+            name,
+            cluster=self.name,
+            location=self.location,
+            initial_node_count=nodes.min_nodes,
+            # The totals count the nodes of all zones of a regional cluster.
+            autoscaling=gcp.container.NodePoolAutoscalingArgs(
+                total_min_node_count=nodes.min_nodes,
+                total_max_node_count=nodes.max_nodes,
+                # Use any zone that has the GPU: not every zone does.
+                location_policy="ANY",
+            ),
+            node_config=gcp.container.NodePoolNodeConfigArgs(
+                machine_type=nodes.machine_type or GPU_MACHINE_TYPE,
+                spot=nodes.is_spot,
+                oauth_scopes=SCOPES,
+                guest_accelerators=[accelerator],
+                labels=dict(nodes.labels),
+                taints=[
+                    gcp.container.NodePoolNodeConfigTaintArgs(
+                        key=taint.key, value=taint.value, effect=TAINT_EFFECTS[taint.effect]
+                    )
+                    for taint in nodes.taints
+                ],
+            ),
+            opts=_without_initial_count(opts),
+        )
 
 
-def make(name: str, opts: pulumi.ResourceOptions) -> GkeCluster:
-    """Make a small cluster in `gcp:zone`, or `gcp:region`, of `gcp:project`.
-
-    Its data plane enforces network policies, and a pod is a workload identity, not its node's account.
-
-    Raises:
-        pulumi.RunError: one of them is not set.
-
-    """
-    location = _location()
-    project = configured("gcp:project", gcp.config.project, "my-project")
-    cluster = gcp.container.Cluster(
-        name,
-        location=location,
-        # The default pool can't be changed without its cluster, so it gives way to one that can.
-        remove_default_node_pool=True,
-        initial_node_count=1,
-        release_channel=gcp.container.ClusterReleaseChannelArgs(channel="REGULAR"),
-        datapath_provider="ADVANCED_DATAPATH",
-        workload_identity_config=gcp.container.ClusterWorkloadIdentityConfigArgs(
-            workload_pool=f"{project}.svc.id.goog"
-        ),
-        # What `pulumi destroy` shows and asks about is protection enough.
-        deletion_protection=False,
-        opts=opts,
-    )
-    nodes = gcp.container.NodePool(
-        f"{name}-nodes",
-        cluster=cluster.name,
-        location=location,
-        initial_node_count=1,
-        autoscaling=gcp.container.NodePoolAutoscalingArgs(
-            total_min_node_count=1, total_max_node_count=MAX_NODES
-        ),
-        node_config=gcp.container.NodePoolNodeConfigArgs(machine_type=MACHINE_TYPE, oauth_scopes=SCOPES),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["initialNodeCount"])),
-    )
-    return GkeCluster(
-        name=cluster.name,
-        kubeconfig=_kubeconfig(cluster.name, cluster.endpoint, cluster.master_auth.cluster_ca_certificate),
-        identifier=cluster.self_link,
-        location=location,
-        nodes=(nodes,),
-    )
+def _without_initial_count(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Ignore changes of the initial count: they would replace the pool. The autoscaler sets the count."""
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["initialNodeCount"]))
 
 
 def _location() -> str:

@@ -1,7 +1,7 @@
-"""A Grafana dashboard for a deployed model.
+"""A Grafana dashboard for a model service.
 
-Built with Grafana's own SDK, so that what it does not know is a type error and not a blank panel. One
-function a panel; the queries are those of the rules and the autoscaler.
+It is built with Grafana's own SDK, so that a wrong option is a type error and not a blank panel. Each panel
+is one function. The queries are shared with the alerts and the autoscaler.
 """
 
 import hashlib
@@ -14,35 +14,29 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync
 
 from infra.dashboards import annotations, batching, objectives, pods, traffic
+from infra.dashboards.context import DashboardContext
 from infra.dashboards.panels import COLUMNS, VARIABLE
-from infra.dashboards.watched import Watched
-from infra.settings import Settings
 
 TAG = "slipway"
-"""By which Grafana finds the dashboards of all models."""
+"""Tag of the dashboards of all models, to search by in Grafana."""
 
 AnyPanel = heatmap.Panel | stat.Panel | timeseries.Panel
 Rows = dict[str, Sequence[Sequence[AnyPanel]]]
 
 
-def dashboards(settings: Settings, model: str) -> dict[str, str]:
-    """Return the dashboards of a deployed model, JSON by file name.
+def dashboards(context: DashboardContext) -> dict[str, str]:
+    """Return the dashboards of a model service: JSON by file name.
 
-    The same settings give the same text. Grafana's sidecar puts the files of all namespaces into one folder,
-    so the name tells the namespace.
-
-    Args:
-        settings: the stack's.
-        model: the model's name, and so its Deployment's.
+    The same context gives the same text. Grafana's sidecar puts the files of all namespaces into one folder,
+    so the file name contains the namespace.
 
     """
-    watched = Watched(settings=settings, deployment=model)
-    text = json.dumps(_dashboard(watched).build(), cls=JSONEncoder, indent=2, sort_keys=True)
-    return {f"{settings.namespace}-{model}.json": text}
+    text = json.dumps(_dashboard(context).build(), cls=JSONEncoder, indent=2, sort_keys=True)
+    return {f"{context.namespace}-{context.deployment}.json": text}
 
 
-def _dashboard(watched: Watched) -> dashboard.Dashboard:
-    namespace, model = watched.settings.namespace, watched.deployment
+def _dashboard(context: DashboardContext) -> dashboard.Dashboard:
+    namespace, model = context.namespace, context.deployment
     board = (
         dashboard.Dashboard(f"{model} in {namespace}")
         .uid(_uid(namespace, model))
@@ -54,11 +48,11 @@ def _dashboard(watched: Watched) -> dashboard.Dashboard:
         .timezone("browser")
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .with_variable(dashboard.DatasourceVariable(VARIABLE).label("Data source").type("prometheus"))
-        .annotation(annotations.rollouts(watched))
-        .annotation(annotations.versions(watched))
+        .annotation(annotations.rollouts(context))
+        .annotation(annotations.versions(context))
     )
     numbers = count(1)
-    for title, lines in _rows(watched).items():
+    for title, lines in _rows(context).items():
         board.with_row(dashboard.Row(title).id(next(numbers)))
         for line in lines:
             for panel in line:
@@ -66,39 +60,39 @@ def _dashboard(watched: Watched) -> dashboard.Dashboard:
     return board
 
 
-def _rows(watched: Watched) -> Rows:
-    """Return the rows by title, and their lines: what users feel first, what causes it below."""
+def _rows(context: DashboardContext) -> Rows:
+    """Return the lines of each row, by the row's title. Symptoms come first, causes below them."""
     rows: Rows = {
         "Objectives": (
             (
-                objectives.version(watched),
-                objectives.ready(watched),
-                *(objectives.budget_left(watched, slo) for slo in objectives.SLOS),
+                objectives.version(context),
+                objectives.ready(context),
+                *(objectives.budget_left(context, slo) for slo in objectives.SLOS),
             ),
-            (objectives.burn_rate(watched), objectives.budgets(watched)),
+            (objectives.burn_rate(context), objectives.budgets(context)),
         ),
         "Requests": (
-            (traffic.request_rate(watched), traffic.answers_by_code(watched), traffic.latency(watched)),
-            (traffic.latency_heat_map(watched), traffic.errors(watched), traffic.refusals(watched)),
+            (traffic.request_rate(context), traffic.answers_by_code(context), traffic.latency(context)),
+            (traffic.latency_heat_map(context), traffic.errors(context), traffic.refusals(context)),
         ),
         "Queue and batches": (
             (
-                batching.queue_depth(watched),
-                batching.in_flight(watched),
-                batching.queue_wait(watched),
-                batching.batch_size(watched),
+                batching.queue_depth(context),
+                batching.in_flight(context),
+                batching.queue_wait(context),
+                batching.batch_size(context),
             ),
         ),
         "Pods": (
-            (pods.replicas(watched), pods.versions(watched), pods.restarts(watched)),
-            (pods.cpu(watched), pods.throttling(watched), pods.memory(watched)),
+            (pods.replicas(context), pods.versions(context), pods.restarts(context)),
+            (pods.cpu(context), pods.throttling(context), pods.memory(context)),
         ),
     }
-    if watched.settings.device == "gpu":
-        rows["GPUs"] = ((pods.gpu_use(watched), pods.gpu_memory(watched), pods.gpu_power(watched)),)
+    if context.has_gpus:
+        rows["GPUs"] = ((pods.gpu_use(context), pods.gpu_memory(context), pods.gpu_power(context)),)
     return rows
 
 
 def _uid(namespace: str, model: str) -> str:
-    """Return a name that stays, so that links do; Grafana allows it 40 characters."""
+    """Return an identifier that never changes, so that links stay valid. Grafana allows 40 characters."""
     return f"{TAG}-{hashlib.sha256(f'{namespace}/{model}'.encode()).hexdigest()[:16]}"

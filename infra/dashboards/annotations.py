@@ -1,14 +1,14 @@
-"""Vertical lines through the panels: what changed, and when."""
+"""Annotations: vertical lines through the panels where something changed."""
 
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import AnnotationQuery
 
+from infra.dashboards.context import DashboardContext
 from infra.dashboards.panels import DATA_SOURCE
-from infra.dashboards.watched import Watched
 
 
 class _Annotation(AnnotationQuery, Builder[AnnotationQuery]):
-    """An annotation from Prometheus, with those of its options that the SDK does not know.
+    """An annotation from Prometheus, with the options that the SDK lacks.
 
     https://github.com/grafana/grafana/blob/v11.6.0/packages/grafana-prometheus/src/annotations.ts
 
@@ -29,16 +29,16 @@ class _Annotation(AnnotationQuery, Builder[AnnotationQuery]):
         return {**super().to_json(), "titleFormat": self._title, "step": "15s", **value_for_time}
 
 
-def rollouts(watched: Watched) -> Builder[AnnotationQuery]:
-    """Return the beginnings of rollouts: another version, image or setting."""
+def rollouts(context: DashboardContext) -> Builder[AnnotationQuery]:
+    """Return the starts of rollouts: of a new version, image or setting."""
     return _Annotation(
-        "Rollouts", "blue", watched.kubernetes.rollouts(), "Rollout {{replicaset}}", value_is_time=True
+        "Rollouts", "blue", context.kubernetes.rollouts(), "Rollout {{replicaset}}", value_is_time=True
     )
 
 
-def versions(watched: Watched) -> Builder[AnnotationQuery]:
-    """Return the moments in which a version that was not served in the ten minutes before has a first pod."""
-    served = watched.queries.versions()
+def versions(context: DashboardContext) -> Builder[AnnotationQuery]:
+    """Return the times at which a version gets its first pod that had none in the ten minutes before."""
+    served = context.queries.versions()
     return _Annotation(
         "Versions",
         "purple",

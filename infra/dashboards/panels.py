@@ -1,4 +1,4 @@
-"""What the panels of a dashboard have in common: the data source, the look, the legends."""
+"""The parts that all panels share: data source, style and legend."""
 
 from collections.abc import Sequence
 
@@ -28,11 +28,11 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 VARIABLE = "datasource"
-"""Name of the dashboard's variable for the data source."""
+"""Name of the dashboard's variable that holds the data source."""
 
 DATA_SOURCE = DataSourceRef(type_val="prometheus", uid=f"${{{VARIABLE}}}")
 RATE = "$__rate_interval"
-"""The range over which Grafana has a rate taken: at least four scrapes, more where the picture is coarser."""
+"""The range of a rate, which Grafana chooses: at least four scrapes, and more in a coarser picture."""
 
 GREEN, ORANGE, RED, BLUE = "green", "orange", "red", "blue"
 SCALES_UP = "more pods above"
@@ -43,17 +43,17 @@ COLUMNS = 24
 
 
 def query(expression: str, legend: str) -> prometheus.Dataquery:
-    """Return a query whose legend names labels as `{{label}}`."""
+    """Return a query over time. The legend names labels as `{{label}}`."""
     return prometheus.Dataquery().expr(expression).legend_format(legend).range()
 
 
 def latest(expression: str, legend: str) -> prometheus.Dataquery:
-    """Return a query of how things are now: what was there earlier has no part in it."""
+    """Return a query of the present value only."""
     return query(expression, legend).instant()
 
 
 def steps(*later: tuple[float, str], first: str = GREEN) -> dashboard.ThresholdsConfig:
-    """Return thresholds: the first colour holds until a later one's value is reached."""
+    """Return thresholds. Each later colour applies from its value on; the first one applies below them."""
     return (
         dashboard.ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
@@ -68,19 +68,19 @@ def graph(
     queries: Sequence[prometheus.Dataquery],
     *,
     limit: float | None = None,
-    least: float | None = 0,
+    minimum: float | None = 0,
     stacked: bool = False,
 ) -> timeseries.Panel:
-    """Return lines over time, their last and greatest values in the legend.
+    """Return a graph of lines over time. The legend shows their last and greatest values.
 
     Args:
-        title: what is shown.
-        description: what it means, and what to look for.
-        unit: one of Grafana's.
-        queries: a line or several each.
-        limit: what the lines should stay under, drawn as a dashed line.
-        least: where the axis begins; None lets the lines say.
-        stacked: whether the lines are parts of a whole.
+        title: What is shown.
+        description: What it means, and what to look for.
+        unit: A unit of Grafana.
+        queries: Each gives one or more lines.
+        limit: A value that the lines should stay below, drawn as a dashed line.
+        minimum: Start of the axis. None lets Grafana choose.
+        stacked: Whether the lines are parts of a whole.
 
     """
     panel = (
@@ -89,7 +89,7 @@ def graph(
         .description(description)
         .datasource(DATA_SOURCE)
         .unit(unit)
-        .targets(_lettered(queries))
+        .targets(_with_ref_ids(queries))
         .height(HEIGHT)
         .line_width(1.5)
         .fill_opacity(30 if stacked else 8)
@@ -106,14 +106,14 @@ def graph(
             .sort_desc(True)
         )
     )
-    if least is not None:
-        panel.min(least)
+    if minimum is not None:
+        panel.min(minimum)
     if stacked:
         panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL))
     if limit is not None:
         panel.thresholds(steps((limit, RED)))
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED))
-        # Seen also while the lines are far below it.
+        # Keeps the limit visible while the lines are far below it.
         panel.axis_soft_max(limit)
     return panel
 
@@ -125,14 +125,14 @@ def number(
     target: prometheus.Dataquery,
     thresholds: dashboard.ThresholdsConfig,
 ) -> stat.Panel:
-    """Return the latest value in large figures, its course behind it."""
+    """Return the latest value as a large number, with its history behind it."""
     return (
         stat.Panel()
         .title(title)
         .description(description)
         .datasource(DATA_SOURCE)
         .unit(unit)
-        .targets(_lettered([target]))
+        .targets(_with_ref_ids([target]))
         .height(HEIGHT // 2)
         .thresholds(thresholds)
         .color_mode(BigValueColorMode.VALUE)
@@ -142,14 +142,14 @@ def number(
 
 
 def heat_map(title: str, description: str, unit: str, buckets: str) -> heatmap.Panel:
-    """Return the buckets of a histogram over time, a row a bucket."""
+    """Return a histogram over time, with one row for each bucket."""
     return (
         heatmap.Panel()
         .title(title)
         .description(description)
         .datasource(DATA_SOURCE)
         .unit("reqps")
-        .targets(_lettered([query(buckets, "{{le}}").format(PromQueryFormat.HEATMAP)]))
+        .targets(_with_ref_ids([query(buckets, "{{le}}").format(PromQueryFormat.HEATMAP)]))
         .height(HEIGHT)
         .calculate(False)
         .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").exponent(0.5))
@@ -160,7 +160,7 @@ def heat_map(title: str, description: str, unit: str, buckets: str) -> heatmap.P
 
 
 def dashed(panel: timeseries.Panel, name: str, color: str) -> timeseries.Panel:
-    """Draw the line of that name dashed: a bound, not a measurement."""
+    """Draw the line of a name dashed: it is a bound, not a measurement."""
     return panel.override_by_name(
         name,
         [
@@ -171,5 +171,5 @@ def dashed(panel: timeseries.Panel, name: str, color: str) -> timeseries.Panel:
     )
 
 
-def _lettered(queries: Sequence[prometheus.Dataquery]) -> list[Builder[Dataquery]]:
-    return [each.ref_id(letter) for each, letter in zip(queries, "ABCDEFGH", strict=False)]
+def _with_ref_ids(queries: Sequence[prometheus.Dataquery]) -> list[Builder[Dataquery]]:
+    return [target.ref_id(letter) for target, letter in zip(queries, "ABCDEFGH", strict=False)]

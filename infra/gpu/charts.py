@@ -1,10 +1,12 @@
-"""What NVIDIA runs on nodes with GPUs: the plugin that makes them a resource, and their metrics."""
+"""NVIDIA's Helm charts for GPU nodes: the device plugin, and the exporter of GPU metrics."""
+
+from collections.abc import Sequence
 
 import pulumi
 from pulumi_kubernetes.helm.v3 import Release
 
-from infra.gpu.nodes import LABEL
-from infra.gpu.pool import GpuNodePoolArgs
+from infra.clouds import Taint
+from infra.gpu.nodes import LABELS
 from infra.helm import Chart
 
 DEVICE_PLUGIN = Chart(
@@ -18,41 +20,50 @@ DCGM_EXPORTER = Chart(
     repository="https://nvidia.github.io/dcgm-exporter/helm-charts",
 )
 
-GKE_DRIVER = "/home/kubernetes/bin/nvidia"
-"""Where GKE's nodes have the driver, which no container runtime there hands on to a container."""
+
+def device_plugin(name: str, taints: Sequence[Taint], opts: pulumi.ResourceOptions) -> Release:
+    """Declare the device plugin, which makes GPUs a resource. It finds the nodes by their label."""
+    return DEVICE_PLUGIN.release(name, "kube-system", {"tolerations": _tolerations(taints)}, opts)
 
 
-def device_plugin(name: str, args: GpuNodePoolArgs, opts: pulumi.ResourceOptions) -> Release:
-    """Declare the device plugin. It finds the nodes by their label."""
-    return DEVICE_PLUGIN.release(name, "kube-system", {"tolerations": _tolerations(args)}, opts)
+def dcgm_exporter(
+    name: str,
+    taints: Sequence[Taint],
+    namespace: str,
+    driver_folder: str | None,
+    opts: pulumi.ResourceOptions,
+) -> Release:
+    """Declare the exporter of GPU metrics, with its ServiceMonitor: https://github.com/NVIDIA/dcgm-exporter.
 
-
-def dcgm_exporter(name: str, args: GpuNodePoolArgs, opts: pulumi.ResourceOptions, *, is_gke: bool) -> Release:
-    """Declare the exporter of the GPUs' metrics, with its ServiceMonitor.
-
-    https://github.com/NVIDIA/dcgm-exporter
+    Args:
+        name: Prefix of the resource name.
+        taints: Taints of the GPU nodes.
+        namespace: Where the exporter runs.
+        driver_folder: Folder of the driver on a node, where the container runtime does not mount it.
+        opts: Options of the release.
 
     """
     values: dict[str, object] = {
-        "nodeSelector": dict([LABEL]),
-        "tolerations": _tolerations(args),
-        # Its class is kept for what a node can't be without; GKE allows it in kube-system alone.
+        "nodeSelector": dict(LABELS),
+        "tolerations": _tolerations(taints),
+        # The chart's default is a class for what a node cannot work without; GKE allows it only in
+        # kube-system.
         "priorityClassName": "",
         "serviceMonitor": {"enabled": True},
     }
-    if is_gke:
+    if driver_folder:
         # https://cloud.google.com/stackdriver/docs/managed-prometheus/exporters/nvidia-dcgm
         values |= {
             "securityContext": {"privileged": True},
-            "extraHostVolumes": [{"name": "nvidia", "hostPath": GKE_DRIVER}],
+            "extraHostVolumes": [{"name": "nvidia", "hostPath": driver_folder}],
             "extraVolumeMounts": [{"name": "nvidia", "mountPath": "/usr/local/nvidia", "readOnly": True}],
             "extraEnv": [{"name": "LD_LIBRARY_PATH", "value": "/usr/local/nvidia/lib64"}],
         }
-    return DCGM_EXPORTER.release(name, args.monitoring_namespace, values, opts)
+    return DCGM_EXPORTER.release(name, namespace, values, opts)
 
 
-def _tolerations(args: GpuNodePoolArgs) -> list[dict[str, str]]:
+def _tolerations(taints: Sequence[Taint]) -> list[dict[str, str]]:
     return [
-        {"key": key, "operator": "Equal", "value": value, "effect": effect}
-        for key, value, effect in args.taints
+        {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect}
+        for taint in taints
     ]

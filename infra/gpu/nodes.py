@@ -1,4 +1,7 @@
-"""What nodes with GPUs are marked with, and so what the pods bear that may run there."""
+"""Labels, taints and tolerations of GPU nodes and their pods."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pulumi_kubernetes.core.v1 import (
     AffinityArgs,
@@ -9,54 +12,63 @@ from pulumi_kubernetes.core.v1 import (
     TolerationArgs,
 )
 
+from infra.clouds import CLOUDS, Taint
 from infra.settings import Settings
 
 RESOURCE = "nvidia.com/gpu"
-LABEL = ("nvidia.com/gpu.present", "true")
-"""NVIDIA's own, by which its device plugin finds the nodes:
+LABELS: Mapping[str, str] = {"nvidia.com/gpu.present": "true"}
+"""NVIDIA's own label, by which its device plugin finds the nodes:
 https://github.com/NVIDIA/k8s-device-plugin/blob/main/deployments/helm/nvidia-device-plugin/values.yaml"""
 
-TAINT = ("nvidia.com/gpu", "present", "NoSchedule")
-"""As GKE taints its nodes with GPUs, so that nothing else fills them."""
-
-AKS_SPOT_LABEL = ("kubernetes.azure.com/scalesetpriority", "spot")
-AKS_SPOT_TAINT = (*AKS_SPOT_LABEL, "NoSchedule")
-"""As AKS taints its spot nodes: https://learn.microsoft.com/azure/aks/spot-node-pool."""
+TAINT = Taint("nvidia.com/gpu", "present", "NoSchedule")
+"""The taint that GKE gives to GPU nodes. It keeps pods that need no GPU away from them."""
 
 NODE_SECONDS = 900
-"""How long a node may take to be there with its driver, and to pull a CUDA image for the first time."""
+"""How long a new node may take to start with its driver and to pull a CUDA image for the first time."""
 
 
-def taints(settings: Settings) -> list[tuple[str, str, str]]:
-    """Return the taints of the nodes: key, value, effect."""
-    return [TAINT, *([AKS_SPOT_TAINT] if settings.cluster == "aks" and settings.gpu_spot else [])]
+@dataclass(frozen=True, kw_only=True)
+class PodGpu:
+    """What a pod needs beside its GPU in order to be scheduled on a GPU node."""
 
+    taints: Sequence[Taint] = (TAINT,)
+    """Taints of the nodes, which the pod must tolerate."""
 
-def tolerations(settings: Settings) -> list[TolerationArgs] | None:
-    """Return what lets a pod onto a node with a GPU, where it wants one."""
-    if settings.device != "gpu":
-        return None
-    return [
-        TolerationArgs(key=key, operator="Equal", value=value, effect=effect)
-        for key, value, effect in taints(settings)
-    ]
+    node_labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Labels that the node must have. Empty leaves the choice to the scheduler, which goes by the GPU."""
 
+    @classmethod
+    def of(cls, settings: Settings) -> "PodGpu | None":
+        """Take from the settings what concerns the pod's GPU. None means that it has none."""
+        if settings.device != "gpu":
+            return None
+        # Only the nodes that Slipway creates are known to have the label.
+        return cls(taints=taints(settings), node_labels=LABELS if settings.cloud else {})
 
-def affinity(settings: Settings) -> AffinityArgs | None:
-    """Return what keeps a pod on the nodes of the pool.
+    def tolerations(self) -> list[TolerationArgs]:
+        """Return the tolerations of the pod."""
+        return [
+            TolerationArgs(key=taint.key, operator="Equal", value=taint.value, effect=taint.effect)
+            for taint in self.taints
+        ]
 
-    Only where the pool is made here and so has the label: elsewhere who labels a node, and how, is not
-    known, and that the pod asks for a GPU leaves it no other nodes anyway.
-
-    """
-    if settings.device != "gpu" or settings.cloud is None:
-        return None
-    key, value = LABEL
-    term = NodeSelectorTermArgs(
-        match_expressions=[NodeSelectorRequirementArgs(key=key, operator="In", values=[value])]
-    )
-    return AffinityArgs(
-        node_affinity=NodeAffinityArgs(
-            required_during_scheduling_ignored_during_execution=NodeSelectorArgs(node_selector_terms=[term])
+    def affinity(self) -> AffinityArgs | None:
+        """Return the affinity that keeps the pod on nodes with the labels."""
+        if not self.node_labels:
+            return None
+        requirements = [
+            NodeSelectorRequirementArgs(key=key, operator="In", values=[value])
+            for key, value in self.node_labels.items()
+        ]
+        term = NodeSelectorTermArgs(match_expressions=requirements)
+        selector = NodeSelectorArgs(node_selector_terms=[term])
+        return AffinityArgs(
+            node_affinity=NodeAffinityArgs(required_during_scheduling_ignored_during_execution=selector)
         )
-    )
+
+
+def taints(settings: Settings) -> list[Taint]:
+    """Return the taints of the GPU nodes."""
+    support = CLOUDS[settings.cloud].gpu if settings.cloud else None
+    spot_taint = support.spot_taint if support and settings.gpu_spot else None
+    return [TAINT, *([spot_taint] if spot_taint else [])]

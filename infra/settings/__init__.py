@@ -1,13 +1,20 @@
-"""The stack's settings, parsed once into a frozen dataclass.
+"""The settings of a stack, parsed into a frozen dataclass.
 
-Keys, descriptions and defaults stand in `Pulumi.yaml`; the groups here say what is allowed.
+`Pulumi.yaml` holds the keys, descriptions and defaults. The groups in this folder say which values are
+allowed.
 """
 
 import difflib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.runtime.config import CONFIG, is_config_secret
+import yaml
+from pulumi.runtime.config import CONFIG as PULUMI_CONFIG
+from pulumi.runtime.config import is_config_secret
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
@@ -18,33 +25,42 @@ from infra.settings.image import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.pod import PodSettings
 from infra.settings.scaling import ScalingSettings
-from infra.settings.values import GROUP, OURS
+from infra.settings.values import CONFIG, ERROR_TYPE
+
+NAMESPACE = "slipway"
+"""Namespace of the keys. It is fixed, so that a project of any name may use them: `slipway:minReplicas`."""
+
+PULUMI_YAML = Path(__file__).parents[2] / "Pulumi.yaml"
 
 SECRETS = ("registryPassword", "grafanaAdminPassword")
 
 
 class SettingsError(pulumi.RunError):
-    """Everything that is wrong with the settings, a line each: the key, the value, what is allowed."""
+    """Everything that is wrong with the settings: on each line a key, its value and what is allowed."""
 
 
-# A rule of one group may look at the groups to its right, which are parsed before it.
-@dataclass(frozen=True, kw_only=True, config=GROUP)
+# A rule of one group may look at the groups to its right, which are parsed first.
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, ClusterSettings):
-    """What a stack is. `Pulumi.yaml` describes the fields, under their names in camel case."""
+    """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
 
     @classmethod
     def load(cls) -> "Settings":
         """Parse the configuration of the current stack.
 
+        A key that the stack does not set has the default of `Pulumi.yaml`, whatever the project's name is.
+
         Raises:
-            SettingsError: a value is not allowed, a key is unknown, or a secret is in plain text.
+            SettingsError: A value is not allowed, a key is unknown, or a secret is in plain text.
 
         """
-        config = pulumi.Config()
+        config = pulumi.Config(NAMESPACE)
         keys = [to_camel(name) for name in cls.__dataclass_fields__]
-        values: dict[str, Any] = {key: config.get(key) or "" for key in keys}
+        values: dict[str, Any] = {
+            key: defaults()[key] if (given := config.get(key)) is None else given for key in keys
+        }
         values["namespace"] = values["namespace"] or f"{pulumi.get_project()}-{pulumi.get_stack()}"
-        problems = _unknown(config, keys)
+        problems = [*_unknown(config.name, keys), *_misplaced(keys)]
         for key in SECRETS:
             if values[key] and not is_config_secret(config.full_key(key)):
                 problems.append(
@@ -54,7 +70,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
         try:
             settings = TypeAdapter(cls).validate_python(values)
         except ValidationError as error:
-            problems += [_describe(one) for one in error.errors()]
+            problems += [_describe(details) for details in error.errors()]
         else:
             if not problems:
                 return settings
@@ -64,18 +80,48 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
         )
 
 
-def _unknown(config: pulumi.Config, keys: list[str]) -> list[str]:
-    given = (key.removeprefix(f"{config.name}:") for key in CONFIG.get() if key.startswith(f"{config.name}:"))
-    return [
-        f"{key}: unknown; did you mean {' or '.join(close)}?" if close else f"{key}: unknown; see Pulumi.yaml"
-        for key in sorted(set(given) - set(keys))
-        for close in [difflib.get_close_matches(key, keys, n=2)]
-    ]
+@cache
+def defaults() -> Mapping[str, str]:
+    """Return the defaults that `Pulumi.yaml` declares, each as the text that the engine passes on."""
+    declared: dict[str, Any] = yaml.safe_load(PULUMI_YAML.read_text(encoding="utf-8"))["config"]
+    return {
+        key: default if isinstance(default, str) else json.dumps(default)
+        for key, schema in declared.items()
+        for default in [schema.get("default", "")]
+    }
+
+
+def _unknown(namespace: str, keys: list[str]) -> Iterable[str]:
+    given = _keys_of(namespace)
+    for key in sorted(set(given) - set(keys)):
+        close = difflib.get_close_matches(key, keys, n=2)
+        yield f"{key}: unknown; " + (f"did you mean {' or '.join(close)}?" if close else "see Pulumi.yaml")
+
+
+def _misplaced(keys: list[str]) -> Iterable[str]:
+    """Find settings that are set in the namespace of a project of another name, where nothing reads them."""
+    project = pulumi.get_project()
+    if project == NAMESPACE:
+        return
+    given = _keys_of(project)
+    for key in sorted(set(given) & set(keys)):
+        # The engine itself puts the defaults of a copied Pulumi.yaml into the project's namespace.
+        if given[key] != defaults().get(key, ""):
+            yield f"{project}:{key}: is not read; set it with `pulumi config set {NAMESPACE}:{key} VALUE`"
+
+
+def _keys_of(namespace: str) -> dict[str, str]:
+    prefix = f"{namespace}:"
+    return {
+        key.removeprefix(prefix): value
+        for key, value in PULUMI_CONFIG.get().items()
+        if key.startswith(prefix)
+    }
 
 
 def _describe(error: ErrorDetails) -> str:
     message = error["msg"]
-    if error["type"] != OURS:
+    if error["type"] != ERROR_TYPE:
         message = message[0].lower() + message[1:]
     given = "" if error["input"] is None else error["input"]
     return f"{error['loc'][0]}: {given!r}: {message}"

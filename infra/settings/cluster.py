@@ -1,23 +1,31 @@
-"""Settings of the cluster, and of the nodes that carry GPUs."""
+"""Settings of the cluster and of its GPU nodes."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from infra.settings.values import GROUP, DnsLabel, OptionalPath, OptionalText, wrong
+from infra.clouds import CLOUDS
+from infra.settings.values import CONFIG, DnsLabel, OptionalPath, OptionalText, either, invalid
 
-CLOUDS = ("gke", "eks", "aks")
-"""Clusters whose cloud is spoken to: to make them, or a pool of nodes in them."""
+CLUSTERS = ("local", "kubeconfig", *CLOUDS)
+"""Values of `cluster`: the local cluster, any cluster by kubeconfig, or a cluster of a cloud."""
+
+GPU_CLUSTERS = ("kubeconfig", *(name for name, cloud in CLOUDS.items() if cloud.gpu))
 
 
-@dataclass(frozen=True, kw_only=True, config=GROUP)
+def _known_cluster(value: str) -> str:
+    if value not in CLUSTERS:
+        raise invalid(either(CLUSTERS))
+    return value
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class ClusterSettings:
     """Where to deploy, and on which kind of node."""
 
-    cluster: Literal["local", "kubeconfig", "gke", "eks", "aks"]
+    cluster: Annotated[str, AfterValidator(_known_cluster)]
     cluster_name: OptionalText
     cluster_stack: OptionalText
     kubeconfig: OptionalPath
@@ -31,59 +39,69 @@ class ClusterSettings:
     gpu_spot: bool
 
     @property
-    def cloud(self) -> Literal["gke", "eks", "aks"] | None:
-        """The cloud that is spoken to, if any is."""
-        return None if self.cluster in ("local", "kubeconfig") else self.cluster
+    def cloud(self) -> str | None:
+        """The cloud whose API is called, a key of `infra.clouds.CLOUDS`. None for other clusters."""
+        return self.cluster if self.cluster in CLOUDS else None
 
     @field_validator("cluster_name")
     @classmethod
-    def _of_a_cloud(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value and info.data.get("cluster", CLOUDS[0]) not in CLOUDS:
-            raise wrong(f"empty, unless cluster is {', '.join(CLOUDS[:-1])} or {CLOUDS[-1]}")
-        if value and info.data.get("cluster") == "aks" and not re.fullmatch("[^/]+/[^/]+", value):
-            raise wrong("RESOURCE_GROUP/NAME, for cluster is aks")
+    def _names_a_cluster_of_a_cloud(cls, value: str | None, info: ValidationInfo) -> str | None:
+        cluster = info.data.get("cluster")
+        if value is None or cluster is None:
+            return value
+        if cluster not in CLOUDS:
+            raise invalid(f"empty, unless cluster is {either(CLOUDS)}")
+        if not CLOUDS[cluster].accepts_cluster_name(value):
+            raise invalid(f"{CLOUDS[cluster].cluster_name_form}, for cluster is {cluster}")
         return value
 
     @field_validator("cluster_stack")
     @classmethod
-    def _of_another_program(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value and info.data.get("cluster", "kubeconfig") == "local":
-            raise wrong("empty, for cluster is local")
-        if value and _made_here(info):
-            raise wrong("empty, or with clusterName: a cluster that is made here is in no other stack")
+    def _names_another_program(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("cluster") == "local":
+            raise invalid("empty, for cluster is local")
+        if value and _is_created(info):
+            raise invalid("empty, or with clusterName: a cluster that is created here is in no other stack")
         return value
 
     @field_validator("kubeconfig", "kube_context")
     @classmethod
-    def _of_a_cluster_that_is_there(cls, value: Path | str | None, info: ValidationInfo) -> Path | str | None:
-        if value and (info.data.get("cluster_stack") or _made_here(info)):
-            raise wrong("empty, for the kubeconfig is the one of clusterStack or of the cluster made here")
+    def _reaches_an_existing_cluster(
+        cls, value: Path | str | None, info: ValidationInfo
+    ) -> Path | str | None:
+        if value and (info.data.get("cluster_stack") or _is_created(info)):
+            raise invalid("empty, for the kubeconfig is that of clusterStack or of the cluster created here")
         return value
 
     @field_validator("device")
     @classmethod
-    def _where_gpus_can_be(cls, value: str, info: ValidationInfo) -> str:
-        if value == "gpu" and info.data.get("cluster") == "local":
-            raise wrong("cpu, for cluster is local")
+    def _has_nodes(cls, value: str, info: ValidationInfo) -> str:
+        if value == "gpu" and info.data.get("cluster", "kubeconfig") not in GPU_CLUSTERS:
+            raise invalid(f"cpu, for cluster is {info.data['cluster']}")
         return value
 
     @field_validator("gpu_machine_type", "gpu_accelerator")
     @classmethod
-    def _of_a_pool(cls, value: str | None, info: ValidationInfo) -> str | None:
-        cluster, device = info.data.get("cluster", "gke"), info.data.get("device", "gpu")
-        if value and (device != "gpu" or cluster not in CLOUDS):
-            raise wrong("empty, unless device is gpu and cluster is a cloud's")
-        if value and info.field_name == "gpu_accelerator" and cluster != "gke":
-            raise wrong("empty, unless cluster is gke: elsewhere gpuMachineType brings its GPU")
+    def _describes_created_nodes(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or not {"cluster", "device"} <= info.data.keys():
+            return value
+        cloud = CLOUDS.get(info.data["cluster"])
+        if info.data["device"] != "gpu" or cloud is None:
+            raise invalid("empty, unless device is gpu and cluster is a cloud's")
+        if info.field_name == "gpu_accelerator" and not (cloud.gpu and cloud.gpu.takes_accelerator):
+            names = [name for name, cloud in CLOUDS.items() if cloud.gpu and cloud.gpu.takes_accelerator]
+            raise invalid(
+                f"empty, unless cluster is {either(names)}: elsewhere gpuMachineType brings its GPU"
+            )
         return value
 
     @field_validator("gpu_max_nodes")
     @classmethod
     def _not_below_gpu_min_nodes(cls, value: int, info: ValidationInfo) -> int:
-        if value < (least := info.data.get("gpu_min_nodes", value)):
-            raise wrong(f"at least gpuMinNodes, {least}")
+        if value < (minimum := info.data.get("gpu_min_nodes", value)):
+            raise invalid(f"at least gpuMinNodes, {minimum}")
         return value
 
 
-def _made_here(info: ValidationInfo) -> bool:
+def _is_created(info: ValidationInfo) -> bool:
     return info.data.get("cluster") in CLOUDS and info.data.get("cluster_name", "?") is None

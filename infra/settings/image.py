@@ -1,4 +1,4 @@
-"""Settings of the model and of the image that holds it."""
+"""Settings of the model, and of the image that contains it."""
 
 import platform
 from pathlib import Path
@@ -8,8 +8,9 @@ import pulumi
 from pydantic import BeforeValidator, Field, InstanceOf, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from infra.registry import Credentials, Registry
-from infra.settings.values import GROUP, DnsLabel, OptionalText, wrong
+from infra.registries import Registry
+from infra.registries.credentials import Credentials
+from infra.settings.values import CONFIG, DnsLabel, OptionalText, invalid
 
 PLATFORMS = {
     "x86_64": "linux/amd64",
@@ -17,19 +18,19 @@ PLATFORMS = {
     "aarch64": "linux/arm64",
     "arm64": "linux/arm64",
 }
-"""Platforms of images, by what operating systems call a machine."""
+"""Platform of an image, by the name that operating systems give the machine."""
 
 
 def _registry(prefix: str) -> Registry:
     try:
         return Registry.parse(prefix)
     except ValueError as error:
-        raise wrong(str(error)) from None
+        raise invalid(str(error)) from None
 
 
-@dataclass(frozen=True, kw_only=True, config=GROUP)
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class ImageSettings:
-    """What is served, in which format, and by way of which registry."""
+    """Which model is served, in which format, and from which registry."""
 
     model: DnsLabel
     model_version: Annotated[str, Field(pattern=r"^\w+$")]
@@ -47,7 +48,7 @@ class ImageSettings:
 
     @property
     def credentials(self) -> Credentials | None:
-        """Who pushes, and pulls with a pull secret; None leaves it to this machine's docker login."""
+        """The registry's user. None means that this machine's `docker login` pushes."""
         if self.registry_username is None or self.registry_password is None:
             return None
         return Credentials(
@@ -56,32 +57,32 @@ class ImageSettings:
 
     @field_validator("runtime")
     @classmethod
-    def _built_for_the_device(cls, value: str, info: ValidationInfo) -> str:
+    def _supports_the_device(cls, value: str, info: ValidationInfo) -> str:
         if value == "savedmodel" and info.data.get("device") == "gpu":
-            raise wrong("onnx or torchscript, for device is gpu")
+            raise invalid("onnx or torchscript, for device is gpu")
         return value
 
     @field_validator("pull_secret")
     @classmethod
     def _has_credentials(cls, value: bool, info: ValidationInfo) -> bool:
         if value and None in (info.data.get("registry_username"), info.data.get("registry_password")):
-            raise wrong("true only with registryUsername and registryPassword")
+            raise invalid("true only with registryUsername and registryPassword")
         return value
 
     @field_validator("platform", mode="before")
     @classmethod
-    def _of_this_machine(cls, value: str, info: ValidationInfo) -> str:
+    def _resolve_auto(cls, value: str, info: ValidationInfo) -> str:
         if value != "auto":
             return value
         if info.data.get("cluster", "local") != "local":
-            raise wrong("linux/amd64 or linux/arm64, unless cluster is local")
+            raise invalid("linux/amd64 or linux/arm64, unless cluster is local")
         if (machine := platform.machine().lower()) not in PLATFORMS:
-            raise wrong(f"linux/amd64 or linux/arm64: this machine is neither, but {machine}")
+            raise invalid(f"linux/amd64 or linux/arm64: this machine is {machine}")
         return PLATFORMS[machine]
 
     @field_validator("platform")
     @classmethod
     def _has_a_runtime_for_the_device(cls, value: str, info: ValidationInfo) -> str:
         if value != "linux/amd64" and info.data.get("device") == "gpu":
-            raise wrong("linux/amd64, for device is gpu: the CUDA runtimes come for it alone")
+            raise invalid("linux/amd64, for device is gpu: the CUDA runtimes exist for no other")
         return value

@@ -1,22 +1,22 @@
-"""Settings of the pods and of the server in them."""
+"""Settings of the pods, and of the server in them."""
 
 from typing import Annotated, Literal
 
 from pydantic import AnyHttpUrl, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from infra.settings.values import GROUP, Seconds, cores, mebibytes, unset, wrong
+from infra.settings.values import CONFIG, Seconds, cores, empty_to_none, invalid, mebibytes
 
 DRAIN_MARGIN_SECONDS = 3
-"""Left between the end of the drain and the kubelet's kill, for the interpreter to exit."""
+"""Time that the interpreter has to exit, between the end of the drain and the kubelet's kill."""
 
 NODE_PORTS = range(30000, 32768)
 """The API server's default --service-node-port-range."""
 
 
-@dataclass(frozen=True, kw_only=True, config=GROUP)
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class PodSettings:
-    """What a pod may use, how it is reached, how it serves and how it ends."""
+    """A pod's resources, address, server settings and shutdown."""
 
     cpu_request: str
     cpu_limit: str
@@ -29,7 +29,7 @@ class PodSettings:
     request_timeout_seconds: Annotated[int, Field(ge=1)]
     max_body_bytes: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=0)]
-    otlp_endpoint: Annotated[AnyHttpUrl | None, BeforeValidator(unset)]
+    otlp_endpoint: Annotated[AnyHttpUrl | None, BeforeValidator(empty_to_none)]
     log_level: Literal["debug", "info", "warning", "error"]
     drain_delay_seconds: Seconds
     drain_timeout_seconds: Seconds
@@ -42,23 +42,23 @@ class PodSettings:
         amount = {"cpu": cores, "memory": mebibytes}[resource]
         request = info.data.get(f"{resource}_request") if bound == "limit" else None
         if amount(value) < (amount(request) if request else 0):
-            raise wrong(f"at least {resource}Request, {request}")
+            raise invalid(f"at least {resource}Request, {request}")
         return value
 
     @field_validator("node_port")
     @classmethod
-    def _of_a_node_port_service(cls, value: int, info: ValidationInfo) -> int:
+    def _fits_the_service_type(cls, value: int, info: ValidationInfo) -> int:
         if value and info.data.get("service_type", "NodePort") != "NodePort":
-            raise wrong("0, unless serviceType is NodePort")
+            raise invalid("0, unless serviceType is NodePort")
         if value and value not in NODE_PORTS:
-            raise wrong(f"0, or from {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
+            raise invalid(f"0, or from {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
         return value
 
     @field_validator("drain_timeout_seconds")
     @classmethod
     def _not_below_the_request_timeout(cls, value: int, info: ValidationInfo) -> int:
-        if value < (longest := info.data.get("request_timeout_seconds", 0)):
-            raise wrong(f"at least requestTimeoutSeconds, {longest}: requests in flight would be cut off")
+        if value < (timeout := info.data.get("request_timeout_seconds", 0)):
+            raise invalid(f"at least requestTimeoutSeconds, {timeout}: requests in flight would be cut off")
         return value
 
     @field_validator("termination_grace_period_seconds")
@@ -66,7 +66,7 @@ class PodSettings:
     def _longer_than_the_drain(cls, value: int, info: ValidationInfo) -> int:
         drain = info.data.get("drain_delay_seconds", 0) + info.data.get("drain_timeout_seconds", 0)
         if value < drain + DRAIN_MARGIN_SECONDS:
-            raise wrong(
+            raise invalid(
                 f"at least drainDelaySeconds + drainTimeoutSeconds + {DRAIN_MARGIN_SECONDS}, "
                 f"{drain + DRAIN_MARGIN_SECONDS}: the kubelet would kill the pod before it has drained"
             )

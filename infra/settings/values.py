@@ -1,7 +1,7 @@
-"""The kinds of values that settings have, and the words in which one is refused."""
+"""Types of settings' values, and the error that refuses one."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -10,16 +10,22 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-GROUP = ConfigDict(alias_generator=to_camel, extra="forbid")
-"""How each group of settings is read: by the keys of `Pulumi.yaml`, and no others."""
+CONFIG = ConfigDict(alias_generator=to_camel, extra="forbid")
+"""Configuration of each group of settings: its keys are those of `Pulumi.yaml`, and no others are allowed."""
 
-OURS = "setting"
-"""Type of the errors whose words are ours; pydantic's start with a capital."""
+ERROR_TYPE = "setting"
+"""Type of the errors that this package raises. The messages of pydantic's own start with a capital."""
 
 
-def wrong(allowed: str) -> PydanticCustomError:
-    """Return the error that says what is allowed instead."""
-    return PydanticCustomError(OURS, "{allowed}", {"allowed": allowed})
+def invalid(allowed: str) -> PydanticCustomError:
+    """Return an error whose message is what is allowed instead."""
+    return PydanticCustomError(ERROR_TYPE, "{allowed}", {"allowed": allowed})
+
+
+def either(names: Iterable[str]) -> str:
+    """Return names as an enumeration in words: `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _quantity(units: dict[str, Decimal]) -> Callable[[str], Decimal]:
@@ -29,7 +35,7 @@ def _quantity(units: dict[str, Decimal]) -> Callable[[str], Decimal]:
         match = pattern.fullmatch(text)
         if match is None or Decimal(match[1]) == 0:
             allowed = ", ".join(unit for unit in units if unit)
-            raise wrong(f"a positive number, alone or with one of the units {allowed}")
+            raise invalid(f"a positive number, alone or with one of the units {allowed}")
         return Decimal(match[1]) * units[match[2]]
 
     return parse
@@ -48,12 +54,12 @@ mebibytes = _quantity(
 """Mebibytes in a Kubernetes memory quantity: `1Gi` is 1024."""
 
 
-def unset(value: str) -> str | None:
-    """Read an empty string as no value."""
+def empty_to_none(value: str) -> str | None:
+    """Read an empty string as None."""
     return value or None
 
 
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
-OptionalPath = Annotated[Path | None, BeforeValidator(unset)]
-OptionalText = Annotated[str | None, BeforeValidator(unset)]
+OptionalPath = Annotated[Path | None, BeforeValidator(empty_to_none)]
+OptionalText = Annotated[str | None, BeforeValidator(empty_to_none)]
 Seconds = Annotated[int, Field(ge=0)]

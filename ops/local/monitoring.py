@@ -4,7 +4,6 @@ What shared clusters have from the charts kube-prometheus-stack and keda, built 
 is. A stack whose `monitoring` is `existing` finds here what it names.
 """
 
-
 import httpx
 
 from ops.errors import OperationError

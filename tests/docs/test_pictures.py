@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from infra.dashboards import dashboards
 from tests.conftest import SettingsOf
 from tests.docs.conftest import PICTURES, Draw, FakePrometheus, answer, series
+from tests.monitoring import dashboard_files
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ ORANGE, P99 = (255, 152, 48), (138, 184, 255)
 
 @pytest.fixture
 def dashboard(settings_of: SettingsOf) -> str:
-    (text,) = dashboards(settings_of(**QUEUE), "tiny").values()
+    (text,) = dashboard_files(settings_of(**QUEUE), "tiny").values()
     return text
 
 
@@ -174,7 +174,7 @@ def test_scaling_shows_load_signal_replicas_and_latency(
     for named in ("request_count_total", "request_queue_depth", "status_replicas_ready", "quantile(0.99"):
         assert named in asked
     by_cpu, by_latency = (
-        height(*dashboards(settings_of(**config), "tiny").values())
+        height(*dashboard_files(settings_of(**config), "tiny").values())
         for config in ({}, {**QUEUE, "autoscalingSignal": "latency"})
     )
     # Latency is shown once, and CPU's load is no signal that stands beside it.

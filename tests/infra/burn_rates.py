@@ -1,4 +1,4 @@
-"""Unit tests for promtool, generated for a stack's objectives: traffic, and which alerts it must raise when.
+"""Unit tests for promtool, generated for a stack's objectives: traffic, and the alerts that it must raise.
 
 What must be raised is reckoned here from the workbook's table and the traffic alone, not from the rules.
 """
@@ -23,7 +23,7 @@ FIRING = 'count by (alertname, severity, long_window) (ALERTS{alertstate="firing
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """A row of the workbook's table: so many percent of the budget within so long."""
+    """A row of the workbook's table: a percentage of the budget within a time."""
 
     severity: str
     percent: int
@@ -48,7 +48,7 @@ TABLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """Requests a minute, and which share of them is bad for how many minutes, one after the other."""
+    """Traffic: requests per minute, and phases with a share of bad requests and a length in minutes."""
 
     phases: Sequence[tuple[int, float]]
     per_minute: float = 60_000
@@ -58,11 +58,11 @@ class Traffic:
         return sum(minutes for minutes, _ in self.phases)
 
     def times(self, step: int) -> range:
-        """When the rules are evaluated, once rates are there."""
+        """The times at which the rules are evaluated, from the first rate on."""
         return range(2 * step, self.minutes + 1, step)
 
     def bad(self, at: float, window: int) -> float:
-        """Bad requests within a window that ends at a time."""
+        """Return the bad requests within a window that ends at a time."""
         start, found = 0, 0.0
         for minutes, share in self.phases:
             within = min(at, start + minutes) - max(at - window, start)
@@ -71,11 +71,11 @@ class Traffic:
         return found
 
     def mean(self, at: float, window: int) -> float:
-        """The share of the requests within a window that was bad."""
+        """Return the share of bad requests within a window."""
         return self.bad(at, window) / (min(at, window) * self.per_minute)
 
     def counter(self, *, bad: bool) -> str:
-        """The samples of a counter of the bad requests, or of the good ones."""
+        """Return the samples of a counter of bad or of good requests."""
         total, parts = 0.0, []
         for minutes, share in self.phases:
             step = self.per_minute * (share if bad else 1 - share)
@@ -88,7 +88,7 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """One objective of a stack: its alert, its budget as a share of requests, and its series."""
+    """An objective of a stack: its alert, its budget as a share of requests, and its series."""
 
     slo: str
     alert: str
@@ -116,7 +116,7 @@ class Promise:
         return speed.factor(self.settings.slo_window_days) * self.budget
 
     def bounds(self, traffic: Traffic, at: int, speed: Speed) -> "tuple[Side, Side, Side]":
-        """Whether the long window and the short one are above the threshold, and the bad requests enough."""
+        """Return whether both windows are above the threshold, and whether there are enough bad requests."""
         threshold = self.threshold(speed)
 
         def above(window: int) -> Side:
@@ -156,7 +156,7 @@ def side(values: Iterable[float], bound: float) -> Side:
 
 
 def of_pod(namespace: str, metric: str, **labels: Any) -> str:
-    """A series as Prometheus has it of a pod."""
+    """Return a series of a pod as Prometheus names it."""
     target = {"namespace": namespace, "service": "model-metrics", "pod": "a"}
     return series(metric, **{**target, "model": "tiny", "version": "1", **labels})
 
@@ -166,7 +166,7 @@ def ready(settings: Settings, minutes: int) -> Series:
 
 
 def steady(promise: Promise) -> dict[str, Traffic]:
-    """Traffic that is barely too bad for each alert, and traffic that is barely not."""
+    """Return traffic just above and just below the threshold of each alert."""
     return {
         f"{word} the factor of {speed.window}": Traffic(
             phases=[(30, min(1, nearly * promise.threshold(speed)))]
@@ -177,7 +177,8 @@ def steady(promise: Promise) -> dict[str, Traffic]:
 
 
 def bursts_and_burns(promise: Promise, speeds: Sequence[Speed]) -> Traffic:
-    """For each alert a burst that its short window alone sees, and a burn and its end; the slowest first."""
+    """Return, for each alert, a burst that only its short window sees, and a burn with its end; the slowest
+    first."""
     phases = [(speeds[0].long, 0.0)]
     for speed, following in zip(speeds, [*speeds[1:], speeds[-1]], strict=True):
         share = min(1, 1.5 * promise.threshold(speed))
@@ -190,7 +191,7 @@ HANDFUL = Traffic(phases=[(130, 1)], per_minute=0.1)
 
 
 def expected(promise: Promise, traffic: Traffic, at: int) -> list[str] | None:
-    """The alerts that must be raised at a time; None where that is not sure."""
+    """Return the alerts that must fire at a time; None if a small error of the clock could change them."""
     raised: list[str] = []
     for speed in TABLE:
         bounds = promise.bounds(traffic, at, speed)
@@ -204,7 +205,7 @@ def expected(promise: Promise, traffic: Traffic, at: int) -> list[str] | None:
 
 
 def checks(promise: Promise, traffic: Traffic, step: int) -> Iterator[Case]:
-    """What must be raised, at the first and the last sure time of each state that the alerts are in."""
+    """Yield what must fire at the first and the last certain time of each state of the alerts."""
     sure = {
         at: raised for at in traffic.times(step) if (raised := expected(promise, traffic, at)) is not None
     }
@@ -215,7 +216,7 @@ def checks(promise: Promise, traffic: Traffic, step: int) -> Iterator[Case]:
 
 
 def burn_rate_tests(promise: Promise, traffic: dict[str, Traffic], step: int = RATE_WINDOW) -> list[Case]:
-    """Return promtool's tests of what an objective's alerts say to traffic, by its name.
+    """Return promtool's tests of an objective's alerts, for traffic by name.
 
     `step` is how often the rules are evaluated, in minutes.
     """
@@ -223,8 +224,8 @@ def burn_rate_tests(promise: Promise, traffic: dict[str, Traffic], step: int = R
     return [
         case(
             f"{promise.slo}, {settings.slo_window_days} days, {name}",
-            {**promise.series(one), **ready(settings, one.minutes)},
-            promql_expr_test=list(checks(promise, one, step)),
+            {**promise.series(requests), **ready(settings, requests.minutes)},
+            promql_expr_test=list(checks(promise, requests, step)),
         )
-        for name, one in traffic.items()
+        for name, requests in traffic.items()
     ]

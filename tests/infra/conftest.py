@@ -1,4 +1,4 @@
-"""The program run with Pulumi's mocks, and its objects found by kind."""
+"""Runs of the program with Pulumi's mocks, and helpers that find its objects."""
 
 import base64
 import importlib.util
@@ -9,38 +9,39 @@ import pytest
 from pulumi.runtime import MockCallArgs, MockResourceArgs
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
-from infra.clouds.sdk import NOT_INSTALLED
+from infra.clouds import CLOUDS
 from infra.labels import COMPONENT, MONITORING
+from infra.sdk import NOT_INSTALLED
 from ops import program as program_module
 from ops.errors import OperationError
 from ops.program import Recorder, Run, run
 from tests.conftest import StackOf
 
 Objects = dict[str, dict[str, Any]]
-"""Objects of a run by kind: of those that serve it declares one of each, and of those that watch."""
+"""Objects of a run by kind. The objects that serve have different kinds, and so have those that monitor."""
 
 Declare = Callable[..., Objects]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # What its SDK says of itself when it is imported.
+    # A warning that the SDK of AWS raises when it is imported.
     config.addinivalue_line("filterwarnings", "ignore:aws.ec2/encryptioncontrol:DeprecationWarning")
 
 
-def by_kind(declared: Run, *, watching: bool = False) -> Objects:
-    objects = [one for one in declared.objects() if is_watching(one) is watching]
-    kinds = [one["kind"] for one in objects]
+def by_kind(declared: Run, *, monitoring: bool = False) -> Objects:
+    objects = [manifest for manifest in declared.objects() if is_monitoring(manifest) is monitoring]
+    kinds = [manifest["kind"] for manifest in objects]
     assert len(set(kinds)) == len(kinds)
     return dict(zip(kinds, objects, strict=True))
 
 
-def is_watching(one: dict[str, Any]) -> bool:
-    return one["metadata"]["labels"].get(COMPONENT) == MONITORING
+def is_monitoring(manifest: dict[str, Any]) -> bool:
+    return manifest["metadata"]["labels"].get(COMPONENT) == MONITORING
 
 
 @pytest.fixture
 def program(stack_of: StackOf) -> Callable[..., Run]:
-    """Runs the program for a stack as `stack_of` makes it."""
+    """Return a function that runs the program for a stack as `stack_of` makes it."""
     return lambda *args, **config: run(stack_of(*args, **config))
 
 
@@ -51,11 +52,11 @@ def declare(program: Callable[..., Run]) -> Declare:
 
 @pytest.fixture
 def watch(program: Callable[..., Run]) -> Declare:
-    """Objects that watch the model, and what they need."""
-    return lambda *args, **config: by_kind(program(*args, **config), watching=True)
+    """Return a function that runs the program and returns the objects that monitor the model."""
+    return lambda *args, **config: by_kind(program(*args, **config), monitoring=True)
 
 
-SDKS = {"gke": "pulumi_gcp", "eks": "pulumi_aws", "aks": "pulumi_azure_native"}
+SDKS = {name: cloud.cluster.sdk.package for name, cloud in CLOUDS.items()}
 MISSING_SDKS = {name for name in SDKS.values() if importlib.util.find_spec(name) is None}
 
 
@@ -67,7 +68,7 @@ def require_sdks(*names: str) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None]:
-    """Skip a test when the program asks for an SDK that is not installed. Tests that need none run."""
+    """Skip a test if the program needs an SDK that is not installed. Other tests run."""
     try:
         yield
     except OperationError as error:
@@ -82,7 +83,7 @@ CLOUD_CONFIG = {
     "eks": {"cluster": "eks", "aws:region": "eu-west-1"},
     "aks": {"cluster": "aks", "azure-native:location": "westeurope"},
 }
-"""A cluster made in each cloud, in the least words."""
+"""The fewest settings with which each cloud creates a cluster."""
 
 AUTHORITY = base64.b64encode(b"certificate").decode()
 KUBECONFIG = base64.b64encode(b"apiVersion: v1\nkind: Config\n").decode()
@@ -107,7 +108,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "kubeconfigs": [{"name": "user", "value": KUBECONFIG}]
     },
 }
-"""What the clouds say when they are asked, as far as the program reads it."""
+"""Answers of the clouds' functions, as far as the program reads them."""
 
 STATES: dict[str, dict[str, Any]] = {
     "gcp:container/cluster:Cluster": {
@@ -125,12 +126,12 @@ STATES: dict[str, dict[str, Any]] = {
     "azure-native:containerservice:ManagedCluster": {"name": "cluster1a2b3c4"},
     "azure-native:resources:ResourceGroup": {"name": "group1a2b3c4"},
 }
-"""What each resource has beside its inputs once it is made, as far as the program reads it."""
+"""Outputs of created resources beside their inputs, as far as the program reads them."""
 
 
 @pytest.fixture
 def clouds(monkeypatch: pytest.MonkeyPatch) -> list[MockCallArgs]:
-    """Clouds that answer, and write down what they were asked; without them all that is unknown."""
+    """Clouds that answer, and the list of their calls. Without this fixture every answer is unknown."""
     asked: list[MockCallArgs] = []
 
     class Answering(Recorder):
@@ -153,8 +154,8 @@ QUEUE_DEPTH = {"autoscalingSignal": "queue-depth", "autoscalingTarget": "8"}
 
 
 def one_of(declared: Run, kind: str) -> dict[str, Any]:
-    """The inputs of the one resource of a type."""
-    (inputs,) = [one.inputs for one in declared.resources if one.type == kind]
+    """Return the inputs of the only resource of a type."""
+    (inputs,) = [resource.inputs for resource in declared.resources if resource.type == kind]
     return inputs
 
 

@@ -1,4 +1,4 @@
-"""How custom resources are defined, where the local cluster has kept their definitions."""
+"""The definitions of custom resources, if the local cluster has kept them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ KINDS = {
 
 
 def definition(kind: str) -> jsonschema.Draft7Validator:
-    """The schema of a kind, strict: a field that it lacks is an error."""
+    """Return the schema of a kind. It is strict: an unknown field is an error."""
     found = sorted(CACHE.glob(f"sources/*/{KINDS[kind]}"), key=lambda file: file.stat().st_mtime)
     if not found:
         pytest.skip(f"the definition of {kind} is not kept here: make monitoring")
@@ -29,8 +29,8 @@ def definition(kind: str) -> jsonschema.Draft7Validator:
 
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
     if "properties" in schema:
-        for each in schema["properties"].values():
-            strict(each)
+        for subschema in schema["properties"].values():
+            strict(subschema)
         if not schema.get("x-kubernetes-preserve-unknown-fields") and schema.get("type") == "object":
             # Of metadata the definition leaves the schema to Kubernetes.
             schema.setdefault("additionalProperties", False)

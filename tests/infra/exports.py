@@ -1,4 +1,4 @@
-"""Which metrics there are, and with which labels."""
+"""The metrics that the server and the cluster export, with their labels."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -35,7 +35,7 @@ CLUSTER: dict[str, set[str]] = {
 
 
 def server() -> dict[str, set[str]]:
-    """The labels by metric that our server exports for one model, scraped by a ServiceMonitor."""
+    """Return the labels of each metric that the server exports, when a ServiceMonitor scrapes it."""
     metrics = Metrics()
     signature = cast(Any, SimpleNamespace(name="tiny", version="0123456789ab"))
     ModelMetrics(metrics, signature, lambda: True)

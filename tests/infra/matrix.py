@@ -1,4 +1,4 @@
-"""The combinations of settings that a stack may have, and what must come of each."""
+"""The combinations of settings that a stack may have, and what each must declare."""
 
 import itertools
 import random
@@ -53,7 +53,7 @@ MONITORING: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Combination:
-    """One value of each dimension, by its name there."""
+    """One value of each dimension, by its name in the dimension."""
 
     names: tuple[str, ...]
     config: dict[str, str] = field(compare=False)
@@ -64,7 +64,8 @@ class Combination:
 
     @property
     def broken(self) -> set[str]:
-        """The keys of the rules that it breaks, as the README tells them, not as the settings check them."""
+        """The keys of the rules that it breaks, as the documentation has them. The settings' own code is not
+        used."""
         keys: set[str] = set()
         value = self.config.__getitem__
         if value("cluster") == "local" and value("device") == "gpu":
@@ -81,7 +82,7 @@ class Combination:
 
     @property
     def cloud_types(self) -> set[str]:
-        """The types of what a cloud must be asked to make."""
+        """The types of the resources that a cloud must be asked to create."""
         cluster, is_made = self.config["cluster"], "clusterName" not in self.config
         pool = {
             "gke": {"gcp:container/nodePool:NodePool"},
@@ -115,7 +116,7 @@ class Combination:
 
     @property
     def charts(self) -> set[str]:
-        """The charts that must be there."""
+        """The charts that must be installed."""
         cluster, is_made = self.config["cluster"], "clusterName" not in self.config
         gpus = self.config["device"] == "gpu" and cluster in CLOUD_CONFIG
         monitoring, scaler = self.config["monitoring"], self.config["autoscalingBackend"]
@@ -129,7 +130,7 @@ class Combination:
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds of objects that must be there, of those that are not always."""
+        """The kinds of objects that must be declared, among those that not every stack has."""
         is_watched, has_keda = (
             self.config["monitoring"] != "none",
             self.config["autoscalingBackend"] == "keda",
@@ -140,7 +141,7 @@ class Combination:
         }
 
     def stack_config(self, models: str) -> tuple[dict[str, Any], dict[str, str]]:
-        """What is plain and what is secret of its configuration, with a model to serve."""
+        """Return the plain and the secret part of its configuration, with a model to serve."""
         given = {**self.config, "modelDirectory": models}
         return (
             {key: value for key, value in given.items() if key not in SECRETS},
@@ -151,30 +152,30 @@ class Combination:
 def combinations(
     clusters: dict[str, dict[str, str]], registries: dict[str, dict[str, str]]
 ) -> list[Combination]:
-    """All combinations of these with every device, runtime, way of scaling and monitoring."""
+    """Return all combinations of these with every device, runtime, autoscaling and monitoring."""
     dimensions = (clusters, registries, DEVICES, RUNTIMES, AUTOSCALING, MONITORING)
     return [
         Combination(
             tuple(name for name, _ in chosen),
             {key: value for _, config in chosen for key, value in config.items()},
         )
-        for chosen in itertools.product(*(one.items() for one in dimensions))
+        for chosen in itertools.product(*(dimension.items() for dimension in dimensions))
     ]
 
 
 def pairwise(legal: list[Combination]) -> list[Combination]:
-    """Return some in which any two values that can meet do meet."""
-    missing = {pair for one in legal for pair in _pairs(one)}
+    """Return some combinations in which any two values that can occur together do so once."""
+    missing = {pair for combination in legal for pair in _pairs(combination)}
     shuffled = random.Random(0).sample(legal, len(legal))
     chosen: list[Combination] = []
-    # A combination that brings many new pairs before one that brings few.
+    # Combinations with many new pairs come first.
     for least in (12, 8, 4, 2, 1):
-        for one in shuffled:
-            if len(new := missing & _pairs(one)) >= least:
-                chosen.append(one)
+        for combination in shuffled:
+            if len(new := missing & _pairs(combination)) >= least:
+                chosen.append(combination)
                 missing -= new
     return chosen
 
 
-def _pairs(one: Combination) -> set[Any]:
-    return set(itertools.combinations(enumerate(one.names), 2))
+def _pairs(combination: Combination) -> set[Any]:
+    return set(itertools.combinations(enumerate(combination.names), 2))

@@ -1,4 +1,4 @@
-"""What a PromQL expression names: its metrics, and the labels that it asks of each."""
+"""The metrics and labels that a PromQL expression names."""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ EVERY = frozenset({"*"})
 
 
 def parse(expression: str) -> promql.Expr:
-    """Parse an expression in which Grafana may have left its variables for durations."""
+    """Parse an expression, which may contain Grafana's variables for durations."""
     return promql.parse(GRAFANA.sub("5m", expression))
 
 
 def names(expression: str) -> dict[str, set[str]]:
-    """The labels by the metric that they are asked of: to select by, to group by, and to match by."""
+    """Return, for each metric, the labels that an expression selects, groups or matches by."""
     found: dict[str, set[str]] = {}
     for metric, labels in _names(parse(expression)):
         found.setdefault(metric, set()).update(labels)
@@ -24,7 +24,7 @@ def names(expression: str) -> dict[str, set[str]]:
 
 
 def result(node: promql.Expr) -> frozenset[str]:
-    """The labels that the result has, or `EVERY`."""
+    """Return the labels of the result, or `EVERY`."""
     match node:
         case promql.AggregateExpr():
             if node.modifier is None:
@@ -35,7 +35,7 @@ def result(node: promql.Expr) -> frozenset[str]:
             sides = (node.lhs, node.rhs)
             return result(next(side for side in sides if not isinstance(side, promql.NumberLiteral)))
         case promql.Call():
-            (vector,) = (one for one in node.args if not isinstance(one, promql.NumberLiteral))
+            (vector,) = (argument for argument in node.args if not isinstance(argument, promql.NumberLiteral))
             return result(vector) - ({"le"} if node.func.name == "histogram_quantile" else set())
         case promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
             return result(node.expr)

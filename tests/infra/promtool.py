@@ -1,4 +1,4 @@
-"""Prometheus' own tool, where there is one: on PATH, or as the local cluster has built it.
+"""Prometheus' own tool promtool, from PATH or as the local cluster has built it.
 
 Its tests: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/
 """
@@ -20,7 +20,7 @@ Series = dict[str, str]
 
 
 def find_promtool() -> str | None:
-    """The newest that there is."""
+    """Return the newest promtool that is available."""
     built = sorted(CACHE.glob("bin/*/promtool"), key=lambda path: path.stat().st_mtime)
     return shutil.which("promtool") or (str(built[-1]) if built else None)
 
@@ -32,7 +32,7 @@ needs_promtool = pytest.mark.skipif(
 
 
 def promtool(folder: Path, groups: list[Group], cases: list[Case], interval: str = "5m") -> None:
-    """Check rules, and test them, evaluated at an interval."""
+    """Check rules with promtool, and run tests of them."""
     # JSON is YAML, and quicker to write.
     (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
     tests = {"rule_files": ["rules.yaml"], "evaluation_interval": interval, "tests": cases}
@@ -44,17 +44,17 @@ def promtool(folder: Path, groups: list[Group], cases: list[Case], interval: str
 
 
 def case(name: str, input_series: Series, **tests: Any) -> Case:
-    """A test: what there is, and what it must lead to."""
-    given = [{"series": one, "values": values} for one, values in input_series.items()]
+    """Return a test: input series, and what they must lead to."""
+    given = [{"series": name, "values": values} for name, values in input_series.items()]
     return {"name": name, "interval": "1m", "input_series": given, **tests}
 
 
 def says(eval_time: str, query: str, samples: dict[str, float]) -> Case:
-    """What a query says at a time, by its series."""
+    """Return the expected result of a query at a time, by series."""
     given = [{"labels": labels, "value": value} for labels, value in samples.items()]
     return {"eval_time": eval_time, "expr": query, "exp_samples": given}
 
 
 def series(metric: str = "", **labels: Any) -> str:
-    """A series in promtool's notation."""
+    """Return a series in promtool's notation."""
     return metric + "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}"

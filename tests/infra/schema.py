@@ -1,4 +1,4 @@
-"""Objects against the OpenAPI schema of the Kubernetes that the local cluster runs."""
+"""Validation of objects by the OpenAPI schema of the local cluster's Kubernetes version."""
 
 from typing import Any
 
@@ -13,20 +13,20 @@ BUILT_IN = ("", "apps", "autoscaling", "batch", "policy")
 """API groups of Kubernetes itself, beside those in k8s.io."""
 
 
-def misfit(one: dict[str, Any]) -> str | None:
-    """Say what does not fit, in an object of Kubernetes itself: of others nothing is known here."""
-    group = one["apiVersion"].rpartition("/")[0]
+def misfit(manifest: dict[str, Any]) -> str | None:
+    """Return what does not fit the schema. Custom resources have no schema here and always fit."""
+    group = manifest["apiVersion"].rpartition("/")[0]
     if group not in BUILT_IN and not group.endswith(".k8s.io"):
         return None
     try:
-        kubernetes_validate.validate(unwrapped(one), VERSION, strict=True)
+        kubernetes_validate.validate(unwrapped(manifest), VERSION, strict=True)
     except kubernetes_validate.ValidationError as error:
-        return f"{one['kind']}: {error.message}"
+        return f"{manifest['kind']}: {error.message}"
     return None
 
 
 def unwrapped(value: Any) -> Any:
-    """A value as the cluster gets it: secrets go over the wire marked."""
+    """Return a value as the cluster receives it, without Pulumi's mark of a secret."""
     if is_secret(value):
         return unwrapped(value["value"])
     if isinstance(value, dict):

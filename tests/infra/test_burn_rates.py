@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
-from infra.slo import Group, slo_rules
+from infra.slo import Group
 from tests.conftest import SettingsOf
 from tests.infra.burn_rates import (
     HANDFUL,
@@ -15,6 +15,7 @@ from tests.infra.burn_rates import (
     steady,
 )
 from tests.infra.promtool import needs_promtool, promtool
+from tests.monitoring import rule_groups
 
 pytestmark = pytest.mark.slow
 
@@ -28,18 +29,24 @@ OBJECTIVES = [
 
 
 def rules(settings: Settings) -> list[Group]:
-    return slo_rules(settings, "tiny", "https://runbooks.example")
+    return rule_groups(settings, "tiny", "https://runbooks.example")
 
 
 @needs_promtool
-@pytest.mark.parametrize("config", OBJECTIVES, ids=lambda one: " ".join(one.values()))
+@pytest.mark.parametrize("config", OBJECTIVES, ids=lambda config: " ".join(config.values()))
 def test_each_alert_is_raised_above_its_factor_and_silent_below_it(
     settings_of: SettingsOf, tmp_path: Path, config: dict[str, str]
 ):
     settings = settings_of(**config)
-    cases = [one for promise in Promise.all(settings) for one in burn_rate_tests(promise, steady(promise))]
+    cases = [
+        test_case
+        for promise in Promise.all(settings)
+        for test_case in burn_rate_tests(promise, steady(promise))
+    ]
 
-    assert sum(len(check["exp_samples"]) for one in cases for check in one["promql_expr_test"]) > len(cases)
+    assert sum(
+        len(check["exp_samples"]) for test_case in cases for check in test_case["promql_expr_test"]
+    ) > len(cases)
     promtool(tmp_path, rules(settings), cases)
 
 
@@ -53,7 +60,11 @@ def test_the_alerts_hold_for_the_objectives_of_each_stack(
     promtool(
         tmp_path,
         rules(settings),
-        [one for promise in Promise.all(settings) for one in burn_rate_tests(promise, steady(promise))],
+        [
+            test_case
+            for promise in Promise.all(settings)
+            for test_case in burn_rate_tests(promise, steady(promise))
+        ],
     )
 
 
@@ -86,9 +97,11 @@ def test_both_windows_must_be_above(
 def test_a_handful_of_requests_raises_nothing_until_enough_were_bad(settings_of: SettingsOf, tmp_path: Path):
     settings = settings_of()
     cases = [
-        one for promise in Promise.all(settings) for one in burn_rate_tests(promise, {"a handful": HANDFUL})
+        test_case
+        for promise in Promise.all(settings)
+        for test_case in burn_rate_tests(promise, {"a handful": HANDFUL})
     ]
 
-    for one in cases:
-        assert {len(check["exp_samples"]) for check in one["promql_expr_test"]} == {0, 3}
+    for test_case in cases:
+        assert {len(check["exp_samples"]) for check in test_case["promql_expr_test"]} == {0, 3}
     promtool(tmp_path, rules(settings), cases, interval="30s")

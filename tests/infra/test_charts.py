@@ -1,4 +1,4 @@
-"""The values of Helm releases, against the types written down here and against the charts themselves.
+"""The values of Helm releases fit the types of this project and the charts themselves.
 
 `SLIPWAY_CHARTS` names a folder of charts, each under its name and in the version that is pinned, as
 `helm pull CHART --repo REPOSITORY --version VERSION --untar --untardir FOLDER` leaves them.
@@ -36,19 +36,19 @@ Key = tuple[str, ...]
 
 
 def written(kind: type | None) -> Iterator[Key]:
-    """The keys that a type knows."""
+    """Return the keys that a type declares."""
     for name, hint in get_type_hints(kind).items() if kind else ():
         yield from ((name, *rest) for rest in written(hint)) if is_typeddict(hint) else [(name,)]
 
 
 def given(values: Mapping[str, Any]) -> Iterator[Key]:
-    """The keys that are set."""
+    """Return the keys that are set."""
     for name, value in values.items():
         yield from ((name, *rest) for rest in given(value)) if isinstance(value, dict) else [(name,)]
 
 
 def known(defaults: Any, key: Key) -> bool:
-    """Whether a chart's values have a key. Below what is empty anything may stand."""
+    """Return whether a chart's values have a key. Below an empty value every key is accepted."""
     for name in key:
         if defaults in ({}, None):
             return True
@@ -63,20 +63,20 @@ def known(defaults: Any, key: Key) -> bool:
 @pytest.fixture
 def monitoring(program: Callable[..., Run]) -> list[Release]:
     return [
-        one
+        release
         for config in (KEDA, ADAPTER)
-        for one in program(**INSTALL, **config, prometheusStorage="50Gi").releases()
+        for release in program(**INSTALL, **config, prometheusStorage="50Gi").releases()
     ]
 
 
 def test_only_values_that_are_written_down_are_given(monitoring: list[Release]):
-    assert {one.name for one in monitoring} == {*TYPES}
-    for one in monitoring:
-        assert {*given(one.values)} <= {*written(TYPES[one.name])}, one.name
+    assert {release.name for release in monitoring} == {*TYPES}
+    for release in monitoring:
+        assert {*given(release.values)} <= {*written(TYPES[release.name])}, release.name
 
 
 def test_a_value_that_is_not_written_down_is_seen(monitoring: list[Release]):
-    stack = next(one for one in monitoring if one.name == "kube-prometheus-stack")
+    stack = next(release for release in monitoring if release.name == "kube-prometheus-stack")
     stack.values["grafana"]["sidecar"]["dashboard"] = {"label": "misspelt"}
 
     unknown = {*given(stack.values)} - {*written(KubePrometheusStackValues)}
@@ -102,15 +102,15 @@ def test_the_charts_know_every_value_in_the_version_that_is_pinned(
     releases = list(monitoring)
     for cloud in CLOUD_CONFIG.values():
         releases += program(**INSTALL, **cloud, device="gpu").releases()
-    names = {one.chart for one in releases}
+    names = {release.chart for release in releases}
     assert {*TYPES, "dcgm-exporter", "nvidia-device-plugin", "cluster-autoscaler"} == names
 
-    for one in releases:
-        chart = yaml.safe_load((folder / one.chart / "Chart.yaml").read_text())
-        assert (chart["name"], chart["version"]) == (one.chart, one.version)
-        defaults = yaml.safe_load((folder / one.chart / "values.yaml").read_text())
-        keys = {*given(one.values), *written(TYPES.get(one.chart))}
-        assert [key for key in keys if not known(defaults, key)] == [], one.chart
-        schema = folder / one.chart / "values.schema.json"
+    for release in releases:
+        chart = yaml.safe_load((folder / release.chart / "Chart.yaml").read_text())
+        assert (chart["name"], chart["version"]) == (release.chart, release.version)
+        defaults = yaml.safe_load((folder / release.chart / "values.yaml").read_text())
+        keys = {*given(release.values), *written(TYPES.get(release.chart))}
+        assert [key for key in keys if not known(defaults, key)] == [], release.chart
+        schema = folder / release.chart / "values.schema.json"
         if schema.exists():
-            jsonschema.validate(one.values, json.loads(schema.read_text()))
+            jsonschema.validate(release.values, json.loads(schema.read_text()))

@@ -10,8 +10,8 @@ PROVIDER = "pulumi:providers:kubernetes"
 
 
 def provider(declared: Run) -> dict:
-    (one,) = [one.inputs for one in declared.resources if one.type == PROVIDER]
-    return one
+    (inputs,) = [resource.inputs for resource in declared.resources if resource.type == PROVIDER]
+    return inputs
 
 
 def test_the_namespace_refuses_pods_that_are_not_hardened(declare: Declare):
@@ -38,7 +38,9 @@ def test_what_a_killed_update_left_is_taken_over_where_nobody_else_has_anything(
 def test_everything_is_in_the_namespace(declare: Declare):
     objects = declare(namespace="mine")
 
-    assert {one["metadata"]["namespace"] for kind, one in objects.items() if kind != "Namespace"} == {"mine"}
+    assert {
+        manifest["metadata"]["namespace"] for kind, manifest in objects.items() if kind != "Namespace"
+    } == {"mine"}
 
 
 def test_the_cluster_is_kubectls_unless_it_is_set(program: Callable[..., Run]):

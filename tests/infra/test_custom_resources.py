@@ -1,4 +1,4 @@
-"""Every custom resource against its own definition, where the Go module that holds it is at hand."""
+"""Every custom resource fits its own definition, if the Go module with the definition is available."""
 
 import copy
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from tests.infra.definitions import KINDS, definition
 
 @pytest.fixture
 def custom(program: Callable[..., Run]) -> Callable[[str], dict[str, Any]]:
-    """The custom resource of a kind, of a stack that has all."""
+    """Return a function that returns the custom resource of a kind, from a stack that has all kinds."""
 
     def one(kind: str) -> dict[str, Any]:
         declared = program(**EXISTING, **QUEUE_DEPTH, autoscalingBackend="keda")
-        (found,) = [each for each in declared.objects() if each["kind"] == kind]
+        (found,) = [manifest for manifest in declared.objects() if manifest["kind"] == kind]
         return found
 
     return one
@@ -40,11 +40,11 @@ def test_a_custom_resource_fits_its_definition(custom: Callable[[str], dict[str,
 def test_a_field_that_the_definition_lacks_is_seen(
     custom: Callable[[str], dict[str, Any]], kind: str, path: tuple[str | int, ...]
 ):
-    one: Any = copy.deepcopy(custom(kind))
-    place = one
+    changed: Any = copy.deepcopy(custom(kind))
+    place = changed
     for key in path:
         place = place[key]
     place["unheardOf"] = 1
 
     with pytest.raises(jsonschema.ValidationError, match="unheardOf"):
-        definition(kind).validate(one)
+        definition(kind).validate(changed)

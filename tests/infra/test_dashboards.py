@@ -10,13 +10,12 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from infra.autoscaling.metric import Metric
 from infra.autoscaling.prometheus_adapter import adapter_rule
-from infra.dashboards import dashboards
 from infra.settings import Settings
-from infra.slo import slo_rules
 from tests.conftest import SettingsOf
 from tests.infra.conftest import Declare
 from tests.infra.exports import CLUSTER, server
 from tests.infra.promql import EVERY, names, parse, result
+from tests.monitoring import dashboard_files, rule_groups
 
 Board = dict[str, Any]
 BoardOf = Callable[..., Board]
@@ -33,7 +32,7 @@ ANY = {**KEDA, "autoscalingSignal": "queue-depth", "device": "gpu"}
 @pytest.fixture
 def board_of(settings_of: SettingsOf) -> BoardOf:
     def board(**config: str) -> Board:
-        (text,) = dashboards(settings_of(**config), "tiny").values()
+        (text,) = dashboard_files(settings_of(**config), "tiny").values()
         return json.loads(text)
 
     return board
@@ -44,24 +43,24 @@ def panels(board: Board) -> list[dict[str, Any]]:
 
 
 def panel(board: Board, title: str) -> dict[str, Any]:
-    (found,) = [one for one in panels(board) if one["title"] == title]
+    (found,) = [board_panel for board_panel in panels(board) if board_panel["title"] == title]
     return found
 
 
 def expressions(board: Board) -> Iterator[str]:
-    yield from (target["expr"] for one in panels(board) for target in one["targets"])
+    yield from (target["expr"] for board_panel in panels(board) for target in board_panel["targets"])
     yield from (annotation["expr"] for annotation in board["annotations"]["list"])
 
 
-def dashed_lines(one: dict[str, Any]) -> list[float]:
-    defaults = one["fieldConfig"]["defaults"]
+def dashed_lines(panel: dict[str, Any]) -> list[float]:
+    defaults = panel["fieldConfig"]["defaults"]
     if "thresholdsStyle" not in defaults.get("custom", {}):
         return []
     return [step["value"] for step in defaults["thresholds"]["steps"] if step["value"] is not None]
 
 
 def unknown(expressions: Iterable[str], exported: dict[str, set[str]]) -> list[str]:
-    """The metrics and labels that are named and not exported, each with where."""
+    """Return the metrics and labels that are named but not exported, with the expression that names them."""
     return [
         f"{metric}{sorted(labels)} in {expression}"
         for expression in expressions
@@ -75,7 +74,7 @@ def recorded(rules: Iterable[dict[str, Any]]) -> dict[str, set[str]]:
 
 
 def rules_of(settings: Settings) -> list[dict[str, Any]]:
-    return [rule for group in slo_rules(settings, "tiny", "https://runbooks") for rule in group["rules"]]
+    return [rule for group in rule_groups(settings, "tiny", "https://runbooks") for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("signal", ["queue-depth", "in-flight", "latency"])
@@ -120,13 +119,13 @@ def test_a_panel_asks_for_the_series_of_its_own_namespace_alone(board_of: BoardO
 
 
 def test_a_legend_names_labels_that_its_query_keeps(board_of: BoardOf):
-    for one in panels(board_of(**ANY)):
-        for target in one["targets"]:
+    for board_panel in panels(board_of(**ANY)):
+        for target in board_panel["targets"]:
             # All are of one model, which the title names.
             kept = result(parse(target["expr"])) - {"model"}
             named = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
 
-            assert kept in (EVERY, named), one["title"]
+            assert kept in (EVERY, named), board_panel["title"]
 
 
 def test_every_panel_says_what_it_shows_in_which_unit_and_from_where(board_of: BoardOf):
@@ -134,19 +133,23 @@ def test_every_panel_says_what_it_shows_in_which_unit_and_from_where(board_of: B
 
     (variable,) = board["templating"]["list"]
     assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
-    for one in panels(board):
-        assert one["description"].endswith("."), one["title"]
-        assert one["fieldConfig"]["defaults"]["unit"], one["title"]
-        assert one["datasource"] == {"type": "prometheus", "uid": f"${{{variable['name']}}}"}, one["title"]
-        assert [target["refId"] for target in one["targets"]] == list("ABCD"[: len(one["targets"])])
-        assert all(target["legendFormat"] for target in one["targets"]), one["title"]
-    titles = [one["title"] for one in board["panels"]]
+    for board_panel in panels(board):
+        assert board_panel["description"].endswith("."), board_panel["title"]
+        assert board_panel["fieldConfig"]["defaults"]["unit"], board_panel["title"]
+        assert board_panel["datasource"] == {"type": "prometheus", "uid": f"${{{variable['name']}}}"}, (
+            board_panel["title"]
+        )
+        assert [target["refId"] for target in board_panel["targets"]] == list(
+            "ABCD"[: len(board_panel["targets"])]
+        )
+        assert all(target["legendFormat"] for target in board_panel["targets"]), board_panel["title"]
+    titles = [board_panel["title"] for board_panel in board["panels"]]
     assert len(set(titles)) == len(titles)
 
 
 def test_panels_do_not_overlap_and_stay_on_the_grid(board_of: BoardOf):
-    def cells(one: dict[str, Any]) -> set[tuple[int, int]]:
-        place = one["gridPos"]
+    def cells(panel: dict[str, Any]) -> set[tuple[int, int]]:
+        place = panel["gridPos"]
         return {
             (place["x"] + across, place["y"] + down)
             for across in range(place["w"])
@@ -155,8 +158,8 @@ def test_panels_do_not_overlap_and_stay_on_the_grid(board_of: BoardOf):
 
     board = board_of(**ANY)
 
-    for one, other in combinations(board["panels"], 2):
-        assert not cells(one) & cells(other), (one["title"], other["title"])
+    for board_panel, other in combinations(board["panels"], 2):
+        assert not cells(board_panel) & cells(other), (board_panel["title"], other["title"])
     occupied = set().union(*map(cells, board["panels"]))
     assert max(across for across, _ in occupied) == 23
     # No hole either: every row of the grid is full.
@@ -175,12 +178,12 @@ def test_grafana_reads_back_what_is_written(board_of: BoardOf):
         for key in ("titleFormat", "step", "useValueForTime"):
             annotation.pop(key, None)
     assert read == board
-    identifiers = [one["id"] for one in board["panels"]]
+    identifiers = [board_panel["id"] for board_panel in board["panels"]]
     assert len(set(identifiers)) == len(identifiers)
 
 
 def test_the_same_stack_gives_the_same_text(settings_of: SettingsOf):
-    assert dashboards(settings_of(), "tiny") == dashboards(settings_of(), "tiny")
+    assert dashboard_files(settings_of(), "tiny") == dashboard_files(settings_of(), "tiny")
 
 
 def test_each_namespace_and_model_has_a_file_and_an_address_of_its_own(
@@ -190,7 +193,7 @@ def test_each_namespace_and_model_has_a_file_and_an_address_of_its_own(
         item
         for namespace in ("one", "n" * 63)
         for model in ("tiny", "m" * 63)
-        for item in dashboards(settings_of(namespace=namespace), model).items()
+        for item in dashboard_files(settings_of(namespace=namespace), model).items()
     ]
 
     assert len({name for name, _ in written}) == 4
@@ -202,7 +205,11 @@ def test_each_namespace_and_model_has_a_file_and_an_address_of_its_own(
 
 def test_gpus_are_shown_where_there_are_any(board_of: BoardOf):
     def rows(**config: str) -> list[str]:
-        return [one["title"] for one in board_of(**config)["panels"] if one["type"] == "row"]
+        return [
+            board_panel["title"]
+            for board_panel in board_of(**config)["panels"]
+            if board_panel["type"] == "row"
+        ]
 
     assert "GPUs" not in rows()
     assert "GPUs" in rows(device="gpu")
@@ -227,9 +234,9 @@ def test_the_line_above_which_pods_are_added_is_drawn_through_the_signal_alone(
     board = board_of(**KEDA, autoscalingSignal=signal)
 
     lines = {
-        one["title"]: target["expr"]
-        for one in panels(board)
-        for target in one["targets"]
+        board_panel["title"]: target["expr"]
+        for board_panel in panels(board)
+        for target in board_panel["targets"]
         if target["legendFormat"] == "more pods above"
     }
     assert lines.keys() == {title}
@@ -249,7 +256,9 @@ def test_pods_are_found_under_the_names_that_the_deployment_gives_them(board_of:
 
 def test_a_rollout_is_marked_at_the_making_of_its_replica_set(board_of: BoardOf):
     (rollouts,) = [
-        one for one in board_of()["annotations"]["list"] if "kube_replicaset_created" in one["expr"]
+        annotation
+        for annotation in board_of()["annotations"]["list"]
+        if "kube_replicaset_created" in annotation["expr"]
     ]
 
     assert rollouts["useValueForTime"] == "on"

@@ -48,14 +48,14 @@ def test_the_image_is_pushed_with_a_token_of_the_registrys_own_account(program: 
 def test_the_token_is_for_pushing_alone(program: Program):
     objects = program(registry=HOST).objects()
 
-    assert "Secret" not in {one["kind"] for one in objects}
+    assert "Secret" not in {manifest["kind"] for manifest in objects}
     assert TOKEN not in str(objects)
 
 
 def test_a_user_of_ones_own_pushes_and_nothing_is_made(program: Program, clouds: list[Any]):
     declared = program(registry=HOST, registryUsername="AWS", secret={"registryPassword": "mine"})
 
-    assert not [one for one in declared.resources if one.type.startswith("aws:")]
+    assert not [resource for resource in declared.resources if resource.type.startswith("aws:")]
     (pushes,) = one_of(declared, IMAGE)["registries"]["value"]
     assert pushes["password"] == "mine"
     assert clouds == []
@@ -75,5 +75,5 @@ def test_destroy_leaves_the_repository_with_its_images_or_takes_both(
     monkeypatch.setattr(pulumi_aws.ecr.Repository, "__init__", spy)
     repository = one_of(program(registry=HOST, retainImage=str(retain).lower()), REPOSITORY)
 
-    assert [one.retain_on_delete for one in options] == [retain]
+    assert [option.retain_on_delete for option in options] == [retain]
     assert repository["forceDelete"] is not retain

@@ -16,8 +16,10 @@ Declare = Callable[..., dict[str, Any]]
 @pytest.fixture
 def image(program: Callable[..., Run]) -> Declare:
     def declare(*args: Any, **config: Any) -> dict[str, Any]:
-        (one,) = [one.inputs for one in program(*args, **config).resources if one.type == IMAGE]
-        return one
+        (inputs,) = [
+            resource.inputs for resource in program(*args, **config).resources if resource.type == IMAGE
+        ]
+        return inputs
 
     return declare
 
@@ -130,4 +132,4 @@ def test_destroy_leaves_the_image_where_older_versions_must_stay(
     monkeypatch.setattr(pulumi_docker_build.Image, "__init__", spy)
     image(retainImage=str(retain).lower())
 
-    assert [one.retain_on_delete for one in options] == [retain]
+    assert [option.retain_on_delete for option in options] == [retain]

@@ -1,6 +1,7 @@
 """Every combination of cluster, registry, device, runtime, autoscaling and monitoring.
 
-`SLIPWAY_MATRIX=whole` builds all that are legal; otherwise any two values meet in one that is built.
+`SLIPWAY_MATRIX=whole` builds every legal combination. Otherwise any two values occur together in one of those
+built.
 """
 
 import json
@@ -18,6 +19,7 @@ from ops.stack import Stack
 from tests.conftest import write_artifact
 from tests.infra.conftest import MISSING_SDKS, SDKS
 from tests.infra.matrix import CLUSTERS, FOUND, REGISTRIES, Combination, combinations, pairwise
+from tests.infra.pruning import left_behind
 from tests.infra.schema import misfit
 from tests.parsing import problems
 
@@ -38,28 +40,30 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> str:
 PROD = Stack.read("prod")
 
 
-def stack_for(one: Combination, models: str) -> Stack:
-    plain, secret = one.stack_config(models)
+def stack_for(combination: Combination, models: str) -> Stack:
+    plain, secret = combination.stack_config(models)
     given = {"model": "tiny", "modelVersion": "latest", **plain, **secret}
     config = {key if ":" in key else f"slipway:{key}": value for key, value in given.items()}
     secret_keys = frozenset(f"slipway:{key}" for key in secret)
     return Stack(project=PROD.project, name="prod", config={**PROD.config, **config}, secret_keys=secret_keys)
 
 
-def wrong_with(one: Combination, declared: Run, seen: set[str]) -> list[str]:
-    """What is not as it must be. Objects that are in `seen` are known to fit."""
+def wrong_with(combination: Combination, declared: Run, seen: set[str]) -> list[str]:
+    """Return what is wrong with a run. Objects in `seen` are known to fit their schema."""
     wrong = []
     types = {resource.type for resource in declared.resources if resource.type.startswith(OURS)}
-    if types != one.cloud_types:
-        wrong.append(f"declares {sorted(types ^ one.cloud_types)} or lacks them")
+    if types != combination.cloud_types:
+        wrong.append(f"declares {sorted(types ^ combination.cloud_types)} or lacks them")
     charts = {
         resource.inputs["chart"] for resource in declared.resources if resource.type.endswith(":Release")
     }
-    if charts != one.charts:
-        wrong.append(f"declares charts {sorted(charts)}, not {sorted(one.charts)}")
+    if charts != combination.charts:
+        wrong.append(f"declares charts {sorted(charts)}, not {sorted(combination.charts)}")
     kinds = {found["kind"] for found in declared.objects()} & SOMETIMES
-    if kinds != one.kinds:
-        wrong.append(f"declares {sorted(kinds)}, not {sorted(one.kinds)}")
+    if kinds != combination.kinds:
+        wrong.append(f"declares {sorted(kinds)}, not {sorted(combination.kinds)}")
+    if kinds := left_behind(declared.objects()):
+        wrong.append(f"declares {sorted(kinds)}, which ops/apply.py does not prune")
     for found in declared.objects():
         text = json.dumps(found, sort_keys=True)
         if text not in seen and (problem := misfit(found)):
@@ -72,14 +76,14 @@ def build(some: list[Combination], models: str) -> list[str]:
     """Build some combinations; return what is wrong with them."""
     seen: set[str] = set()
     return [
-        f"{', '.join(one.names)}: {problem}"
-        for one in some
-        for problem in wrong_with(one, run(stack_for(one, models)), seen)
+        f"{', '.join(combination.names)}: {problem}"
+        for combination in some
+        for problem in wrong_with(combination, run(stack_for(combination, models)), seen)
     ]
 
 
 def buildable(clusters: dict[str, dict[str, str]]) -> list[Combination]:
-    """The legal combinations of which no SDK is missing."""
+    """Return the legal combinations whose SDKs are installed."""
     without = {"ECR"} if SDKS["eks"] in MISSING_SDKS else set[str]()
     return [
         combination
@@ -115,7 +119,7 @@ def test_every_legal_combination_gives_objects_that_fit(models: str, capsys: pyt
     since = time.monotonic()
     legal = buildable(CLUSTERS)
     workers = os.cpu_count() or 1
-    # Spawned, for a forked child would have the threads' locks and not the threads.
+    # Spawned: a forked child would have the locks of the threads, but not the threads.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         found = pool.map(build, [legal[index::workers] for index in range(workers)], [models] * workers)
         assert [problem for some in found for problem in some] == []
@@ -128,23 +132,31 @@ def test_every_illegal_combination_is_refused_with_one_line_for_each_broken_rule
 ):
     since = time.monotonic()
     # No rule looks at the registry.
-    illegal = [one for one in combinations(CLUSTERS, {"GCR": REGISTRIES["GCR"]}) if not one.is_legal]
+    illegal = [
+        combination
+        for combination in combinations(CLUSTERS, {"GCR": REGISTRIES["GCR"]})
+        if not combination.is_legal
+    ]
 
-    for one in illegal:
-        assert sorted(key for key, _ in problems(stack_for(one, models))) == sorted(one.broken), one
+    for combination in illegal:
+        assert sorted(key for key, _ in problems(stack_for(combination, models))) == sorted(
+            combination.broken
+        ), combination
 
     report(capsys, f"{len(illegal)} illegal combinations refused", since)
 
 
 def test_what_does_not_fit_is_found(models: str):
-    one = next(one for one in combinations(CLUSTERS, REGISTRIES) if one.is_legal)
-    declared = run(stack_for(one, models))
-    assert wrong_with(one, declared, set()) == []
+    combination = next(
+        combination for combination in combinations(CLUSTERS, REGISTRIES) if combination.is_legal
+    )
+    declared = run(stack_for(combination, models))
+    assert wrong_with(combination, declared, set()) == []
 
-    for each in declared.objects():
-        if each["kind"] == "Deployment":
-            each["spec"]["replica"] = 1
-    elsewhere = replace(one, config=one.config | CLUSTERS["aks"])
+    for manifest in declared.objects():
+        if manifest["kind"] == "Deployment":
+            manifest["spec"]["replica"] = 1
+    elsewhere = replace(combination, config=combination.config | CLUSTERS["aks"])
     wrong = wrong_with(elsewhere, declared, set())
 
     assert "azure-native:containerservice:ManagedCluster" in wrong[0]

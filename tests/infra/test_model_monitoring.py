@@ -3,17 +3,17 @@ from typing import Any
 
 import pytest
 
-from infra.slo import slo_rules
 from ops.stack import PROJECT
 from tests.conftest import SettingsOf
 from tests.infra.conftest import EXISTING, INSTALL, Declare
+from tests.monitoring import rule_groups
 
 APPLIED = 262144
 """Most bytes of an object that a client-side `kubectl apply` can note in an annotation of it."""
 
 
-def matches(selector: dict[str, str], one: dict[str, Any]) -> bool:
-    return selector.items() <= one["metadata"]["labels"].items()
+def matches(selector: dict[str, str], manifest: dict[str, Any]) -> bool:
+    return selector.items() <= manifest["metadata"]["labels"].items()
 
 
 def test_without_an_operator_nothing_is_declared_that_it_alone_understands(watch: Declare):
@@ -49,7 +49,7 @@ def test_the_services_pods_are_scraped_on_the_port_that_serves_metrics(watch: De
     (port,) = service["spec"]["ports"]
     (endpoint,) = monitor["spec"]["endpoints"]
     assert port["name"] == endpoint["port"]
-    assert port["targetPort"] in {one["name"] for one in pods["spec"]["containers"][0]["ports"]}
+    assert port["targetPort"] in {port["name"] for port in pods["spec"]["containers"][0]["ports"]}
     (policy,) = (
         rule
         for rule in declare(**EXISTING)["NetworkPolicy"]["spec"]["ingress"]
@@ -84,7 +84,7 @@ def test_the_rules_are_those_of_the_settings_objectives(watch: Declare, settings
     groups = watch(**EXISTING, **objectives)["PrometheusRule"]["spec"]["groups"]
     settings = settings_of(**EXISTING, **objectives)
 
-    assert groups == slo_rules(settings, "tiny", "docs/runbooks")
+    assert groups == rule_groups(settings, "tiny", "docs/runbooks")
     assert groups != watch(**EXISTING)["PrometheusRule"]["spec"]["groups"]
 
 
@@ -102,7 +102,10 @@ def test_an_alert_links_to_where_runbooks_are_read(watch: Declare):
         groups = watch(**EXISTING, runbookUrl=url)["PrometheusRule"]["spec"]["groups"]
 
         links = {
-            rule["annotations"]["runbook_url"] for one in groups for rule in one["rules"] if "alert" in rule
+            rule["annotations"]["runbook_url"]
+            for group in groups
+            for rule in group["rules"]
+            if "alert" in rule
         }
         assert "https://example.com/runbooks/ModelUnavailable.md" in links
 
@@ -117,8 +120,8 @@ def test_grafana_finds_the_dashboards_and_kubectl_can_hold_them(watch: Declare):
 
 
 def test_what_watches_carries_the_recommended_labels(watch: Declare):
-    for kind, one in watch(**EXISTING).items():
-        labels = one["metadata"]["labels"]
+    for kind, manifest in watch(**EXISTING).items():
+        labels = manifest["metadata"]["labels"]
         assert labels["app.kubernetes.io/name"] == "tiny", kind
         assert labels["app.kubernetes.io/instance"] == "prod", kind
         assert labels["app.kubernetes.io/managed-by"] == "slipway", kind

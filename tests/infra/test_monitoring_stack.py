@@ -24,7 +24,7 @@ ADAPTER_BACKEND = {"autoscalingBackend": "prometheus-adapter", **QUEUE_DEPTH}
 
 @pytest.fixture
 def releases(program: Callable[..., Run]) -> Callable[..., dict[str, Release]]:
-    return lambda **config: {one.name: one for one in program(**config).releases()}
+    return lambda **config: {release.name: release for release in program(**config).releases()}
 
 
 Releases = Callable[..., dict[str, Release]]
@@ -55,11 +55,11 @@ def test_with_prometheus_comes_what_the_autoscaler_asks_by(
 
 def test_every_release_is_of_one_version_in_the_namespace_of_monitoring_and_has_time(releases: Releases):
     for config in (KEDA_BACKEND, ADAPTER_BACKEND):
-        for one in releases(**INSTALL, **config, monitoringNamespace="apart").values():
-            assert re.fullmatch(r"\d+\.\d+\.\d+", one.version), one.name
-            assert one.repository.startswith("https://"), one.name
-            assert one.namespace == "apart", one.name
-            assert (one.timeout_seconds or 0) >= 600, one.name
+        for release in releases(**INSTALL, **config, monitoringNamespace="apart").values():
+            assert re.fullmatch(r"\d+\.\d+\.\d+", release.version), release.name
+            assert release.repository.startswith("https://"), release.name
+            assert release.namespace == "apart", release.name
+            assert (release.timeout_seconds or 0) >= 600, release.name
     assert len({KEDA, KUBE_PROMETHEUS_STACK, PROMETHEUS_ADAPTER}) == 3
 
 
@@ -85,15 +85,15 @@ def test_prometheus_is_where_the_autoscalers_ask_it(releases: Releases, program:
     url = "http://kube-prometheus-stack-prometheus.monitoring:9090"
     found = releases(**INSTALL, **ADAPTER_BACKEND)
     (scaled,) = [
-        one
-        for one in program(**INSTALL, **KEDA_BACKEND, **QUEUE_DEPTH).objects()
-        if one["kind"] == "ScaledObject"
+        manifest
+        for manifest in program(**INSTALL, **KEDA_BACKEND, **QUEUE_DEPTH).objects()
+        if manifest["kind"] == "ScaledObject"
     ]
 
     assert found["kube-prometheus-stack"].values["fullnameOverride"] == "kube-prometheus-stack"
     # Without a port of its own the chart appends 9090.
     assert found["prometheus-adapter"].values["prometheus"] == {"url": url, "port": 0}
-    addresses = [each["metadata"].get("serverAddress") for each in scaled["spec"]["triggers"]]
+    addresses = [trigger["metadata"].get("serverAddress") for trigger in scaled["spec"]["triggers"]]
     assert addresses == [url, None]
 
 
@@ -102,7 +102,7 @@ def test_the_adapter_serves_the_metric_that_the_autoscaler_names(releases: Relea
     (rule,) = releases(**config)["prometheus-adapter"].values["rules"]["external"]
     metrics = declare(**config)["HorizontalPodAutoscaler"]["spec"]["metrics"]
 
-    (external,) = [one["external"] for one in metrics if one["type"] == "External"]
+    (external,) = [metric["external"] for metric in metrics if metric["type"] == "External"]
     assert rule["name"]["as"] == external["metric"]["name"]
     assert releases(**config)["prometheus-adapter"].values["rules"]["default"] is False
 
@@ -145,7 +145,7 @@ def test_grafanas_password_is_in_its_secret_alone_and_marked_as_one(
 
     assert is_secret(secret["stringData"])
     assert secret["stringData"]["value"] == {"admin-user": "admin", "admin-password": PASSWORD}
-    holders = [one.name for one in declared.resources if PASSWORD in json.dumps(one.inputs)]
+    holders = [resource.name for resource in declared.resources if PASSWORD in json.dumps(resource.inputs)]
     assert holders == ["monitoring-grafana-admin"]
 
 

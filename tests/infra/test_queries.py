@@ -18,10 +18,16 @@ OF_US = {"namespace": "apart", "service": "model-metrics"}
 
 
 def every_query() -> dict[str, str]:
-    """Each of the questions, with an example for each of its parameters."""
+    """Return every query by name, with an example for each parameter."""
     methods = inspect.getmembers(QUERIES, inspect.ismethod)
     return {
-        name: method(**{each: EXAMPLES[each] for each in get_type_hints(method) if each != "return"})
+        name: method(
+            **{
+                parameter: EXAMPLES[parameter]
+                for parameter in get_type_hints(method)
+                if parameter != "return"
+            }
+        )
         for name, method in methods
         if not name.startswith("_")
     }
@@ -34,7 +40,7 @@ def selectors(node: Any) -> list[promql.VectorSelector]:
         case promql.MatrixSelector():
             return [node.vector_selector]
         case promql.Call():
-            return [found for each in node.args for found in selectors(each)]
+            return [found for argument in node.args for found in selectors(argument)]
         case promql.BinaryExpr():
             return selectors(node.lhs) + selectors(node.rhs)
         case promql.NumberLiteral():
@@ -60,7 +66,9 @@ def test_every_query_is_about_one_service_of_one_namespace():
     for name, query in every_query().items():
         for selector in selectors(parse(query)):
             matchers = selector.matchers.matchers
-            exact = {each.name: each.value for each in matchers if each.op == promql.MatchOp.Equal}
+            exact = {
+                matcher.name: matcher.value for matcher in matchers if matcher.op == promql.MatchOp.Equal
+            }
             assert exact.items() >= OF_US.items(), name
 
 
@@ -75,7 +83,7 @@ def test_a_code_is_matched_as_it_is_exported():
 
 
 def asked(folder: Path, given: Series, answers: dict[str, float | None]) -> None:
-    """Have promtool ask of ten minutes of series, and check each answer: one number, or none."""
+    """Run queries by promtool over ten minutes of series, and check that each gives its number, or none."""
     questions = [
         says("10m", query, {} if answer is None else {"{}": answer}) for query, answer in answers.items()
     ]
@@ -87,15 +95,15 @@ def of_pod(metric: str, pod: str = "a", **labels: str) -> str:
 
 
 def histogram(*of_code: tuple[int, float, int]) -> Series:
-    """Ten minutes with so many answers of a code a minute, each after so many seconds."""
-    taken = dict.fromkeys(CODES, (0.0, 0)) | {code: (seconds, each) for code, seconds, each in of_code}
+    """Return ten minutes of answers: for each code its seconds per answer and answers per minute."""
+    taken = dict.fromkeys(CODES, (0.0, 0)) | {code: (seconds, count) for code, seconds, count in of_code}
     given: Series = {}
-    for code, (seconds, each) in taken.items():
+    for code, (seconds, count) in taken.items():
         for bound in (*LATENCY_BUCKETS, math.inf):
             le = "+Inf" if math.isinf(bound) else str(float(bound))
             name = of_pod("request_latency_seconds_bucket", code=str(code), le=le)
-            given[name] = f"0+{each if seconds <= bound else 0}x10"
-        given[of_pod("request_latency_seconds_count", code=str(code))] = f"0+{each}x10"
+            given[name] = f"0+{count if seconds <= bound else 0}x10"
+        given[of_pod("request_latency_seconds_count", code=str(code))] = f"0+{count}x10"
     return given
 
 

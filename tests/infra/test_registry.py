@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
-from infra.registry import Registry
+from infra.registries import Registry
 from ops.program import Run
 from tests.infra.conftest import by_kind
 
@@ -44,9 +44,10 @@ def test_images_are_named_as_each_registry_asks(prefix: str, host: str, auth: st
 def test_amazons_registry_says_whose_it_is_and_where():
     registry = Registry.parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml")
 
-    assert registry.ecr == ("123456789012", "eu-west-1")
+    assert registry.host_parts == {"account": "123456789012", "region": "eu-west-1"}
+    assert registry.repository_class is not None
     assert registry.repository("tiny") == "ml/tiny"
-    assert Registry.parse("ghcr.io/acme").ecr is None
+    assert Registry.parse("ghcr.io/acme").repository_class is None
 
 
 @pytest.mark.parametrize(

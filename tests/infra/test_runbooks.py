@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.slo import slo_rules
 from ops.stack import PROJECT
 from tests.conftest import SettingsOf
 from tests.infra.exports import CLUSTER, TARGET, server
 from tests.infra.promql import names
+from tests.monitoring import rule_groups
 
 PULUMI_YAML = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
 RUNBOOKS = PROJECT / "docs" / "runbooks"
@@ -16,7 +16,7 @@ URL = "https://runbooks.example"
 
 
 def test_each_alert_has_a_page_and_each_page_an_alert(settings_of: SettingsOf):
-    rules = [rule for group in slo_rules(settings_of(), "tiny", URL) for rule in group["rules"]]
+    rules = [rule for group in rule_groups(settings_of(), "tiny", URL) for rule in group["rules"]]
     links = {rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
 
     assert links == {f"{URL}/{page.name}" for page in RUNBOOKS.iterdir()}

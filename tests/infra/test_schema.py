@@ -1,4 +1,4 @@
-"""Every object against the OpenAPI schema of the Kubernetes that the local cluster runs."""
+"""Every object fits the OpenAPI schema of the local cluster's Kubernetes version."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,15 +30,15 @@ CUSTOM = ("PrometheusRule", "ServiceMonitor")
 def test_every_object_fits_the_schema_with_no_field_that_it_lacks(
     program: Callable[..., Run], stack: str, config: dict[str, Any]
 ):
-    objects = [one for one in program(stack, **config).objects() if one["kind"] not in CUSTOM]
-    for one in objects:
-        if one["kind"] == "Secret":
+    objects = [manifest for manifest in program(stack, **config).objects() if manifest["kind"] not in CUSTOM]
+    for manifest in objects:
+        if manifest["kind"] == "Secret":
             # As it goes over the wire, marked as a secret.
-            one["stringData"] = one["stringData"]["value"]
+            manifest["stringData"] = manifest["stringData"]["value"]
 
     assert len(objects) >= 8
-    for one in objects:
-        kubernetes_validate.validate(one, VERSION, strict=True)
+    for manifest in objects:
+        kubernetes_validate.validate(manifest, VERSION, strict=True)
 
 
 def test_a_field_that_the_schema_lacks_is_seen(declare: Declare):

@@ -1,4 +1,4 @@
-"""No secret is to be read in anything that the program or `ops` emits: all of it is searched."""
+"""No secret is readable in anything that the program or `ops` emits."""
 
 import base64
 import json
@@ -62,7 +62,7 @@ STACKS: dict[str, dict[str, str]] = {
 
 
 def spellings(secret: str) -> Iterator[str]:
-    """A secret as it may be written, in base64 at each of the three ways that it may fall into a text."""
+    """Return the forms of a secret: as it is, and in base64 at each of the three possible offsets."""
     yield secret
     yield urllib.parse.quote(secret, safe="")
     yield json.dumps(secret)[1:-1]
@@ -77,7 +77,7 @@ def found_in(text: str) -> list[str]:
 
 
 def in_the_open(value: Any) -> Any:
-    """What of a value on the wire is not marked as a secret."""
+    """Return the parts of a value that are not marked as secret."""
     if isinstance(value, dict):
         if value.get(_special_sig_key) == _special_secret_sig:
             return None
@@ -97,7 +97,7 @@ def stack(stack_of: StackOf) -> Callable[[str], Stack]:
 
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """All that the program asks of the engine."""
+    """Return everything that the program sends to the engine."""
     sent: list[dict[str, Any]] = []
 
     def recording(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -114,7 +114,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clouds and another program's stack that hand out secrets, and do not say that they are."""
+    """Clouds and another program's stack that return secrets without marking them."""
     outputs = {"outputs": {"kubeconfig": KUBECONFIG}, "secretOutputNames": []}
     monkeypatch.setitem(STATES, "pulumi:pulumi:StackReference", outputs)
     value = base64.b64encode(OF_THE_CLOUD.encode()).decode()
@@ -166,7 +166,7 @@ print('{{"items": []}}')
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Programs on PATH that write down their command line, environment and input."""
+    """Programs on PATH that record their command line, environment and input."""
     log = tmp_path / "calls"
     for program, deaf in (("pulumi", True), ("docker", True), ("kubectl", False)):
         file = tmp_path / "bin" / program
@@ -182,15 +182,15 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_no_program_that_is_run_is_told_a_secret(
     stack: Callable[[str], Stack], calls: Path, capfd: pytest.CaptureFixture[str], name: str
 ):
-    one = stack(name)
+    target = stack(name)
 
-    engine.check(one, agreed=True)
-    engine.up(one, agreed=True)
-    engine.destroy(one, agreed=True, has_artifact=True)
-    run(one, lambda inputs: build_and_push(["docker", "buildx"], inputs))
+    engine.check(target, agreed=True)
+    engine.up(target, agreed=True)
+    engine.destroy(target, agreed=True, has_artifact=True)
+    run(target, lambda inputs: build_and_push(["docker", "buildx"], inputs))
     # What needs a secret is refused by kubectl.
     with suppress(OperationError):
-        apply.up(one, Kubectl(None, calls.with_name("kubeconfig")), ["docker", "buildx"])
+        apply.up(target, Kubectl(None, calls.with_name("kubeconfig")), ["docker", "buildx"])
 
     text = calls.read_text()
     assert {Path(json.loads(line)[0][0]).name for line in text.splitlines()} >= {"pulumi", "docker"}

@@ -9,7 +9,6 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.api import create_app
-from app.settings import PREFIX
 from app.settings import Settings as AppSettings
 from app.signature import Signature, Tensor
 from infra.service import ModelService
@@ -46,8 +45,8 @@ def test_the_defaults_are_those_that_the_mission_names(declare: Declare):
 
 
 def test_every_object_carries_the_recommended_labels(declare: Declare):
-    for kind, one in declare().items():
-        labels = one["metadata"]["labels"]
+    for kind, manifest in declare().items():
+        labels = manifest["metadata"]["labels"]
         assert labels["app.kubernetes.io/part-of"] == "slipway", kind
         assert labels["app.kubernetes.io/managed-by"] == "slipway", kind
         if kind != "Namespace":
@@ -66,7 +65,7 @@ def test_one_selector_finds_the_pods_and_outlives_a_change_of_version(declare: D
     assert objects["PodDisruptionBudget"]["spec"]["selector"] == {"matchLabels": selector}
     assert objects["NetworkPolicy"]["spec"]["podSelector"] == {"matchLabels": selector}
     spread = pod(objects)["topologySpreadConstraints"]
-    assert [one["labelSelector"] for one in spread] == [{"matchLabels": selector}] * 2
+    assert [constraint["labelSelector"] for constraint in spread] == [{"matchLabels": selector}] * 2
     labels = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert selector.items() <= labels.items()
 
@@ -112,33 +111,16 @@ def test_traces_leave_the_pod_only_for_the_collector_that_is_named(declare: Decl
     assert endpoint.rstrip("/") == "http://collector.observability:4318"
 
 
-def test_the_servers_environment_is_one_that_it_reads(declare: Declare, monkeypatch: pytest.MonkeyPatch):
-    objects = declare(
-        batchSize="3", threads="2", logLevel="debug", drainDelaySeconds="4", drainTimeoutSeconds="11"
-    )
-    environment = objects["ConfigMap"]["data"]
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    settings = AppSettings.load()
-
-    assert {name.removeprefix(PREFIX).lower() for name in environment} <= set(AppSettings.model_fields)
-    assert (settings.batch_size, settings.threads, settings.log_level) == (3, 2, "debug")
-    assert (settings.drain_delay_seconds, settings.drain_timeout_seconds) == (4, 11)
-    assert str(settings.model_path) == "/model"
-    assert (settings.port, settings.metrics_port) == (8000, 8001)
-
-
 def test_threads_follow_the_cpu_limit_unless_they_are_set(declare: Declare):
     assert "SLIPWAY_THREADS" not in declare()["ConfigMap"]["data"]
 
 
 def test_other_settings_are_another_configmap_and_new_pods(declare: Declare):
-    one, other = declare(), declare(logLevel="debug")
+    first, other = declare(), declare(logLevel="debug")
 
-    assert one["ConfigMap"]["immutable"] is True
-    assert one["ConfigMap"]["metadata"]["name"] != other["ConfigMap"]["metadata"]["name"]
-    for objects in (one, other):
+    assert first["ConfigMap"]["immutable"] is True
+    assert first["ConfigMap"]["metadata"]["name"] != other["ConfigMap"]["metadata"]["name"]
+    for objects in (first, other):
         name = objects["ConfigMap"]["metadata"]["name"]
         assert server(objects)["envFrom"] == [{"configMapRef": {"name": name}}]
 
@@ -161,8 +143,8 @@ def test_every_probe_asks_for_a_path_that_the_server_has(declare: Declare):
 
     asked = {probe: container[f"{probe}Probe"]["httpGet"] for probe in ("startup", "readiness", "liveness")}
 
-    assert {one["path"] for one in asked.values()} <= routes
-    assert {one["port"] for one in asked.values()} == {"http"}
+    assert {action["path"] for action in asked.values()} <= routes
+    assert {action["port"] for action in asked.values()} == {"http"}
     assert asked["liveness"]["path"] == "/health/live"
     assert asked["readiness"]["path"] == "/health/ready"
 
@@ -204,10 +186,10 @@ def test_a_node_port_is_the_clusters_choice_unless_it_is_set(declare: Declare):
 def test_another_model_takes_over_the_address(declare: Declare, models: Path):
     write_artifact(models, "other", VERSION)
 
-    one, other = declare(), declare(model="other", modelVersion=VERSION)
+    first, other = declare(), declare(model="other", modelVersion=VERSION)
 
-    assert one["Deployment"]["metadata"]["name"] != other["Deployment"]["metadata"]["name"]
-    assert one["Service"]["metadata"]["name"] == other["Service"]["metadata"]["name"]
+    assert first["Deployment"]["metadata"]["name"] != other["Deployment"]["metadata"]["name"]
+    assert first["Service"]["metadata"]["name"] == other["Service"]["metadata"]["name"]
     assert other["Service"]["spec"]["selector"]["app.kubernetes.io/name"] == "other"
 
 
@@ -287,7 +269,7 @@ def test_two_services_of_one_program_do_not_collide(
 
     monkeypatch.setattr(ModelService, "__init__", twice)
 
-    named = [(one.type, one.name) for one in program().resources]
+    named = [(resource.type, resource.name) for resource in program().resources]
 
     assert ("slipway:infra:ModelService", "canary") in named
     assert len(set(named)) == len(named)

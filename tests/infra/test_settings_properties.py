@@ -1,4 +1,4 @@
-"""What holds of settings whatever they are: drawn, not chosen."""
+"""Properties of all settings, tested on random ones."""
 
 import json
 import string
@@ -31,7 +31,7 @@ drawn = settings(
 
 
 def secrets_apart(config: dict[str, str]) -> dict[str, Any]:
-    """As `stack_of` takes it."""
+    """Return a configuration as `stack_of` takes it, with its secrets apart."""
     plain = {key: value for key, value in config.items() if key not in SECRETS}
     return {**plain, "secret": {key: value for key, value in config.items() if key in SECRETS}}
 
@@ -61,7 +61,7 @@ def between(low: int, high: int) -> st.SearchStrategy[str]:
 
 @st.composite
 def legal(draw: st.DrawFn) -> dict[str, str]:
-    """A stack's configuration in which nothing is wrong."""
+    """Draw a valid configuration of a stack."""
 
     def one_of(*values: str) -> str:
         return draw(st.sampled_from(values))
@@ -112,11 +112,11 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
 def test_legal_settings_give_objects_that_fit(stack_of: StackOf, config: dict[str, str]):
     declared = run(stack_of(**secrets_apart(config)))
 
-    assert {"Deployment", "Service"} <= {one["kind"] for one in declared.objects()}
-    for one in declared.objects():
+    assert {"Deployment", "Service"} <= {manifest["kind"] for manifest in declared.objects()}
+    for manifest in declared.objects():
         # What JSON has no word for, no API server takes.
-        json.dumps(one, allow_nan=False)
-        assert misfit(one) is None
+        json.dumps(manifest, allow_nan=False)
+        assert misfit(manifest) is None
 
 
 BROKEN: dict[str, st.SearchStrategy[str]] = {

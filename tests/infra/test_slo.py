@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
-from infra.slo import BUDGET_REMAINING, BURN_RATES, Group, slo_rules
+from infra.slo import BUDGET_REMAINING, BURN_RATES, Group
 from tests.conftest import SettingsOf
 from tests.infra.burn_rates import Promise, Traffic, of_pod, ready
 from tests.infra.promtool import Case, case, needs_promtool, promtool, says, series
+from tests.monitoring import rule_groups
 
 URL = "https://runbooks.example"
 SLOS = ("availability", "latency")
@@ -24,23 +25,23 @@ RAISED = 'group by (alertname) (ALERTS{alertstate="firing"})'
 
 
 def rules(settings: Settings) -> list[Group]:
-    return slo_rules(settings, "tiny", URL)
+    return rule_groups(settings, "tiny", URL)
 
 
 def raises(eval_time: str, *alerts: str) -> Case:
-    """That these alerts are raised at a time, and no others."""
+    """Return the check that exactly these alerts fire at a time."""
     return says(eval_time, RAISED, {series(alertname=alert): 1 for alert in alerts})
 
 
 def of_slo(settings: Settings, slo: str) -> dict[str, str]:
-    """The labels of what is recorded of an objective."""
+    """Return the labels of the recorded series of an objective."""
     return {"namespace": settings.namespace, "service": "model-metrics", "slo": slo}
 
 
 def test_the_factors_of_thirty_days_are_the_workbooks():
     thirty = timedelta(days=30)
 
-    assert [(one.severity, one.factor(thirty), one.long, one.short) for one in BURN_RATES] == [
+    assert [(rate.severity, rate.factor(thirty), rate.long, rate.short) for rate in BURN_RATES] == [
         ("page", 14.4, timedelta(hours=1), timedelta(minutes=5)),
         ("page", 6, timedelta(hours=6), timedelta(minutes=30)),
         ("ticket", 3, timedelta(days=1), timedelta(hours=2)),
@@ -49,14 +50,14 @@ def test_the_factors_of_thirty_days_are_the_workbooks():
 
 
 def test_no_alert_is_for_what_the_budget_lasts_for():
-    assert [one.factor(timedelta(days=7)) for one in BURN_RATES] == [pytest.approx(3.36), 1.4, 1, 1]
+    assert [rate.factor(timedelta(days=7)) for rate in BURN_RATES] == [pytest.approx(3.36), 1.4, 1, 1]
 
 
 def test_an_alert_that_no_traffic_could_raise_is_left_out(settings_of: SettingsOf):
     # Half may be bad: that is never exceeded six times.
     declared = rules(settings_of(sloAvailability="50"))[0]["rules"]
 
-    assert [one["labels"]["long_window"] for one in declared if "alert" in one] == ["3d"]
+    assert [rule["labels"]["long_window"] for rule in declared if "alert" in rule] == ["3d"]
 
 
 def test_the_threshold_of_latency_is_a_bucket_that_the_server_has(settings_of: SettingsOf):
@@ -108,8 +109,8 @@ def test_who_leaves_after_a_long_wait_was_answered_too_late_but_a_fault_is_not_c
 ):
     settings = settings_of()
     waits = {
-        of_pod(settings.namespace, f"request_latency_seconds_{kind}", code=one, **le): values
-        for one, within in ((200, "0+100x30"), (code, "0x30"))
+        of_pod(settings.namespace, f"request_latency_seconds_{kind}", code=status, **le): values
+        for status, within in ((200, "0+100x30"), (code, "0x30"))
         for kind, le, values in (
             ("count", {}, "0+100x30"),
             ("bucket", {"le": "0.5"}, within),
@@ -162,11 +163,11 @@ def test_the_budget_that_is_left_is_recorded(
     budgets = Promise.all(settings)
     requests = {
         name: values
-        for one in budgets
-        for name, values in one.series(Traffic(phases=[(30, spent * one.budget)])).items()
+        for promise in budgets
+        for name, values in promise.series(Traffic(phases=[(30, spent * promise.budget)])).items()
     }
 
-    samples = {series(**of_slo(settings, one.slo)): left for one in budgets}
+    samples = {series(**of_slo(settings, promise.slo)): left for promise in budgets}
     check = says("30m", f"round({BUDGET_REMAINING}, 0.001)", samples)
     promtool(
         tmp_path,
@@ -180,8 +181,8 @@ def test_who_is_not_asked_anything_spends_nothing(settings_of: SettingsOf, tmp_p
     settings = settings_of()
     idle = {
         name: values
-        for one in Promise.all(settings)
-        for name, values in one.series(Traffic(phases=[(30, 0)], per_minute=0)).items()
+        for promise in Promise.all(settings)
+        for name, values in promise.series(Traffic(phases=[(30, 0)], per_minute=0)).items()
     }
 
     checks = [

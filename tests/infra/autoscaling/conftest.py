@@ -1,4 +1,4 @@
-"""A stack's autoscaler, and how many pods it wants."""
+"""The autoscaler of a stack, and the number of pods that it wants."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ KINDS = ("HorizontalPodAutoscaler", "ScaledObject")
 
 
 def by(backend: str, signal: str = "queue-depth", target: str = "4", **config: str) -> dict[str, str]:
-    """Settings that follow a signal by a backend."""
+    """Return settings in which a backend follows a signal."""
     return {
         **EXISTING,
         "autoscalingBackend": backend,
@@ -36,13 +36,13 @@ FROM_ZERO = {"minReplicas": "0", "autoscalingWakeQuery": "sum(ingress_requests)"
 
 
 def autoscaler_of(declared: Run) -> dict[str, Any]:
-    """The one object that scales."""
-    (found,) = [one for one in declared.objects() if one["kind"] in KINDS]
+    """Return the only object that scales."""
+    (found,) = [manifest for manifest in declared.objects() if manifest["kind"] in KINDS]
     return found
 
 
 def see(replicas: int, ready: int | None = None, cpu: int | None = 1) -> Seen:
-    """Pods, all ready and idle unless told otherwise."""
+    """Return the state of a service; by default all pods are ready and idle."""
     return Seen(replicas=replicas, ready=replicas if ready is None else ready, cpu=cpu)
 
 
@@ -53,9 +53,9 @@ def autoscaler(program: Program) -> Autoscaler:
 
 @pytest.fixture
 def wanted_by(autoscaler: Autoscaler, settings_of: SettingsOf) -> Callable[..., Wanted]:
-    """How many pods a stack's autoscaler wants, by what Prometheus measures and by what else is seen.
+    """Return a function that gives the number of pods that a stack's autoscaler wants.
 
-    The backends are told the same only if they ask the same of Prometheus.
+    Each backend gets the measured value only if it runs the query of prometheus-adapter's rule.
     """
 
     def of(**config: str) -> Wanted:

@@ -1,4 +1,4 @@
-"""How Kubernetes, prometheus-adapter and KEDA come from what is declared to a number of pods.
+"""A model of how Kubernetes, prometheus-adapter and KEDA choose the number of pods.
 
 Kubernetes' algorithm is told at
 https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details;
@@ -23,7 +23,7 @@ UNITS = {"m": 1, "": 1000, "k": 1000_000}
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What there is to be seen at one time."""
+    """The state of a service at one time."""
 
     replicas: int
     ready: int
@@ -32,21 +32,21 @@ class Seen:
 
 
 def thousandths(quantity: str) -> int:
-    """What a quantity is worth."""
+    """Return the value of a Kubernetes quantity."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([mk]?)", quantity)
     assert match, quantity
     return ceil(float(match[1]) * UNITS[match[2]])
 
 
 def by_adapter(spec: Spec, rule: dict[str, Any], answers: Answers, seen: Seen) -> int:
-    """How many pods are wanted where prometheus-adapter serves a rule."""
+    """Return the number of wanted pods with prometheus-adapter."""
     answer = answers[rule["metricsQuery"]]
     served = None if answer is None else int(answer * 1000)
     return wanted(spec, {rule["name"]["as"]: served}, seen)
 
 
 def by_keda(scaled_object: Spec, answers: Answers, seen: Seen) -> int:
-    """How many pods are wanted where KEDA makes the autoscaler, and serves what it asks for."""
+    """Return the number of wanted pods with KEDA."""
     served: dict[str, int | None] = {}
     metrics: list[Spec] = []
     for index, trigger in enumerate(scaled_object["triggers"]):
@@ -72,11 +72,11 @@ def by_keda(scaled_object: Spec, answers: Answers, seen: Seen) -> int:
 
 
 def wanted(spec: Spec, served: Mapping[str, int | None], seen: Seen) -> int:
-    """How many pods a HorizontalPodAutoscaler wants, its behavior left aside."""
+    """Return the number of pods that a HorizontalPodAutoscaler wants, without its behavior."""
     if seen.replicas == 0:
         return 0
     proposed = [_of_metric(metric, served, seen) for metric in spec["metrics"]]
-    known = [one for one in proposed if one is not None]
+    known = [count for count in proposed if count is not None]
     most = max(known, default=seen.replicas)
     if len(known) < len(proposed):
         # What is missing may have asked for more.

@@ -15,7 +15,7 @@ def test_two_to_ten_pods_at_sixty_percent_of_the_cpu_request(autoscaler: Autosca
 @pytest.mark.parametrize("config", EACH_BACKEND)
 def test_it_alone_says_how_many_pods_the_deployment_has(program: Program, config: dict[str, str]):
     declared = program(**config)
-    (deployment,) = [one for one in declared.objects() if one["kind"] == "Deployment"]
+    (deployment,) = [manifest for manifest in declared.objects() if manifest["kind"] == "Deployment"]
     found = autoscaler_of(declared)
 
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", **found["spec"]["scaleTargetRef"]}
@@ -48,12 +48,12 @@ def test_pods_come_at_once_and_go_a_few_at_a_time(autoscaler: Autoscaler, config
 
     up, down = spec["behavior"]["scaleUp"], spec["behavior"]["scaleDown"]
     assert up["stabilizationWindowSeconds"] == 0
-    assert [(each["type"], each["value"], each["periodSeconds"]) for each in up["policies"]] == [
+    assert [(policy["type"], policy["value"], policy["periodSeconds"]) for policy in up["policies"]] == [
         ("Percent", 100, 15),
         ("Pods", 4, 15),
     ]
     assert down["stabilizationWindowSeconds"] == 90
-    assert [(each["type"], each["value"], each["periodSeconds"]) for each in down["policies"]] == [
+    assert [(policy["type"], policy["value"], policy["periodSeconds"]) for policy in down["policies"]] == [
         ("Percent", 25, 60),
         ("Pods", 1, 60),
     ]

@@ -9,7 +9,7 @@ from tests.infra.definitions import definition
 
 def prometheus_of(scaled_object: dict[str, Any]) -> set[str]:
     triggers = scaled_object["spec"]["triggers"]
-    return {each["metadata"]["serverAddress"] for each in triggers if each["type"] == "prometheus"}
+    return {trigger["metadata"]["serverAddress"] for trigger in triggers if trigger["type"] == "prometheus"}
 
 
 def test_keda_asks_the_prometheus_that_there_is_or_the_one_that_is_installed(autoscaler: Autoscaler):

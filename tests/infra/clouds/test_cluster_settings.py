@@ -1,4 +1,4 @@
-"""What the settings of clusters and of nodes with GPUs allow of each other."""
+"""Which settings of clusters and GPU nodes fit together."""
 
 import re
 
@@ -22,11 +22,14 @@ STACK = "acme/clusters/prod"
             {"cluster": "local", "clusterStack": STACK},
             "clusterStack: .*: empty, for cluster is local",
         ),
-        (GKE | {"clusterStack": STACK}, "clusterStack: .* a cluster that is made here is in no other stack"),
-        (GKE | {"kubeContext": "x"}, "kubeContext: 'x': empty, for the kubeconfig is the one of"),
+        (
+            GKE | {"clusterStack": STACK},
+            "clusterStack: .* a cluster that is created here is in no other stack",
+        ),
+        (GKE | {"kubeContext": "x"}, "kubeContext: 'x': empty, for the kubeconfig is that of"),
         (
             {"clusterStack": STACK, "kubeconfig": "x"},
-            "kubeconfig: 'x': empty, for the kubeconfig is the",
+            "kubeconfig: 'x': empty, for the kubeconfig is that",
         ),
         ({"cluster": "local", "device": "gpu"}, "device: 'gpu': cpu, for cluster is local"),
         ({"device": "gpu", "gpuMachineType": "x"}, "gpuMachineType: 'x': empty, unless device is gpu and"),

@@ -1,4 +1,4 @@
-"""The clusters of the clouds, found and made."""
+"""The clusters of the clouds, existing and created."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ Program = Callable[..., Run]
 def test_a_cluster_that_has_a_name_is_used_as_it_is(program: Program, cloud: str):
     declared = program(**CLOUD_CONFIG[cloud], clusterName=FOUND[cloud])
 
-    others = {one.type.partition(":")[0] for one in declared.resources}
+    others = {resource.type.partition(":")[0] for resource in declared.resources}
     assert others == {"docker-build", "kubernetes", "pulumi", "slipway"}
     given = one_of(declared, PROVIDER)
     assert yaml.safe_load(given["kubeconfig"]["value"])["kind"] == "Config"
@@ -74,7 +74,7 @@ def test_nothing_runs_before_there_are_nodes(program: Program, cloud: str, monke
     original = pulumi_kubernetes.Provider.__init__
 
     def spy(self: Any, *args: Any, **kwargs: Any) -> None:
-        awaited.extend(one._name for one in kwargs["opts"].depends_on)
+        awaited.extend(dependency._name for dependency in kwargs["opts"].depends_on)
         original(self, *args, **kwargs)
 
     monkeypatch.setattr(pulumi_kubernetes.Provider, "__init__", spy)
@@ -128,7 +128,11 @@ def test_gke_and_eks_ask_their_own_command_for_each_token(program: Program):
 @pytest.mark.usefixtures("clouds")
 def test_what_is_made_enforces_network_policies(program: Program):
     gke = one_of(program(**CLOUD_CONFIG["gke"]), CLUSTERS["gke"])
-    eks = [one.inputs for one in program(**CLOUD_CONFIG["eks"]).resources if one.type.endswith(":Addon")]
+    eks = [
+        resource.inputs
+        for resource in program(**CLOUD_CONFIG["eks"]).resources
+        if resource.type.endswith(":Addon")
+    ]
     aks = one_of(program(**CLOUD_CONFIG["aks"]), CLUSTERS["aks"])
 
     assert gke["datapathProvider"] == "ADVANCED_DATAPATH"
@@ -142,9 +146,11 @@ def test_eks_gets_what_gke_and_aks_have_of_themselves(program: Program):
     declared = program(**CLOUD_CONFIG["eks"])
 
     # https://docs.aws.amazon.com/eks/latest/userguide/community-addons.html
-    addons = {one.inputs["addonName"] for one in declared.resources if one.type.endswith(":Addon")}
+    addons = {
+        resource.inputs["addonName"] for resource in declared.resources if resource.type.endswith(":Addon")
+    }
     assert {"metrics-server", "eks-pod-identity-agent"} <= addons
-    (autoscaler,) = [one.inputs for one in declared.resources if one.type.endswith(":Release")]
+    (autoscaler,) = [resource.inputs for resource in declared.resources if resource.type.endswith(":Release")]
     assert autoscaler["chart"] == "cluster-autoscaler"
     assert autoscaler["values"]["autoDiscovery"] == {"clusterName": "slipway-prod"}
     assert one_of(declared, CLUSTERS["eks"])["name"] == "slipway-prod"
@@ -158,7 +164,7 @@ def test_eks_gets_what_gke_and_aks_have_of_themselves(program: Program):
 def test_a_cluster_of_eks_that_is_found_keeps_its_own_autoscaler(program: Program):
     declared = program(**CLOUD_CONFIG["eks"], clusterName="theirs")
 
-    assert not [one for one in declared.resources if one.type.endswith(":Release")]
+    assert not [resource for resource in declared.resources if resource.type.endswith(":Release")]
 
 
 def test_eks_is_put_into_no_zone_that_has_no_control_plane(program: Program, clouds: list[Any]):
@@ -173,6 +179,10 @@ def test_eks_is_put_into_no_zone_that_has_no_control_plane(program: Program, clo
 def test_the_autoscaler_of_eks_resizes_its_own_cluster_alone(program: Program):
     policy = json.loads(one_of(program(**CLOUD_CONFIG["eks"]), "aws:iam/rolePolicy:RolePolicy")["policy"])
 
-    (writes,) = [one for one in policy["Statement"] if "autoscaling:SetDesiredCapacity" in one["Action"]]
+    (writes,) = [
+        statement
+        for statement in policy["Statement"]
+        if "autoscaling:SetDesiredCapacity" in statement["Action"]
+    ]
     tag = "aws:ResourceTag/k8s.io/cluster-autoscaler/slipway-prod"
     assert writes["Condition"] == {"StringEquals": {tag: "owned"}}

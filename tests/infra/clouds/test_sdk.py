@@ -1,4 +1,4 @@
-"""What a run of the program imports, in an interpreter of its own."""
+"""Which SDKs a run of the program imports, in a new interpreter."""
 
 import json
 import subprocess
@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.clouds.sdk import sdk
+from infra.clouds.cluster import CloudCluster
+from infra.sdk import Sdk, SdkClass
 from ops.errors import OperationError
 from ops.program import Run
 from ops.stack import PROJECT, Stack
@@ -50,13 +52,13 @@ def cold(config: str, *secret: str) -> dict[str, Any]:
 
 
 def cold_run(stack: Stack) -> dict[str, Any]:
-    """Run it once for each stack, whichever test asks."""
+    """Run the program for a stack. The result is cached for all tests."""
     return cold(json.dumps(stack.config), *stack.secret_keys)
 
 
 @pytest.fixture(scope="module")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
-    """Stacks by what they ask of a cloud."""
+    """Stacks by the cloud that they need."""
     models = tmp_path_factory.mktemp("models")
     write_artifact(models, "tiny", "0123456789ab")
     read = Stack.read("prod")
@@ -133,6 +135,12 @@ def test_a_missing_sdk_is_told_with_the_command_that_installs_it(
     assert f"`pip install {package}=={version(package)}`, or `make clouds`" in str(raised.value)
 
 
-def test_what_an_sdk_itself_lacks_is_another_fault():
-    with pytest.raises(ModuleNotFoundError, match="no_such_module"), sdk("gke"):
-        import no_such_module  # type: ignore[import-not-found] # noqa: F401
+def test_a_package_that_an_sdk_itself_misses_is_reported_as_python_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "some_cloud.py").write_text("import no_such_module\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cluster = SdkClass(path="some_cloud:Cluster", sdk=Sdk(extra="gke", package="pulumi_gcp"))
+
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        cluster.load(CloudCluster)

@@ -1,4 +1,4 @@
-"""The nodes with GPUs of each cloud, and the pods that are for them."""
+"""The GPU nodes of each cloud, and the pods that run on them."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ PRESENT = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "ef
 
 @pytest.fixture
 def pool(program: Program) -> Callable[..., dict[str, Any]]:
-    """The inputs of a cloud's pool in a cluster that is found."""
+    """Return a function that returns the inputs of a cloud's GPU pool in an existing cluster."""
 
     def declare(cloud: str, **config: str) -> dict[str, Any]:
         return one_of(
@@ -35,8 +35,12 @@ def pool(program: Program) -> Callable[..., dict[str, Any]]:
 
 
 def releases(declared: Run) -> dict[str, dict[str, Any]]:
-    """The charts of a run by their name."""
-    return {one.inputs["chart"]: one.inputs for one in declared.resources if one.type.endswith(":Release")}
+    """Return the releases of a run by their chart."""
+    return {
+        resource.inputs["chart"]: resource.inputs
+        for resource in declared.resources
+        if resource.type.endswith(":Release")
+    }
 
 
 def pod(objects: dict[str, Any]) -> dict[str, Any]:
@@ -118,10 +122,15 @@ def test_what_aks_taints_its_spot_nodes_with_keeps_no_pod_of_ours_away(
 
     declared = program(**CLOUD_CONFIG["aks"], device="gpu", gpuSpot="true", monitoring="existing")
 
-    (deployment,) = [one.inputs for one in declared.resources if one.type.endswith(":Deployment")]
+    (deployment,) = [
+        resource.inputs for resource in declared.resources if resource.type.endswith(":Deployment")
+    ]
     charts = [chart["values"] for chart in releases(declared).values()]
     for spec in [deployment["spec"]["template"]["spec"], *charts]:
-        tolerated = [f"{one['key']}={one['value']}:{one['effect']}" for one in spec["tolerations"]]
+        tolerated = [
+            f"{toleration['key']}={toleration['value']}:{toleration['effect']}"
+            for toleration in spec["tolerations"]
+        ]
         assert tolerated == ["nvidia.com/gpu=present:NoSchedule", taint]
 
 
@@ -142,7 +151,7 @@ def test_pods_are_kept_on_the_nodes_of_the_pool(declare: Declare, pool: Callable
 def test_in_a_cluster_of_ones_own_the_nodes_are_there_and_how_they_are_labelled_is_not_known(
     program: Program, declare: Declare
 ):
-    assert not [one for one in program(device="gpu").resources if one.type in POOLS.values()]
+    assert not [resource for resource in program(device="gpu").resources if resource.type in POOLS.values()]
     spec = pod(declare(device="gpu"))
     assert "affinity" not in spec
     assert spec["tolerations"] == [PRESENT]
@@ -154,8 +163,10 @@ def test_without_a_gpu_there_is_no_pool_and_no_pod_that_asks_for_one(
 ):
     declared = program(**config)
 
-    assert "gpu" not in {one.name for one in declared.resources}
-    (deployment,) = [one.inputs for one in declared.resources if one.type.endswith(":Deployment")]
+    assert "gpu" not in {resource.name for resource in declared.resources}
+    (deployment,) = [
+        resource.inputs for resource in declared.resources if resource.type.endswith(":Deployment")
+    ]
     spec = deployment["spec"]["template"]["spec"]
     assert not {"affinity", "tolerations"} & set(spec)
     assert set(spec["containers"][0]["resources"]["limits"]) == {"cpu", "memory"}
@@ -226,7 +237,7 @@ def test_the_gpus_metrics_are_exported_where_a_prometheus_asks_for_them(program:
     assert exporter["values"]["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
     assert exporter["values"]["tolerations"] == [PRESENT]
     # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus: where GKE puts the driver
-    mounts = [one["hostPath"] for one in exporter["values"].get("extraHostVolumes", [])]
+    mounts = [volume["hostPath"] for volume in exporter["values"].get("extraHostVolumes", [])]
     assert mounts == (["/home/kubernetes/bin/nvidia"] if cloud == "gke" else [])
 
 
@@ -246,7 +257,7 @@ def test_the_gpus_metrics_wait_for_who_defines_service_monitors(
     original = pulumi_kubernetes.helm.v3.Release.__init__
 
     def spy(self: Any, *args: Any, **kwargs: Any) -> None:
-        awaited[kwargs["chart"]] = [one._type for one in kwargs["opts"].depends_on or []]
+        awaited[kwargs["chart"]] = [dependency._type for dependency in kwargs["opts"].depends_on or []]
         original(self, *args, **kwargs)
 
     monkeypatch.setattr(pulumi_kubernetes.helm.v3.Release, "__init__", spy)

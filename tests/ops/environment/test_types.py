@@ -10,7 +10,7 @@ from ops.environment.types import SDKS, files_that_import
 
 pytestmark = pytest.mark.slow
 
-CLOUDS = {"infra/clouds/gke.py", "infra/clouds/eks.py", "infra/clouds/aks.py", "infra/ecr.py"}
+CLOUDS = {"infra/clouds/gke.py", "infra/clouds/eks.py", "infra/clouds/aks.py", "infra/registries/ecr.py"}
 
 
 def test_the_files_of_the_clouds_import_their_sdks():

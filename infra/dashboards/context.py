@@ -1,0 +1,40 @@
+"""The model service that a dashboard shows."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from infra.autoscaling import ScalingArgs
+from infra.autoscaling.metric import Metric
+from infra.dashboards.kubernetes import KubernetesQueries
+from infra.objectives import ObjectivesArgs
+from infra.queries import Queries
+from infra.server import ServerArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardContext:
+    """One model service: its names, its objectives, and the queries about it."""
+
+    namespace: str
+    deployment: str
+    """Name of the Deployment, which is the model's."""
+
+    objectives: ObjectivesArgs
+    scaling: ScalingArgs
+    server: ServerArgs
+    has_gpus: bool
+
+    @cached_property
+    def queries(self) -> Queries:
+        """Queries of the pods' own metrics."""
+        return Queries(namespace=self.namespace)
+
+    @cached_property
+    def kubernetes(self) -> KubernetesQueries:
+        """Queries of the cluster's metrics about the pods."""
+        return KubernetesQueries(namespace=self.namespace, deployment=self.deployment)
+
+    @property
+    def metric(self) -> Metric | None:
+        """The metric that the autoscaler follows in addition to CPU."""
+        return self.scaling.metric

@@ -1,0 +1,132 @@
+"""Every setting changes what is declared: none is described, parsed and then forgotten."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.settings import SECRETS
+from ops.stack import PROJECT, Stack
+from tests.conftest import VERSION, StackOf, write_artifact
+from tests.infra.conftest import CLOUD_CONFIG, EXISTING, QUEUE_DEPTH
+from tests.infra.declarations import declarations
+from tests.infra.pruning import left_behind
+
+KEYS = list(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"])
+
+OTHER_VERSION = "ba9876543210"
+CREDENTIALS = {"registryUsername": "someone", "registryPassword": "hunter2"}
+GPU_POOL = {**CLOUD_CONFIG["gke"], "device": "gpu", "clusterName": "theirs"}
+INSTALL = {"monitoring": "install", "grafanaAdminPassword": "hunter3"}
+KEDA = {**EXISTING, **QUEUE_DEPTH, "autoscalingBackend": "keda"}
+SLEEPING = {**KEDA, "minReplicas": "0"}
+NODE_PORT = {"serviceType": "NodePort"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting's new value, and the other settings under which it must have an effect."""
+
+    value: str
+    others: dict[str, str] = field(default_factory=dict[str, str])
+    before: str | None = None
+    """The value that it is compared with. None is the default."""
+
+
+CHANGES: dict[str, Change] = {
+    "cluster": Change("local"),
+    "clusterName": Change("theirs", CLOUD_CONFIG["gke"]),
+    "clusterStack": Change("acme/clusters/prod"),
+    "kubeconfig": Change("/etc/kubeconfig"),
+    "kubeContext": Change("there"),
+    "namespace": Change("mine"),
+    "device": Change("gpu"),
+    "gpuMachineType": Change("g2-standard-8", GPU_POOL),
+    "gpuAccelerator": Change("nvidia-tesla-t4", GPU_POOL),
+    "gpuMinNodes": Change("1", GPU_POOL),
+    "gpuMaxNodes": Change("3", GPU_POOL),
+    "gpuSpot": Change("true", GPU_POOL),
+    "model": Change("other", before="tiny"),
+    "modelVersion": Change(OTHER_VERSION, before=VERSION),
+    "modelDirectory": Change("elsewhere", before="here"),
+    "runtime": Change("torchscript"),
+    "registry": Change("ghcr.io/acme"),
+    "registryUsername": Change("else", CREDENTIALS, before="someone"),
+    "registryPassword": Change("other", CREDENTIALS, before="hunter2"),
+    "pullSecret": Change("true", CREDENTIALS),
+    "retainImage": Change("false"),
+    "builder": Change("remote"),
+    "platform": Change("linux/arm64"),
+    "buildImage": Change("acme/python:3.13"),
+    "runtimeImage": Change("acme/python:3.13-slim"),
+    "monitoring": Change("existing"),
+    "monitoringNamespace": Change("watch", INSTALL),
+    "prometheusUrl": Change("http://prometheus.watch:9090", KEDA, before=KEDA["prometheusUrl"]),
+    "prometheusStorage": Change("50Gi", INSTALL),
+    "grafanaAdminPassword": Change("other", INSTALL, before="hunter3"),
+    "sloAvailability": Change("99.5", EXISTING),
+    "sloLatencySeconds": Change("0.25", EXISTING),
+    "sloLatencyPercent": Change("95", EXISTING),
+    "sloWindowDays": Change("28", EXISTING),
+    "runbookUrl": Change("https://example.com/runbooks", EXISTING),
+    "autoscalingSignal": Change("in-flight", KEDA, before="queue-depth"),
+    "autoscalingBackend": Change("keda"),
+    "autoscalingTarget": Change("16", KEDA, before="8"),
+    "autoscalingWakeQuery": Change("vector(2)", SLEEPING, before="vector(1)"),
+    "scaleDownStabilizationSeconds": Change("60"),
+    "minReplicas": Change("3"),
+    "maxReplicas": Change("11"),
+    "targetCpuUtilization": Change("70"),
+    "cpuRequest": Change("300m"),
+    "cpuLimit": Change("1"),
+    "memoryRequest": Change("300Mi"),
+    "memoryLimit": Change("1Gi"),
+    "serviceType": Change("ClusterIP"),
+    "nodePort": Change("30081", NODE_PORT),
+    "batchSize": Change("16"),
+    "queueSize": Change("128"),
+    "requestTimeoutSeconds": Change("5"),
+    "maxBodyBytes": Change("1048576"),
+    "threads": Change("2"),
+    "otlpEndpoint": Change("http://collector:4318"),
+    "logLevel": Change("debug"),
+    "drainDelaySeconds": Change("4"),
+    "drainTimeoutSeconds": Change("19"),
+    "terminationGracePeriodSeconds": Change("40"),
+}
+
+
+@pytest.fixture
+def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], Stack]:
+    """Makes a stack that serves one of two models, in one of two folders; secrets become secrets."""
+    for folder in ("here", "elsewhere"):
+        for model in ("tiny", "other"):
+            for version in (VERSION, OTHER_VERSION):
+                write_artifact(tmp_path / folder, model, version, ("onnx", "torchscript"))
+
+    def stack(config: dict[str, str]) -> Stack:
+        given: dict[str, Any] = {"modelVersion": VERSION, "modelDirectory": "here", **config}
+        given["modelDirectory"] = str(tmp_path / given["modelDirectory"])
+        secret = {key: given.pop(key) for key in SECRETS if key in given}
+        return stack_of(**given, secret=secret)
+
+    return stack
+
+
+def test_every_setting_is_tried():
+    assert [*CHANGES] == KEYS
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_a_setting_changes_what_is_declared(stack_with: Callable[[dict[str, str]], Stack], key: str):
+    change = CHANGES[key]
+    before = {**change.others, **({} if change.before is None else {key: change.before})}
+    after = {**change.others, key: change.value}
+
+    first, second = declarations(stack_with(before)), declarations(stack_with(after))
+
+    assert first != second
+    assert not left_behind(declaration.inputs for declaration in second)
