@@ -1,1 +1,1 @@
-"""Checkpoint to artifact: export, parity gate, signature. Nothing here is imported by app/ or infra/."""
+"""From a trained model to an artifact: export, parity gate, signature. Not imported by app/ or infra/."""

@@ -19,13 +19,13 @@ def test_the_file_is_self_contained(artifact, model):
 
 
 def test_the_opset_is_pinned(model):
-    assert [(each.domain, each.version) for each in model.opset_import] == [("", 20)]
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 20)]
 
 
 def test_tensors_have_the_signatures_names_and_an_open_batch(model):
     described = {
-        each.name: [axis.dim_param or axis.dim_value for axis in each.type.tensor_type.shape.dim]
-        for each in (*model.graph.input, *model.graph.output)
+        tensor.name: [axis.dim_param or axis.dim_value for axis in tensor.type.tensor_type.shape.dim]
+        for tensor in (*model.graph.input, *model.graph.output)
     }
     assert described == {"field": ["batch", 2, 5, 5], "logits": ["batch", 3]}
 
