@@ -1,7 +1,7 @@
 """A small model of one's own: the kind of an iris, from four lengths of its flower.
 
-`network` is the factory that the export calls. Run as a program, this file trains the network and writes the other
-files of the export: weights, an example input, and the names of the classes.
+`network` is the factory that the export calls. Run as a program, this file trains the network and writes the
+other files of the export: weights, an example input, and the names of the classes.
 """
 
 from pathlib import Path

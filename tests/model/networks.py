@@ -394,3 +394,10 @@ class Probabilities(nn.Module):
 class OneClass(nn.Module):
     def forward(self, x):
         return x[:, :1]
+
+
+class ExitingAlone(nn.Module):
+    def forward(self, x):
+        if x.shape[0] == 1:
+            raise SystemExit(3)
+        return x * 2

@@ -94,6 +94,7 @@ def answer(tmp_path, inputs):
         ("InNumPy", ROWS, r"networks\.py, line \d+\)\. Write that line with operations on tensors alone"),
         ("Packed", SEQUENCES[..., :3], r"networks\.py, line \d+\)\. Write that line"),
         ("Exiting", ROWS, r"SystemExit: 3 \(networks\.py, line \d+\)"),
+        ("ExitingAlone", ROWS, r"fails on a batch of 1, .*SystemExit: 3 \(networks\.py, line \d+\)"),
         ("NumberedOutputs", ROWS, "a mapping with the key 0: the keys are the names of the outputs"),
         ("WithoutOutputs", ROWS, "returns no output"),
         ("PythonRandom", ROWS, ITSELF),
