@@ -1,4 +1,4 @@
-"""Checkpoint to artifact: export, parity gate, signature. Nothing here is imported by app/ or infra/."""
+"""From a trained model to an artifact: export, parity check, signature. app/ and infra/ import nothing of it."""
 
 import logging
 

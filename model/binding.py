@@ -1,4 +1,4 @@
-"""Samples to the arguments of a module's forward(): by name where there are names to match."""
+"""Match sample inputs to the parameters of a module's forward(), by name where there are names."""
 
 import inspect
 from collections.abc import Sequence
@@ -16,59 +16,69 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """What a forward() takes, without `self`."""
+    """The parameters of a forward(), without `self`."""
 
     named: dict[str, inspect.Parameter]
-    """In their order, `*args` and `**kwargs` aside."""
+    """In their order, without `*args` and `**kwargs`."""
 
-    more: bool
-    """Whether `*args` takes others."""
+    has_args: bool
+    """Whether there is an `*args`."""
 
-    others: bool
-    """Whether `**kwargs` takes others by name."""
+    has_kwargs: bool
+    """Whether there is a `**kwargs`."""
 
     @property
     def required(self) -> list[str]:
-        """The names without a default."""
-        return [name for name, taken in self.named.items() if taken.default is inspect.Parameter.empty]
+        """The names of the parameters without a default."""
+        return [
+            name for name, parameter in self.named.items() if parameter.default is inspect.Parameter.empty
+        ]
 
     @classmethod
     def of(cls, module: nn.Module) -> "Parameters":
-        """Read the signature of a module's forward()."""
+        """Read the parameters of a module's forward()."""
         try:
-            taken = inspect.signature(module.forward).parameters.values()
+            parameters = inspect.signature(module.forward).parameters.values()
         except (TypeError, ValueError):
-            return cls(named={}, more=True, others=False)
-        kinds = {parameter.kind for parameter in taken}
+            return cls(named={}, has_args=True, has_kwargs=False)
+        kinds = {parameter.kind for parameter in parameters}
         variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         return cls(
-            named={parameter.name: parameter for parameter in taken if parameter.kind not in variable},
-            more=inspect.Parameter.VAR_POSITIONAL in kinds,
-            others=inspect.Parameter.VAR_KEYWORD in kinds,
+            named={parameter.name: parameter for parameter in parameters if parameter.kind not in variable},
+            has_args=inspect.Parameter.VAR_POSITIONAL in kinds,
+            has_kwargs=inspect.Parameter.VAR_KEYWORD in kinds,
         )
 
 
 def bind(module: nn.Module, samples: Arrays) -> tuple[nn.Module, Arrays]:
-    """Return a module that takes the samples by position, and the samples in that order.
+    """Match sample inputs to the parameters of a module's forward().
 
-    Names that are parameters of forward() decide which argument an array is, whatever the order of the file.
-    A single array may have any name: it is the first argument. Several arrays go by position only to a
-    forward(*args), which names nothing.
+    An array goes to the parameter of its name, whatever the order of the file. A single array may have any
+    name: it is the first argument. Several arrays are passed by position only to a forward(*args), which has
+    no names to match.
+
+    Args:
+        module: a PyTorch module.
+        samples: arrays by name, the batch first.
+
+    Returns:
+        A module that takes the samples by position, and the samples in the order of its arguments. It is the
+        same module, unless some arguments can be passed by keyword only.
 
     Raises:
-        ExportError: names match no parameter or only in part, or a parameter without a default is missing.
+        ExportError: a name is no parameter, or a parameter without a default has no array.
 
     """
     parameters = Parameters.of(module)
     known = [name for name in samples if name in parameters.named]
     if len(samples) == 1 and not known:
         _check_complete(parameters, parameters.required[:1])
-        if not parameters.named and parameters.others and not parameters.more:
-            return _Called(module, 0, list(samples)), samples
+        if not parameters.named and parameters.has_kwargs and not parameters.has_args:
+            return _WithKeywords(module, 0, list(samples)), samples
         return module, samples
-    if not known and not parameters.named and parameters.others:
-        return _Called(module, 0, list(samples)), samples
-    if not known and not parameters.named and parameters.more:
+    if not known and not parameters.named and parameters.has_kwargs:
+        return _WithKeywords(module, 0, list(samples)), samples
+    if not known and not parameters.named and parameters.has_args:
         return module, samples
     if unknown := [name for name in samples if name not in known]:
         raise ExportError(
@@ -79,13 +89,14 @@ def bind(module: nn.Module, samples: Arrays) -> tuple[nn.Module, Arrays]:
         )
     _check_complete(parameters, known)
     ordered = [name for name in parameters.named if name in samples]
-    positional = [name for name, taken in parameters.named.items() if taken.kind in POSITIONAL]
+    positional = [name for name, parameter in parameters.named.items() if parameter.kind in POSITIONAL]
+    # After the first parameter that has no array, the others must be passed by keyword.
     count = next(
         (index for index, name in enumerate(positional) if ordered[index : index + 1] != [name]),
         len(positional),
     )
     arrays = {name: samples[name] for name in ordered}
-    return (module if count == len(ordered) else _Called(module, count, ordered[count:])), arrays
+    return (module if count == len(ordered) else _WithKeywords(module, count, ordered[count:])), arrays
 
 
 def _check_complete(parameters: Parameters, given: Sequence[str]) -> None:
@@ -96,8 +107,8 @@ def _check_complete(parameters: Parameters, given: Sequence[str]) -> None:
         )
 
 
-class _Called(nn.Module):
-    """Calls a module with some of its arguments by name: exports know arguments by position alone."""
+class _WithKeywords(nn.Module):
+    """Passes some arguments of a module by keyword, because exported programs take them by position only."""
 
     def __init__(self, module: nn.Module, positional: int, names: Sequence[str]) -> None:
         super().__init__()
@@ -106,5 +117,5 @@ class _Called(nn.Module):
         self.names = tuple(names)
 
     def forward(self, *tensors: torch.Tensor) -> Any:  # noqa: ANN401 - whatever the module returns
-        named = dict(zip(self.names, tensors[self.positional :], strict=True))
-        return cast(Any, self.module)(*tensors[: self.positional], **named)
+        keywords = dict(zip(self.names, tensors[self.positional :], strict=True))
+        return cast(Any, self.module)(*tensors[: self.positional], **keywords)

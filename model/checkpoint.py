@@ -1,92 +1,113 @@
-"""A checkpoint: the weights of a module, read without running code."""
+"""Load the weights of a module from a checkpoint file, without running code from that file."""
 
 import pickle
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from model.errors import ExportError, quoted
 
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-"""Keys under which training loops keep the weights, beside the optimizer's."""
+WRAPPER_KEYS = ("state_dict", "model_state_dict", "model")
+"""Keys under which training loops keep the weights, next to the optimizer's state."""
 
-FOREIGN = {
+FOREIGN_SUFFIXES = {
     ".onnx": "this is an ONNX model",
     ".keras": "this is a Keras model: write a SavedModel by model.export(DIR) and give --saved-model DIR",
     ".h5": "this is a Keras model: write a SavedModel by model.export(DIR) and give --saved-model DIR",
     ".pb": "this is a part of a SavedModel: give --saved-model with its folder",
     ".npz": "these are NumPy arrays",
 }
-"""Files of other kinds, by how their names end."""
-
-PARALLEL = "module."
-"""What torch.nn.DataParallel puts before each key."""
+"""Kinds of files that are no checkpoint, by the end of their names."""
 
 
 def load(module: nn.Module, file: Path) -> None:
     """Put a checkpoint's weights into a module.
 
-    Weights alone are read (`weights_only`), never code. Common wrappings are undone: a dictionary with the
-    weights under a key such as `state_dict`, and DataParallel's `module.` before each key.
+    The file is read with `weights_only`: never code. Two common wrappings are undone: a dictionary with the
+    weights under a key such as `state_dict`, and a prefix before every key, as DataParallel (`module.`),
+    torch.compile (`_orig_mod.`) and Lightning (`model.`) put it there.
+
+    Args:
+        module: gets the weights in place.
+        file: written by `torch.save(module.state_dict(), file)`, or safetensors.
 
     Raises:
-        ExportError: there is no such file, it holds more than weights, or the keys or shapes differ.
+        ExportError: the file cannot be read or holds more than weights, or its keys, shapes or types differ
+            from the module's. The message names every key.
 
     """
     _check_kind(file)
+    own = module.state_dict()
+    weights = _without_prefix(_unwrapped(_read(file), file), own)
+    problems = list(_differences(weights, own))
+    if problems:
+        lines = "\n  ".join(problems)
+        raise ExportError(f"--checkpoint {file} does not fit {type(module).__name__}:\n  {lines}")
+    module.load_state_dict(weights)
+    if meta := [name for name, tensor in module.state_dict().items() if tensor.is_meta]:
+        raise ExportError(
+            f"--checkpoint {file}: {', '.join(meta)} cannot take weights: the factory makes the module on "
+            "the device 'meta', which holds no values; make it on the CPU"
+        )
+
+
+def _read(file: Path) -> object:
     try:
         with warnings.catch_warnings():
-            # Said of a pickle that is then refused.
+            # PyTorch warns of a pickle that it then refuses.
             warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
-            loaded = torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ExportError(f"--checkpoint {file}: {error.strerror}") from None
     except pickle.UnpicklingError:
-        # PyTorch's own words advise to read the file all the same.
+        # PyTorch's own message advises to read the file with its code.
         raise ExportError(
-            f"--checkpoint {file}: not a file of weights alone, or a damaged one; nothing else is read, for "
-            "it could run code. Save it with torch.save(module.state_dict(), ...)"
+            f"--checkpoint {file}: it is damaged, or holds more than weights, which is not read because it "
+            "could run code. Save the weights alone by torch.save(module.state_dict(), ...)"
         ) from None
     except Exception as error:
         raise ExportError(
             f"--checkpoint {file}: not a file of weights, or a damaged one ({quoted(error)}). Save it with "
             "torch.save(module.state_dict(), ...)"
         ) from error
-    own = module.state_dict()
-    weights = _unwrapped(loaded, own, file)
-    problems = [
-        *(f"missing key: {key}" for key in own if key not in weights),
-        *(f"unexpected key: {key}" for key in weights if key not in own),
-        *(
-            f"shape mismatch: {key} is {list(weights[key].shape)}, and {list(own[key].shape)} in the module"
-            for key in own
-            if key in weights and weights[key].shape != own[key].shape
-        ),
-    ]
-    if problems:
-        lines = "\n  ".join(problems)
-        raise ExportError(f"--checkpoint {file} does not fit {type(module).__name__}:\n  {lines}")
-    module.load_state_dict(weights)
+
+
+def _differences(weights: Mapping[str, torch.Tensor], own: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what does not fit, key by key."""
+    yield from (f"missing key: {key}" for key in own if key not in weights)
+    yield from (f"unexpected key: {key}" for key in weights if key not in own)
+    for key, tensor in own.items():
+        # A lazy module takes the shape of its first input or of its weights.
+        if key not in weights or is_lazy(tensor):
+            continue
+        found = weights[key]
+        if found.shape != tensor.shape:
+            yield f"shape mismatch: {key} is {list(found.shape)}, and {list(tensor.shape)} in the module"
+        # Quantized weights without their scale would be taken for numbers.
+        if found.is_floating_point() != tensor.is_floating_point():
+            yield f"type mismatch: {key} is {found.dtype}, and {tensor.dtype} in the module"
 
 
 def _check_kind(file: Path) -> None:
-    """Refuse what is known to be another kind of file, with what makes a checkpoint of it."""
+    """Refuse a file of another kind, and say how to make a checkpoint of it."""
     if file.is_dir():
         raise ExportError(f"--checkpoint {file}: a folder; give the file with the weights in it")
-    kind = _kind(file) if file.exists() else None
+    kind = _foreign_kind(file) if file.exists() else None
     if kind is not None:
         raise ExportError(f"--checkpoint {file}: {kind}")
 
 
-def _kind(file: Path) -> str | None:
+def _foreign_kind(file: Path) -> str | None:
     with file.open("rb") as opened:
         start = opened.read(9)
+    # A safetensors file begins with the length of its JSON header: https://huggingface.co/docs/safetensors
     if file.suffix == ".safetensors" or (start[8:] == b"{" and start[5:8] == bytes(3)):
         if find_spec("safetensors") is not None:
             return None
@@ -94,9 +115,10 @@ def _kind(file: Path) -> str | None:
             "these are weights as safetensors, and the package that reads them is not installed. Run "
             "`.venv/bin/pip install safetensors` and export again"
         )
-    if file.suffix in FOREIGN:
+    if file.suffix in FOREIGN_SUFFIXES:
         return (
-            f"{FOREIGN[file.suffix]}, and a checkpoint is what torch.save(module.state_dict(), FILE) writes"
+            f"{FOREIGN_SUFFIXES[file.suffix]}, and a checkpoint is a file written by "
+            "torch.save(module.state_dict(), FILE)"
         )
     if not zipfile.is_zipfile(file):
         return None
@@ -115,10 +137,11 @@ def _kind(file: Path) -> str | None:
     return None
 
 
-def _unwrapped(loaded: object, own: Mapping[str, Any], file: Path) -> dict[str, torch.Tensor]:
+def _unwrapped(loaded: object, file: Path) -> Mapping[str, torch.Tensor]:
+    """Return the weights, taken out of the dictionaries around them."""
     weights = loaded
-    for wrapper in WRAPPERS:
-        inner = cast(Mapping[str, object], weights).get(wrapper) if isinstance(weights, Mapping) else None
+    for key in WRAPPER_KEYS:
+        inner = cast(Mapping[str, object], weights).get(key) if isinstance(weights, Mapping) else None
         weights = cast(object, inner) if isinstance(inner, Mapping) else weights
     if not isinstance(weights, Mapping):
         raise ExportError(
@@ -128,11 +151,16 @@ def _unwrapped(loaded: object, own: Mapping[str, Any], file: Path) -> dict[str, 
     entries = cast(Mapping[str, object], weights)
     if others := [str(key) for key, value in entries.items() if not isinstance(value, torch.Tensor)]:
         raise ExportError(
-            f"--checkpoint {file}: no weights but something else under {', '.join(others)}; weights may lie "
-            f"under {' or '.join(WRAPPERS)}"
+            f"--checkpoint {file}: something other than weights is under {', '.join(others)}. Weights may be "
+            f"under {' or '.join(WRAPPER_KEYS)}; of a quantized module export the one that it was made from"
         )
-    tensors = cast(Mapping[str, torch.Tensor], entries)
-    parallel = all(key.startswith(PARALLEL) for key in tensors)
-    if parallel and not any(key.startswith(PARALLEL) for key in own):
-        return {key.removeprefix(PARALLEL): value for key, value in tensors.items()}
-    return dict(tensors)
+    return cast(Mapping[str, torch.Tensor], entries)
+
+
+def _without_prefix(weights: Mapping[str, torch.Tensor], own: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Remove the prefix of the keys, where the keys are otherwise exactly those of the module."""
+    prefixes = {key.removesuffix(next(iter(own), "")) for key in weights if key.endswith(next(iter(own), ""))}
+    for prefix in sorted(prefixes, key=len):
+        if {f"{prefix}{key}" for key in own} == set(weights):
+            return {key: weights[f"{prefix}{key}"] for key in own}
+    return dict(weights)

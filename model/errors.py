@@ -1,18 +1,18 @@
-"""The errors that a person who exports a model sees, and how the errors of their own code are told."""
+"""Errors that a person who exports a model sees, and the wording of errors from that person's own code."""
 
 import sysconfig
 import traceback
 from pathlib import Path
 
-LIBRARIES = tuple(
+LIBRARY_FOLDERS = tuple(
     str(Path(folder).resolve())
     for folder in (sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"), Path(__file__).parent)
 )
-"""Where code lies that is not the user's: libraries, Python itself, this package."""
+"""Folders of code that is not the user's: libraries, Python itself, this package."""
 
 
 class ExportError(Exception):
-    """A model cannot be exported. The message says why and what to do about it."""
+    """A model cannot be exported. The message gives the reason and the next step."""
 
 
 class ParityError(ExportError):
@@ -20,27 +20,34 @@ class ParityError(ExportError):
 
 
 class UsageError(ExportError):
-    """The options do not go together."""
+    """The options of the command line contradict each other."""
 
 
 def quoted(error: BaseException) -> str:
-    """Return an error's type and first line, with the file and line of the user's code where it arose."""
+    """Describe an error in one line, with the place in the user's code that raised it.
+
+    Returns:
+        The type and the first line of the message; then, in brackets, file and line, where the error passed
+        through code outside of `LIBRARY_FOLDERS`.
+
+    """
     lines = str(error).strip().splitlines()
-    said = ": ".join([type(error).__name__, *lines[:1]])
+    text = ": ".join([type(error).__name__, *lines[:1]]).rstrip(".")
     if isinstance(error, SyntaxError):
-        return said
+        return text
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).exists() and not str(Path(frame.filename).resolve()).startswith(LIBRARIES)
+        if Path(frame.filename).exists()
+        and not str(Path(frame.filename).resolve()).startswith(LIBRARY_FOLDERS)
     ]
     if not frames:
-        return said
-    return f"{said} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+        return text
+    return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
 
 
 def innermost(error: BaseException) -> BaseException:
-    """Return the error that began it, where libraries wrap it in pages about themselves."""
+    """Return the first error of a chain: libraries wrap it in errors about themselves."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error

@@ -1,4 +1,4 @@
-"""A factory: the user's function that makes the module."""
+"""Call a factory: the user's function that makes a PyTorch module."""
 
 import importlib
 import sys
@@ -10,78 +10,95 @@ from torch import nn
 from model.errors import ExportError, quoted
 
 ROOT = Path(__file__).parents[1]
+FORM = "it must be PACKAGE.MODULE:FUNCTION, importable from the current directory"
 
 
 def make(factory: str) -> nn.Module:
-    """Call `package.module:function`, found from the current directory, without arguments.
+    """Import a factory, call it without arguments, and return the module that it makes.
+
+    A class is a factory too, if its constructor needs no arguments. A module from `torch.compile` is
+    unwrapped: compiling changes its speed and not its answers.
+
+    Example:
+        With a file `flowers.py` in the current directory::
+
+            def network():
+                return torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
+
+        `make("flowers:network")` returns that network, untrained; `model.checkpoint.load` adds the weights.
+
+    Args:
+        factory: `PACKAGE.MODULE:FUNCTION`, importable from the current directory.
 
     Raises:
-        ExportError: there is no such function, it or its module fails, or it returns something else than a
-            module. Errors of the user's code are quoted with its file and line.
+        ExportError: there is no such function, importing or calling it fails, or it returns something other
+            than a module. Errors of the user's code are quoted with file and line.
 
     """
-    where, _, name = factory.partition(":")
-    module = _called(factory, _imported(factory, where), where, name)
+    module_name, _, function_name = factory.partition(":")
+    module = _call(factory, _import(factory, module_name), module_name, function_name)
     if not isinstance(module, nn.Module):
         raise ExportError(
             f"--factory {factory}: returned {type(module).__name__}, not a torch.nn.Module. Return the "
             "module itself, before it is exported or scripted"
         )
-    return module
+    compiled_from = getattr(module, "_orig_mod", None)
+    return compiled_from if isinstance(compiled_from, nn.Module) else module
 
 
-def _imported(factory: str, where: str) -> Any:  # noqa: ANN401 - a module of the user's
+def _import(factory: str, module_name: str) -> Any:  # noqa: ANN401 - a module of the user's
     try:
-        return importlib.import_module(where)
+        return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name and (where == error.name or where.startswith(f"{error.name}.")):
-            raise ExportError(
-                f"--factory {factory}: {error}; it must be PACKAGE.MODULE:FUNCTION, importable from here"
-                f"{_shadowed(where)}"
-            ) from None
-        raise _missing(factory, error) from error
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise ExportError(f"--factory {factory}: {error}; {FORM}{_name_clash(module_name)}") from None
+        raise _missing_library(factory, error) from error
     except ValueError as error:
-        if where and not where.startswith("."):
-            raise ExportError(f"--factory {factory}: importing {where} failed: {quoted(error)}") from error
-        raise ExportError(
-            f"--factory {factory}: {error}; it must be PACKAGE.MODULE:FUNCTION, importable from here"
-        ) from None
+        if module_name and not module_name.startswith("."):
+            raise ExportError(
+                f"--factory {factory}: importing {module_name} failed: {quoted(error)}"
+            ) from error
+        raise ExportError(f"--factory {factory}: {error}; {FORM}") from None
     except (Exception, SystemExit) as error:
         raise ExportError(
-            f"--factory {factory}: importing {where} failed: {quoted(error)}. What a module does when it is "
-            "run "
-            'belongs under `if __name__ == "__main__":`'
+            f"--factory {factory}: importing {module_name} failed: {quoted(error)}. Code that should run "
+            'only as a program belongs under `if __name__ == "__main__":`'
         ) from error
 
 
-def _called(factory: str, module: Any, where: str, name: str) -> object:  # noqa: ANN401 - as above
-    function = getattr(module, name, None)
+def _call(factory: str, module: Any, module_name: str, function_name: str) -> object:  # noqa: ANN401 - as above
+    function = getattr(module, function_name, None)
     if not callable(function):
-        raise ExportError(f"--factory {factory}: {where} has no function {name!r}{_shadowed(where)}")
+        raise ExportError(
+            f"--factory {factory}: {module_name} has no function {function_name!r}{_name_clash(module_name)}"
+        )
     try:
         return function()
     except ModuleNotFoundError as error:
-        raise _missing(factory, error) from error
+        raise _missing_library(factory, error) from error
     except (Exception, SystemExit) as error:
         hint = ""
         if isinstance(error, TypeError) and "argument" in str(error):
-            hint = f". {name} is called without arguments: give a function that needs none and passes them"
-        raise ExportError(f"--factory {factory}: {name}() failed: {quoted(error)}{hint}") from error
+            hint = (
+                f". {function_name} is called without arguments: give a function that needs none and calls it"
+            )
+        raise ExportError(f"--factory {factory}: {function_name}() failed: {quoted(error)}{hint}") from error
 
 
-def _missing(factory: str, error: ModuleNotFoundError) -> ExportError:
+def _missing_library(factory: str, error: ModuleNotFoundError) -> ExportError:
     return ExportError(
-        f"--factory {factory}: {quoted(error)}. Install what your code imports beside what is pinned here: "
-        f"{Path(sys.executable).name} -m pip install {str(error.name).partition('.')[0]} -c requirements.txt"
+        f"--factory {factory}: {quoted(error)}. Install the libraries of your code with the versions that "
+        f"are pinned here: {Path(sys.executable).name} -m pip install {str(error.name).partition('.')[0]} "
+        "-c requirements.txt"
     )
 
 
-def _shadowed(where: str) -> str:
-    """Say that a name is a package of this program, where the user's own file has it as well."""
-    package = where.partition(".")[0]
+def _name_clash(module_name: str) -> str:
+    """Return a hint, where the user's file has the name of a package of this program."""
+    package = module_name.partition(".")[0]
     if not (ROOT / package / "__init__.py").exists():
         return ""
     return (
         f". {package!r} is a package of this program, which hides a file or folder of yours with that name: "
-        f"rename yours, to my_{package}.py for one"
+        f"rename yours, for example to my_{package}.py"
     )

@@ -1,7 +1,8 @@
-"""The file of `--image`: how a photograph becomes an input, as the `image` of a signature.json."""
+"""Read the file of `--image`, which says how a photograph becomes an input, and an example photograph."""
 
 import io
 import json
+import math
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
@@ -21,18 +22,24 @@ EXAMPLE = (
     '{"input": "image", "resize": 256, "crop": [224, 224], "interpolation": "bilinear", "layout": "NCHW", '
     '"scale": 0.00392156862745098, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}'
 )
-"""What torchvision's ImageNet weights were evaluated with; crop is height and width, scale comes first."""
+"""The evaluation of torchvision's ImageNet weights. `crop` is height and width; `scale` is applied first."""
+
+MAX_SAMPLE_PIXELS = 2_000_000
+"""Largest picture that an artifact keeps: as PNG it fits into a request, 8 MiB by the server's default."""
 
 
 def read(file: Path) -> ImageInput:
-    """Read the file.
+    """Read how a photograph becomes an input.
+
+    Args:
+        file: JSON, an object with the keys of `ImageInput`; `EXAMPLE` is one.
 
     Raises:
-        ExportError: it is no JSON object with exactly these keys, or a value is not allowed.
+        ExportError: the file is not a JSON object with exactly these keys, or a value is not allowed.
 
     """
     try:
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ExportError(f"--image {file}: {error.strerror}") from None
     except ValueError as error:
@@ -60,23 +67,37 @@ def read(file: Path) -> ImageInput:
 
 
 def photograph(file: Path, image: ImageInput) -> tuple[bytes, NDArray[np.float32]]:
-    """Return a photograph as PNG, and the batch of one that it becomes.
+    """Return a photograph as PNG, and the input that it becomes.
+
+    A picture above `MAX_SAMPLE_PIXELS` is made smaller first, so that it can be sent to the service.
+
+    Args:
+        file: a picture that Pillow reads.
+        image: how a photograph becomes an input.
+
+    Returns:
+        The PNG, and a batch of one made from the same pixels.
 
     Raises:
-        ExportError: the file is no picture that can be read.
+        ExportError: the picture cannot be read.
 
     """
     try:
         with Image.open(file) as opened:
-            # A PNG does not say which way is up.
+            # Upright, because a PNG does not say which side is up.
             picture = upright(opened)
-            png = io.BytesIO()
-            picture.save(png, format="png")
-            return png.getvalue(), preprocess(picture, image)
+        pixels = picture.width * picture.height
+        if pixels > MAX_SAMPLE_PIXELS:
+            factor = math.sqrt(MAX_SAMPLE_PIXELS / pixels)
+            width, height = (max(1, int(side * factor)) for side in picture.size)
+            picture = picture.resize((width, height))
+        png = io.BytesIO()
+        picture.save(png, format="png")
+        return png.getvalue(), preprocess(picture, image)
     except ExportError as error:
         raise ExportError(f"--example {file}: {error}") from None
     except Exception as error:
-        # Decoders fail in many ways, all of them the file's.
+        # Pillow's decoders raise many kinds of errors, all of them because of the file.
         raise ExportError(
             f"--example {file}: not a picture that can be read ({error}). Give a photograph, or inputs as "
             ".npy"

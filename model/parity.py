@@ -1,4 +1,4 @@
-"""The gate before anything is built: an export answers as the model that it was made from."""
+"""The parity gate: an export must answer as the model that it was made from."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,15 +8,16 @@ from numpy.typing import NDArray
 
 from model.behaviour import check_same
 from model.errors import ParityError, UsageError
-from model.samples import rows
+from model.samples import take
 from model.signature import Arrays
 from model.source import Run
 
 BATCH_SIZES = (1, 2, 7)
-"""One, an even and an odd batch: an export that froze the size of its example answers one of them only."""
+"""A single sample, an even and an odd batch: an export with a fixed batch size answers only one of them."""
 
-SMALLEST_SHARE = 1 / 16
-"""Of its output's scale is the least scale of a sample: a sum that cancels keeps the error of its terms."""
+SMALLEST_RELATIVE_SCALE = 1 / 16
+"""Smallest scale of a sample, relative to its output's scale: where the terms of a sum cancel, their errors
+remain."""
 
 RULE = (
     "|export - model| <= rtol * |model| + atol * min(1, scale); scale is the largest |model| of the sample, "
@@ -25,28 +26,28 @@ RULE = (
 )
 
 SERVER_BATCH = 32
-"""The largest batch by the server's default."""
+"""The server's default for its largest batch."""
 
 SERVER_RTOL, SERVER_ATOL = 1e-2, 1e-3
-"""|answer - expected| <= ATOL + RTOL * |expected|: what a server asks of its own sample before it starts."""
+"""Tolerance of the server's check of its sample at start: |answer - expected| <= ATOL + RTOL * |expected|."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """How far an export's answers may lie from the model's: `RULE` says how both numbers are used.
+    """How far an export's answers may differ from the model's; `RULE` says how both numbers are used.
 
-    Runtimes fuse and reorder float32 sums. Over the layers of an ImageNet network that moves logits of size
-    10 by up to 1e-5, a tenth of what is tolerated. Numbers that are not floating point must be equal.
+    Runtimes fuse and reorder float32 sums. In an ImageNet network that changes logits of size 10 by up to
+    1e-5, a tenth of the tolerance. Numbers that are not floating point must be equal.
     """
 
     rtol: float = 1e-4
     atol: float = 1e-4
 
     def __post_init__(self) -> None:
-        """Refuse a tolerance that lets every answer through.
+        """Refuse a tolerance that accepts every answer.
 
         Raises:
-            UsageError: an answer of zeros would be tolerated.
+            UsageError: an answer of zeros would be accepted.
 
         """
         if self.rtol + self.atol >= 1:
@@ -56,10 +57,10 @@ class Tolerance:
             )
 
     def bound(self, expected: NDArray[Any], largest: float) -> NDArray[Any]:
-        """Return what is tolerated at each value.
+        """Return the largest allowed difference of each value.
 
         Args:
-            expected: the model's answers, the batch first.
+            expected: the model's answers to one output, the batch first.
             largest: the largest finite absolute value of this output over all samples.
 
         """
@@ -69,59 +70,71 @@ class Tolerance:
         step = 2 * float(limits.eps)
         values = _finite(expected)
         samples = values.reshape(len(values), -1).max(axis=1)
-        scales = np.minimum(1, np.maximum(samples, SMALLEST_SHARE * largest))
+        scales = np.minimum(1, np.maximum(samples, SMALLEST_RELATIVE_SCALE * largest))
         shape = (-1, *[1] * (values.ndim - 1))
         relative = max(self.rtol, step) * values + max(self.atol, step) * scales.reshape(shape)
-        # Below the normal numbers a step is no longer a share of the value.
+        # Below the normal numbers the distance of neighbours does not shrink with the value.
         return relative + 2 * float(limits.smallest_subnormal)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """How far one output of one batch lies from the eager answer."""
+    """The difference of an output from the model's answer, in one batch."""
 
     output: str
     batch_size: int
     max_abs_diff: float
-    """In the output's own unit."""
+    """In the unit of the output."""
 
     worst_index: tuple[int, ...]
-    """Where the difference is largest against what is tolerated there."""
+    """Index of the value whose difference is largest in relation to the tolerance."""
 
     worst_ratio: float
-    """The difference there over what is tolerated there: above 1 the export fails."""
+    """That difference divided by its tolerance; above 1 the export fails."""
 
 
 def compare(
     format_name: str, eager: Run, export: Run, samples: Arrays, tolerance: Tolerance
 ) -> tuple[Difference, ...]:
-    """Run both on batches of several sizes, of other samples each, and return the differences.
+    """Run a model and its export on batches of several sizes, and return the differences.
+
+    Args:
+        format_name: the export's format, for messages.
+        eager: the model.
+        export: the export.
+        samples: real inputs by name, the batch first; each batch gets other samples.
+        tolerance: how far the answers may differ.
+
+    Returns:
+        A difference for each output of each batch.
 
     Raises:
-        ParityError: one is not tolerated; an output is missing, or of another shape or type, or not a number.
-        ExportError: the model itself answers otherwise when it is asked again.
+        ParityError: a difference exceeds the tolerance; an output is missing, has another shape or data type,
+            or is not a number.
+        ExportError: the model itself answers differently when it is run again.
 
     """
     starts = np.cumsum([0, *BATCH_SIZES]).tolist()
     batches = [
-        rows(samples, range(start, start + size)) for start, size in zip(starts, BATCH_SIZES, strict=False)
+        take(samples, range(start, start + size)) for start, size in zip(starts, BATCH_SIZES, strict=False)
     ]
     answers = [eager(batch) for batch in batches]
     differences: list[Difference] = []
     for inputs, expected in zip(batches, answers, strict=True):
-        answered = export(inputs)
+        exported = export(inputs)
         for name, array in expected.items():
             largest = max(float(_finite(answer[name]).max()) for answer in answers)
-            other = _like(format_name, name, array, answered.get(name))
+            found = _checked_output(format_name, name, array, exported.get(name))
             bound = tolerance.bound(array, largest)
-            difference = _difference(name, array, other, bound)
+            difference = _difference(name, array, found, bound)
             if not difference.worst_ratio <= 1:
                 check_same(expected, eager(inputs))
                 index = difference.worst_index
                 raise ParityError(
                     f"{format_name} does not answer as the model does; no artifact is written. "
-                    f"Worst at batch size {len(array)}: {name}{list(index)} is {other[index]:.6g}, "
-                    f"and {array[index]:.6g} in the model; tolerated is a difference of {bound[index]:.3g}"
+                    f"Worst at batch size {len(array)}: {name}{list(index)} is {found[index]:.6g}, "
+                    f"and {array[index]:.6g} in the model; the tolerance is {bound[index]:.3g}. Try another "
+                    "--format, or accept the difference with --rtol or --atol"
                 )
             differences.append(difference)
     return tuple(differences)
@@ -130,38 +143,49 @@ def compare(
 def check_start(
     format_name: str, export: Run, sample: Arrays, expected: Arrays, sizes: tuple[int, ...]
 ) -> None:
-    """Ask of an export what a server asks of it before it starts: the sample, repeated to a batch.
+    """Check an export as the server does before it starts: with the first sample, repeated to a batch.
+
+    Args:
+        format_name: the export's format, for messages.
+        export: the export.
+        sample: the first sample, a batch of one.
+        expected: the model's answer to it.
+        sizes: the batch sizes that the server tries.
 
     Raises:
-        ParityError: a server would not start.
+        ParityError: the server would not start.
 
     """
     for size in sizes:
         answer = export({name: np.repeat(array, size, axis=0) for name, array in sample.items()})
         for name, array in expected.items():
             whole = np.repeat(array, size, axis=0)
-            other = _like(format_name, name, whole, answer.get(name))
-            if not np.allclose(other, whole, rtol=SERVER_RTOL, atol=SERVER_ATOL):
+            found = _checked_output(format_name, name, whole, answer.get(name))
+            if not np.allclose(found, whole, rtol=SERVER_RTOL, atol=SERVER_ATOL):
                 raise ParityError(
-                    f"{format_name}: a server would not start, for a batch of {size} times the first sample "
-                    f"gives {name!r} off by more than {SERVER_ATOL:g} + {SERVER_RTOL:g} of the model's "
-                    "value; no artifact is written. Give smaller --rtol and --atol to see where the export "
-                    "differs"
+                    f"{format_name}: a server would not start: for a batch of {size} times the first sample "
+                    f"the export's {name!r} is off by more than {SERVER_ATOL:g} + {SERVER_RTOL:g} of the "
+                    "model's value; no artifact is written. Give smaller --rtol and --atol to see where the "
+                    "export differs"
                 )
 
 
-def _like(format_name: str, name: str, expected: NDArray[Any], found: NDArray[Any] | None) -> NDArray[Any]:
+def _checked_output(
+    format_name: str, name: str, expected: NDArray[Any], found: NDArray[Any] | None
+) -> NDArray[Any]:
+    """Return an export's output, if its shape and data type are the model's."""
     if found is None or (found.shape, found.dtype) != (expected.shape, expected.dtype):
-        said = "nothing" if found is None else f"{found.dtype}{list(found.shape)}"
+        kind = "nothing" if found is None else f"{found.dtype}{list(found.shape)}"
         raise ParityError(
-            f"{format_name}: at batch size {len(expected)} {name!r} is {said}, "
-            f"and {expected.dtype}{list(expected.shape)} in the model; no artifact is written"
+            f"{format_name}: at batch size {len(expected)} {name!r} is {kind}, "
+            f"and {expected.dtype}{list(expected.shape)} in the model; no artifact is written. Try another "
+            "--format"
         )
     return found
 
 
 def _finite(array: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the absolute values, with 0 in place of those that are not finite."""
+    """Return the absolute values, with 0 instead of infinities and NaN."""
     wide = np.abs(array.astype(np.float64))
     return np.where(np.isfinite(wide), wide, 0.0)
 
@@ -172,7 +196,7 @@ def _difference(name: str, eager: NDArray[Any], export: NDArray[Any], tolerated:
             eager == export, 0.0, np.abs(export.astype(np.float64) - eager.astype(np.float64))
         )
         ratio = np.where(eager == export, 0.0, absolute / tolerated)
-    # A NaN equals nothing, itself included: argmax takes it for the largest, and no comparison lets it pass.
+    # argmax takes NaN for the largest value, and `worst_ratio <= 1` is false for it.
     index = np.unravel_index(ratio.argmax(), ratio.shape)
     return Difference(
         output=name,

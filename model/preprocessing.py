@@ -1,4 +1,4 @@
-"""A photograph to an input tensor, as `signature.json` describes it and the server repeats it."""
+"""Convert a photograph to an input tensor, as `signature.json` describes it and as the server does it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,35 +7,46 @@ from PIL import Image, ImageOps
 from model.errors import ExportError
 from model.signature import ImageInput
 
+MAX_PIXELS = 25_000_000
+"""The server's limit for a picture, before and after it is resized."""
+
 
 def preprocess(photograph: Image.Image, image: ImageInput) -> NDArray[np.float32]:
-    """Return a batch of one, of shape [1, 3, H, W] or [1, H, W, 3] by the layout.
+    """Convert a photograph to an input tensor.
 
     The pixels are those of torchvision's Resize, CenterCrop, ToTensor and Normalize, which timm uses as well:
     https://docs.pytorch.org/vision/stable/transforms.html
 
+    Returns:
+        A batch of one, of shape [1, 3, H, W] or [1, H, W, 3] according to `image.layout`.
+
     Raises:
-        ExportError: the picture's mode has no range of values.
+        ExportError: the picture's mode has no range of values, or the resized picture would be too large.
 
     """
     picture = upright(photograph)
     shorter = min(picture.size)
     width, height = (int(image.resize * side / shorter) for side in picture.size)
+    if width * height > MAX_PIXELS:
+        raise ExportError(
+            f"a picture of {picture.width}x{picture.height} pixels would be resized to {width}x{height}, and "
+            f"the server accepts {MAX_PIXELS} pixels at most: give a picture that is less narrow"
+        )
     resized = picture.resize((width, height), Image.Resampling[image.interpolation.upper()])
     crop_height, crop_width = image.crop
-    left, top = _start(width, crop_width), _start(height, crop_height)
+    left, top = _crop_start(width, crop_width), _crop_start(height, crop_height)
     pixels = np.asarray(resized.crop((left, top, left + crop_width, top + crop_height)))
     mean, std = np.array(image.mean, np.float32), np.array(image.std, np.float32)
-    # Scaled in 64 bits: a product with the rounded 1/255 is not always the quotient by 255.
+    # Scaled in 64 bits: in 32 bits a product with 1/255 is not always the quotient by 255.
     normal = ((pixels * np.float64(image.scale)).astype(np.float32) - mean) / std
     return np.ascontiguousarray(normal.transpose(2, 0, 1) if image.layout == "NCHW" else normal)[np.newaxis]
 
 
 def upright(photograph: Image.Image) -> Image.Image:
-    """Return a picture with its top above, in 8-bit red, green and blue.
+    """Return a picture turned as its EXIF orientation says, in 8-bit red, green and blue.
 
-    Every mode becomes what `convert("RGB")` makes of it, as in torchvision's loader. Only 16-bit grey, which
-    Pillow would cut off at 255, is scaled: https://www.w3.org/TR/png-3/#13Sample-depth-rescaling
+    Every mode is converted by `convert("RGB")`, as in torchvision's loader. 16-bit grey, which Pillow would
+    cut off at 255, is scaled instead: https://www.w3.org/TR/png-3/#13Sample-depth-rescaling
 
     Raises:
         ExportError: the picture's mode has no range of values.
@@ -52,6 +63,7 @@ def upright(photograph: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _start(length: int, crop: int) -> int:
-    # Halves go to the even number, and a picture smaller than the crop is padded with black.
+def _crop_start(length: int, crop: int) -> int:
+    """Return where a centre crop begins; negative where the picture is smaller and is padded with black."""
+    # torchvision rounds halves to the even number.
     return round((length - crop) / 2) if length >= crop else -((crop - length) // 2)

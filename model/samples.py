@@ -1,4 +1,4 @@
-"""Inputs to try a model with: real ones from a file, or noise where there are none."""
+"""Sample inputs of a model: read from a file, or random numbers where no file is given."""
 
 import zipfile
 import zlib
@@ -10,16 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import ExportError
-from model.signature import Arrays
+from model.signature import DATATYPES, Arrays
 
-NOISE_ROWS = 10
+RANDOM_SAMPLES = 10
 
 
 def read(file: Path, name: str) -> Arrays:
-    """Read the inputs in a .npy file, under a name, or those in an .npz file, under their own names.
+    """Read sample inputs from a .npy or .npz file.
+
+    Args:
+        file: arrays whose first axis is the batch.
+        name: the input's name, where the file is a .npy file. The arrays of an .npz file have their own.
 
     Raises:
-        ExportError: it holds no arrays, or one without samples.
+        ExportError: the file cannot be read, or its arrays are not samples (see `check`).
 
     """
     try:
@@ -33,48 +37,51 @@ def read(file: Path, name: str) -> Arrays:
             f"--example {file}: not a .npy or .npz file of numbers ({error}). Save one by numpy.save(FILE, "
             "array) or numpy.savez(FILE, name=array); a photograph needs --image FILE as well"
         ) from None
+    arrays = {key: array.astype(array.dtype.newbyteorder("="), copy=False) for key, array in arrays.items()}
     try:
         check(arrays)
     except ExportError as error:
         raise ExportError(f"--example {file}: {error}") from None
-    return {key: array.astype(array.dtype.newbyteorder("="), copy=False) for key, array in arrays.items()}
+    return arrays
 
 
 def check(arrays: Arrays) -> None:
-    """See that arrays are samples of a model's inputs.
+    """Check that arrays can be samples of a model's inputs.
 
     Raises:
-        ExportError: there are none, they differ in number, or they hold something else than numbers.
+        ExportError: there is no array, an array has no rows, the numbers of rows differ, or a data type is
+            unknown to the Open Inference Protocol.
 
     """
     if not arrays:
-        raise ExportError("it holds no array")
+        raise ExportError("no array to use as an input: a model needs one input or more")
     for key, array in arrays.items():
         if not array.ndim or not len(array):
             raise ExportError(f"{key!r} needs a first axis with one sample or more")
-        if array.dtype.kind in "USOV":
+        if str(array.dtype) not in DATATYPES:
             raise ExportError(
-                f"{key!r} holds {array.dtype}, and an export takes numbers alone: encode strings before the "
-                "model, and give it their numbers"
+                f"{key!r} holds {array.dtype}, and an input holds {', '.join(DATATYPES)}: convert the "
+                "values, and encode strings as numbers before the model"
             )
     lengths = {key: len(array) for key, array in arrays.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{key!r} has {length}" for key, length in lengths.items())
+        counts = ", ".join(f"{key!r} has {length}" for key, length in lengths.items())
         raise ExportError(
-            f"the arrays differ in their number of rows: {told}; a row of each makes one sample"
+            f"the arrays differ in their number of rows: {counts}; a sample is one row of each array"
         )
 
 
 def noise(shape: Sequence[int]) -> NDArray[np.float32]:
-    """Return standard normal samples of a shape, the same ones every time."""
-    return np.random.default_rng(0).standard_normal((NOISE_ROWS, *shape), dtype=np.float32)
+    """Return `RANDOM_SAMPLES` standard normal samples of a shape, the same ones every time."""
+    return np.random.default_rng(0).standard_normal((RANDOM_SAMPLES, *shape), dtype=np.float32)
 
 
-def rows(samples: Arrays, numbers: range) -> Arrays:
-    """Return a batch of samples by number, without end: where there are no more of them, the same ones again.
+def take(samples: Arrays, numbers: range) -> Arrays:
+    """Return a batch of samples by their numbers, which may exceed the number of samples.
 
-    Each time round they are shifted by one step along their last axis, so that no two rows of a batch are
-    alike. A shift keeps to values that the model knows, pixels or token ids alike.
+    After the last sample the first one follows again, shifted by one step along its last axis; after the next
+    round it is shifted by two steps, and so on. The rows of a batch therefore differ, and hold only values
+    that occur in the samples: pixels stay pixels, and token ids stay in the vocabulary.
     """
     return {
         name: np.stack([_shifted(array[number % len(array)], number // len(array)) for number in numbers])
@@ -83,22 +90,38 @@ def rows(samples: Arrays, numbers: range) -> Arrays:
 
 
 def varied(samples: Arrays, count: int) -> Arrays:
-    """Return the first samples by `rows`; where all are alike, floating-point values are moved apart.
+    """Return the first `count` samples, changed where all of them are equal.
 
-    The first one stays as it is.
+    Equal samples cannot show whether a model mixes the rows of a batch. Floating-point values are then moved
+    apart, and other values are shifted along the last axis. The first sample stays as it is.
     """
-    made = rows(samples, range(count))
-    if any((array != array[:1]).any() for array in made.values()):
-        return made
-    return {name: _spread(array) if array.dtype.kind == "f" else array for name, array in made.items()}
+    batch = take(samples, range(count))
+    if not all_equal(batch):
+        return batch
+    return {
+        name: _spread(array) if array.dtype.kind == "f" else _rolled(array) for name, array in batch.items()
+    }
+
+
+def all_equal(batch: Arrays) -> bool:
+    """Tell whether all rows of a batch are equal; NaN equals NaN."""
+    return all(
+        np.array_equal(array, np.broadcast_to(array[:1], array.shape), equal_nan=array.dtype.kind == "f")
+        for array in batch.values()
+    )
 
 
 def _spread(array: NDArray[Any]) -> NDArray[Any]:
-    largest = float(np.abs(array.astype(np.float64)).max(initial=0.0))
-    # By less than the values themselves, so that none turns into 0.
+    absolute = np.abs(array.astype(np.float64))
+    largest = float(absolute[np.isfinite(absolute)].max(initial=0.0))
+    # The steps are smaller than the values, so that no value becomes 0.
     steps = np.linspace(0, (largest or 1) / 2, len(array)).reshape(-1, *[1] * (array.ndim - 1))
     ramp = np.linspace(0.5, 1, array[0].size).reshape(array.shape[1:])
     return (array + steps * ramp).astype(array.dtype)
+
+
+def _rolled(array: NDArray[Any]) -> NDArray[Any]:
+    return np.stack([_shifted(row, number) for number, row in enumerate(array)])
 
 
 def _shifted(sample: NDArray[Any], steps: int) -> NDArray[Any]:

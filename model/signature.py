@@ -1,4 +1,4 @@
-"""`signature.json`: what goes into a model, what comes out, and how a photograph becomes an input.
+"""`signature.json`: a model's inputs and outputs, and how a photograph becomes an input.
 
 Names follow the Open Inference Protocol's model metadata:
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
@@ -26,7 +26,7 @@ DATATYPES = {
 """The protocol's tensor data types, by NumPy's names."""
 
 RANKED = ("FP", "INT")
-"""How the data types begin whose values a server can put in order, the largest first."""
+"""Prefixes of the data types whose values a server can sort."""
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A DNS label (RFC 1123): Kubernetes objects are named after the model."""
@@ -41,17 +41,17 @@ class Tensor:
     shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """Refuse a tensor that no request could carry.
+        """Refuse a tensor that no request could hold.
 
         Raises:
-            ExportError: it has no name, an unknown data type, or a shape without a batch or without values.
+            ExportError: the name is empty, the data type is unknown, or the shape has no batch or no values.
 
         """
         if not self.name:
             raise ExportError("a tensor has no name: give each input and output a name")
         if self.datatype not in DATATYPES.values():
             raise ExportError(
-                f"tensor {self.name!r} is {self.datatype}; the protocol knows {', '.join(DATATYPES.values())}"
+                f"tensor {self.name!r} is {self.datatype}; it must be {', '.join(DATATYPES.values())}"
             )
         if self.shape[:1] != (-1,) or any(length < 1 and length != -1 for length in self.shape[1:]):
             raise ExportError(
@@ -60,27 +60,38 @@ class Tensor:
             )
 
     @classmethod
-    def like(cls, name: str, array: NDArray[Any]) -> Self:
-        """Describe tensors of which an array is one, its first axis the batch.
+    def from_array(cls, name: str, array: NDArray[Any]) -> Self:
+        """Describe a tensor by an example of it.
+
+        Args:
+            name: the tensor's name.
+            array: an example, its first axis the batch.
 
         Raises:
-            ExportError: the protocol has no such data type.
+            ExportError: the Open Inference Protocol has no such data type.
 
         """
         try:
             datatype = DATATYPES[str(array.dtype)]
         except KeyError:
             raise ExportError(
-                f"tensor {name!r} is {array.dtype}, and the protocol knows {', '.join(DATATYPES)}"
+                f"tensor {name!r} is {array.dtype}, and a client can send and take {', '.join(DATATYPES)}: "
+                "convert it inside the model"
             ) from None
         return cls(name=name, datatype=datatype, shape=(-1, *array.shape[1:]))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageInput:
-    """How a photograph becomes an input: resize the shorter side, crop the centre, scale, normalise."""
+    """How a photograph becomes an input: resize the shorter side, crop the centre, scale, normalise.
+
+    A value of the input is (pixel * scale - mean) / std, with pixels from 0 to 255 and a mean and a std for
+    each of red, green and blue.
+    """
 
     input: str
+    """Name of the input tensor, FP32 of shape [-1, 3, height, width] or [-1, height, width, 3]."""
+
     resize: int
     """Pixels of the shorter side."""
 
@@ -94,7 +105,7 @@ class ImageInput:
     std: tuple[float, float, float]
 
     def __post_init__(self) -> None:
-        """Refuse numbers of which no picture can be made.
+        """Refuse numbers that would destroy the picture.
 
         Raises:
             ExportError: a length is below 1, a number is not finite, or `scale` or a `std` is 0.
@@ -118,7 +129,7 @@ class ImageInput:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What an artifact says of itself. `version` is a hash of all that decides an answer."""
+    """The content of `signature.json`. `version` is a hash of everything that decides an answer."""
 
     name: str
     version: str
@@ -129,7 +140,7 @@ class Signature:
     """Names for the classes of the first output, whose shape is [-1, classes]."""
 
     activation: Literal["softmax"] | None
-    """What turns the first output into scores; None where it holds scores already."""
+    """Turns the first output into scores; None if it holds scores already."""
 
     image: ImageInput | None
 
@@ -137,27 +148,31 @@ class Signature:
     """Whether the answer to a sample is the same whatever other samples share its batch."""
 
     def __post_init__(self) -> None:
-        """Refuse what a server could not serve.
+        """Refuse a signature that the server would refuse.
 
         Raises:
-            ExportError: a name, the labels or the image do not fit the rest.
+            ExportError: a name is not allowed, or the labels or the image do not fit the tensors.
 
         """
         if not NAME.fullmatch(self.name):
             raise ExportError(
-                f"the name {self.name!r}: use small letters, digits and hyphens, as Kubernetes objects do"
+                f"the name {self.name!r} is not allowed: use small letters, digits and hyphens, as "
+                "Kubernetes objects do"
             )
         if not self.inputs or not self.outputs:
-            raise ExportError("a model needs an input and an output, one or more")
+            raise ExportError("a model needs one input or more, and one output or more")
         names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
         if len(set(names)) != len(names):
-            raise ExportError(f"tensors share a name ({', '.join(names)}): give inputs and outputs their own")
+            raise ExportError(
+                f"tensors share a name ({', '.join(names)}): give each its own, by --input-name, "
+                "--output-name or in the model"
+            )
         self._check_labels(self.outputs[0])
         image = self.image
         if image is not None:
-            taken = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
-            if taken != [(image.input, "FP32", image.shape)]:
-                found = ", ".join(f"{name!r} {kind} {list(shape)}" for name, kind, shape in taken)
+            inputs = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
+            if inputs != [(image.input, "FP32", image.shape)]:
+                found = ", ".join(f"{name!r} {kind} {list(shape)}" for name, kind, shape in inputs)
                 raise ExportError(
                     f"image: a photograph becomes {image.input!r} FP32 {list(image.shape)}, and must be the "
                     f"only input; the model takes {found}. Change the image's input, crop or layout, or do "
@@ -190,5 +205,5 @@ class Signature:
             )
 
     def to_json(self) -> str:
-        """Write the same signature as the same text."""
+        """Return the signature as JSON with sorted keys: the same signature is the same text."""
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"

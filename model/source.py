@@ -1,4 +1,4 @@
-"""What can be exported: a model that answers here and now, with real inputs to hold its exports against."""
+"""The input of an export: a trained model that can be run, with real inputs to compare its exports on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from typing import Literal
 from model.signature import Arrays, ImageInput
 
 Run = Callable[[Arrays], Arrays]
-"""Answers a batch."""
+"""A model as a function: a batch of inputs by name to a batch of outputs by name."""
 
-Say = Callable[[str], None]
-"""Tells a person how far the work is."""
+Report = Callable[[str], None]
+"""Shows a line about the progress to the user."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """One way to write a model down, and to run what was written."""
+    """A file format that a model can be written in, and run from."""
 
     name: str
     """Also the name of its folder in the artifact."""
@@ -25,22 +25,26 @@ class Format:
     """Write the model into an existing, empty folder."""
 
     load: Callable[[Path], Run]
-    """Return what runs the model in such a folder."""
+    """Return a function that runs the model in such a folder."""
 
     by_default: bool = True
-    """Whether it is written where no format is named: not where it needs what may not be installed."""
+    """Whether it is written when the user names no format. False where it needs an optional library."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a model's tensors cannot tell: its name, and what its numbers stand for."""
+    """A model's name, and the meaning of its numbers, which the tensors do not tell."""
 
     name: str
     labels: tuple[str, ...] | None = None
+    """Names of the classes of the first output, in their order."""
+
     activation: Literal["softmax"] | None = None
+    """Turns the first output into scores; None if it holds scores already."""
+
     image: ImageInput | None = None
     photograph: bytes | None = field(default=None, repr=False)
-    """A PNG, of which the first sample was made."""
+    """A PNG from which the first sample was made."""
 
     batchable: bool = True
     """Whether the answer to a sample is the same whatever other samples share its batch."""
@@ -52,13 +56,13 @@ class Source:
 
     description: Description
     eager: Run
-    """The model as it was trained: the answer that every export must give."""
+    """The model as it was trained: every export must give its answers."""
 
     samples: Arrays
-    """Real inputs by tensor name, at least one."""
+    """Real inputs by tensor name, one or more, the batch first."""
 
     fingerprint: bytes
-    """Changes with every weight and with the computation, and with nothing else."""
+    """A hash that changes with each weight and with the computation, and with nothing else."""
 
     formats: tuple[Format, ...]
-    """The formats it can be exported to, in the order of preference."""
+    """The formats that it can be written in; the first one is preferred."""

@@ -1,4 +1,4 @@
-"""An artifact's version: a hash of all that decides an answer, and of nothing else."""
+"""Compute an artifact's version: a hash of everything that decides an answer, and of nothing else."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,22 +10,34 @@ DIGITS = 12
 
 
 def fingerprint(graph: str, tensors: Iterable[tuple[str, str, tuple[int, ...], bytes]]) -> bytes:
-    """Hash a computation and its weights.
+    """Hash a computation with its weights.
 
     Args:
-        graph: the computation as text, without paths or counters of the process that wrote it.
+        graph: the computation as text, without file paths or counters of the process.
         tensors: name, data type, shape and bytes of each weight, in any order.
+
+    Returns:
+        A SHA-256 digest, 32 bytes.
 
     """
     digest = hashlib.sha256(graph.encode())
     for name, dtype, shape, content in sorted(tensors):
-        # The length before the bytes: no two lists of tensors read the same.
+        # With the length before the bytes, different lists of tensors never give the same text.
         digest.update(f"\n{name} {dtype} {list(shape)} {len(content)}\n".encode())
         digest.update(content)
     return digest.digest()
 
 
 def versioned(signature: Signature, source: bytes) -> Signature:
-    """Return a signature with its version, made of the source's fingerprint and of all else in it."""
+    """Return a signature with its version.
+
+    Args:
+        signature: a signature; its own version is ignored.
+        source: the source's fingerprint.
+
+    Returns:
+        The signature with a version of 12 hexadecimal digits: a hash of fingerprint and other fields.
+
+    """
     text = replace(signature, version="").to_json()
     return replace(signature, version=hashlib.sha256(source + text.encode()).hexdigest()[:DIGITS])

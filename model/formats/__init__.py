@@ -1,1 +1,1 @@
-"""One module a format: how a model is written down, and how what was written is run."""
+"""One module for each format: it writes a model, and runs the written files."""

@@ -1,4 +1,4 @@
-"""ONNX, served by ONNX Runtime: https://onnx.ai."""
+"""ONNX, run by ONNX Runtime: https://onnx.ai."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import onnx
 import onnxruntime
+from google.protobuf.message import Error as ProtobufError
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as OperatorMissing
 
@@ -24,55 +25,61 @@ if TYPE_CHECKING:
 FILE = "model.onnx"
 BATCH = "batch"
 OPSET = 20
-"""The one that PyTorch's exporter writes by default."""
+"""The operator set that PyTorch's exporter writes by default."""
 
-LIMIT = 2**31 - 1
-"""Bytes of a protocol buffer: https://protobuf.dev/programming-guides/proto-limits/"""
+MAX_BYTES = 2**31 - 1
+"""Largest size of a protocol buffer: https://protobuf.dev/programming-guides/proto-limits/"""
 
 
 def write(
     folder: Path, *, program: torch.export.ExportedProgram, inputs: Sequence[str], outputs: Sequence[str]
 ) -> None:
-    """Write an exported program as one self-contained file, its first axis of any size.
+    """Write an exported program as one self-contained ONNX file with an open batch axis.
+
+    Args:
+        folder: an existing folder, which gets `model.onnx`.
+        program: a module that torch.export followed.
+        inputs: names of the program's inputs, in their order.
+        outputs: names of the program's outputs, in their order.
 
     Raises:
-        ExportError: the program has an operator that ONNX lacks, or weights beyond what one file holds.
+        ExportError: ONNX has no such operator, or the weights exceed the size of an ONNX file.
 
     """
-    # A SavedModel is exported without PyTorch.
+    # Not at the top: a SavedModel is exported without PyTorch.
     import torch
 
     # Before the export, which takes seven times the memory of the weights.
-    _check_size(sum(weight.nbytes for weight in program.state_dict.values()))
+    _check_size(_weight_bytes(program))
     try:
         with quiet():
-            # By torch.export and not by the older TorchScript exporter: of EfficientNet-Lite0 that one makes
-            # five times the nodes (paddings that it cannot fold, a warning for each), a tenth slower to run.
+            # torch.onnx.export(dynamo=False), the older exporter, makes five times the nodes of
+            # EfficientNet-Lite0 (it cannot fold paddings), and they run a tenth slower.
             exported = torch.onnx.export(
                 program,
                 dynamo=True,
-                # Names of no module: an exporter gives a wanted name to two tensors where a layer has it.
+                # Names that no layer has: where one has it, the exporter gives two tensors the same name.
                 input_names=[_placeholder("input", name) for name in inputs],
                 output_names=[_placeholder("output", name) for name in outputs],
                 opset_version=OPSET,
                 external_data=False,
                 verbose=False,
             )
-    except torch.onnx.OnnxExporterError as error:
+            model = cast(torch.onnx.ONNXProgram, exported).model_proto
+    except (torch.onnx.OnnxExporterError, ProtobufError) as error:
         raise ExportError(
             f"onnx: PyTorch cannot write the module as ONNX: {quoted(innermost(error))}. Try --format "
             "torchscript"
         ) from error
-    model = cast(torch.onnx.ONNXProgram, exported).model_proto
-    _name(model.graph, inputs, outputs)
+    _set_names(model.graph, inputs, outputs)
     save(model, folder)
 
 
 def save(model: onnx.ModelProto, folder: Path) -> None:
-    """Check a model and write it, without what its exporter noted for debugging: source lines, paths.
+    """Check a model and write it, without the exporter's notes for debugging: source lines and paths.
 
     Raises:
-        ExportError: it is larger than a file may be, or no valid ONNX.
+        ExportError: the model is too large for a file, or not valid ONNX.
 
     """
     _check_size(model.ByteSize())
@@ -86,23 +93,26 @@ def save(model: onnx.ModelProto, folder: Path) -> None:
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(f"onnx: what the exporter wrote is not valid: {error}") from None
+        raise ExportError(
+            f"onnx: the exporter wrote a file that is not valid: {quoted(error)}. Export in another format, "
+            "with --format"
+        ) from None
     onnx.save_model(model, folder / FILE)
 
 
 def load(folder: Path) -> Run:
-    """Return what runs the file.
+    """Return a function that runs the ONNX file in a folder.
 
     Raises:
-        ExportError: ONNX Runtime lacks an operator for the data types in it.
+        ExportError: ONNX Runtime has no operator for the data types in the file.
 
     """
     try:
         session = onnxruntime.InferenceSession(folder / FILE, providers=["CPUExecutionProvider"])
     except (OperatorMissing, InvalidGraph, Fail) as error:
         raise ExportError(
-            f"onnx: ONNX Runtime cannot run what was written: {error}. It computes little in bfloat16: give "
-            "it the weights in float32, by module.float(), or export with --format torchscript"
+            f"onnx: ONNX Runtime cannot run the exported file: {error}. It supports few operations in "
+            "bfloat16: convert the weights to float32, by module.float(), or export with --format torchscript"
         ) from None
     outputs = [output.name for output in session.get_outputs()]
 
@@ -112,10 +122,19 @@ def load(folder: Path) -> Run:
     return run
 
 
+def _weight_bytes(program: torch.export.ExportedProgram) -> int:
+    import torch
+
+    values = (*program.state_dict.values(), *program.constants.values())
+    tensors = [value for value in values if isinstance(value, torch.Tensor)]
+    # Weights that two layers share are written once.
+    return sum({tensor.data_ptr(): tensor.nbytes for tensor in tensors}.values())
+
+
 def _check_size(size: int) -> None:
-    if size > LIMIT:
+    if size > MAX_BYTES:
         raise ExportError(
-            f"onnx: the model takes {size / 1e9:.1f} GB, and an ONNX file holds {LIMIT / 1e9:.1f} GB at "
+            f"onnx: the model takes {size / 1e9:.1f} GB, and an ONNX file holds {MAX_BYTES / 1e9:.1f} GB at "
             "most: export with --format torchscript, or with weights in half precision (module.half())"
         )
 
@@ -124,8 +143,8 @@ def _placeholder(kind: str, name: str) -> str:
     return f"<{kind} {name}>"
 
 
-def _name(graph: onnx.GraphProto, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """Give the inputs and outputs their names; a tensor inside that has one of them gets another."""
+def _set_names(graph: onnx.GraphProto, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Give the inputs and outputs their names, and rename tensors inside that have the same name."""
     wanted = {
         **{_placeholder("input", name): name for name in inputs},
         **{_placeholder("output", name): name for name in outputs},

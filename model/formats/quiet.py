@@ -1,4 +1,4 @@
-"""What PyTorch's exporters say of themselves, and no caller can act on."""
+"""Hide messages of PyTorch's exporters that a user cannot act on."""
 
 import io
 import logging
@@ -7,12 +7,12 @@ from collections.abc import Generator
 from contextlib import contextmanager, redirect_stderr
 
 LOGGERS = ("torch.onnx._internal.exporter._registration", "torch.fx.experimental.symbolic_shapes")
-"""They tell of torchvision operators that are neither installed nor needed, and of errors raised as well."""
+"""They log missing torchvision operators, which are not needed, and errors that are raised as well."""
 
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Hide it: what these loggers say, two kinds of warnings, and the graphs printed beside an error."""
+    """Hide the messages of these loggers, three kinds of warnings, and stderr, where errors print graphs."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -21,6 +21,8 @@ def quiet() -> Generator[None]:
         with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
             warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
+            # Recurrent layers keep a list of their weights; a state that changes an answer is found before.
+            warnings.filterwarnings("ignore", message=".*were assigned during export", category=UserWarning)
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

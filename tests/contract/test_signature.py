@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from app.signature import ArtifactError
@@ -150,3 +152,57 @@ def test_the_server_knows_every_data_type_that_is_exported_by_the_same_name():
         name: np.dtype(name) for name in DATATYPES
     }
     assert set(DTYPES) - set(DATATYPES.values()) == {"BYTES"}
+
+
+SHAPES = st.lists(st.sampled_from([-2, -1, -1, 0, 1, 2, 3, 6, 8]), max_size=4)
+NAMES = st.one_of(st.sampled_from(["image", "logits", "second", ""]), st.text("abc-_.\n A1é", max_size=3))
+DATATYPE_NAMES = st.sampled_from([*DATATYPES.values(), "BF16", ""])
+TRIPLES = st.lists(st.sampled_from([-1, 0, 0.5, 2]), min_size=2, max_size=4)
+VALUES = {
+    "name": NAMES,
+    "labels": st.lists(st.sampled_from(["a", "b", ""]), max_size=3),
+    "activation": st.sampled_from([None, "softmax", "sigmoid"]),
+    "batchable": st.booleans(),
+    "formats": st.lists(st.sampled_from(["onnx", "torchscript"])),
+    "inputs": st.lists(st.sampled_from([SECOND, CLASSIFIER["inputs"][0]]), max_size=2),
+    "inputs.1": st.just(SECOND),
+    "outputs.1": st.sampled_from([SECOND, CLASSIFIER["outputs"][0]]),
+    **{
+        f"{tensor}.0.{key}": values
+        for tensor in ("inputs", "outputs")
+        for key, values in (("name", NAMES), ("datatype", DATATYPE_NAMES), ("shape", SHAPES))
+    },
+    "image": st.none(),
+    "image.input": NAMES,
+    "image.resize": st.integers(-1, 9),
+    "image.crop": st.lists(st.sampled_from([-1, 0, 6, 8]), min_size=1, max_size=3),
+    "image.interpolation": st.sampled_from(["bilinear", "bicubic", "lanczos", "nearest"]),
+    "image.layout": st.sampled_from(["NCHW", "NHWC", "HWC"]),
+    "image.scale": st.sampled_from([-1, 0, 0.5]),
+    "image.mean": TRIPLES,
+    "image.std": TRIPLES,
+}
+"""Allowed and forbidden values for each place of a signature."""
+
+CHANGE = st.one_of(*(st.tuples(st.just(path), values) for path, values in VALUES.items()))
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([CLASSIFIER, PLAIN]), st.lists(CHANGE, min_size=1, max_size=3))
+def test_any_signature_is_accepted_by_both_or_by_neither(tmp_path, base, changes):
+    signature = base
+    for path, value in changes:
+        try:
+            signature = changed(signature, path, value)
+        except (TypeError, IndexError, KeyError):
+            # An earlier change removed the place.
+            return
+    assert verdict(lambda: exported(signature)) == verdict(lambda: served(signature, tmp_path)), signature
+
+
+def verdict(check):
+    try:
+        check()
+    except (ExportError, ValidationError, ArtifactError):
+        return "refused"
+    return "accepted"

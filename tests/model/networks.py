@@ -1,5 +1,7 @@
 """Modules as users bring them: each is right or wrong in one way."""
 
+import random
+
 import torch
 from torch import nn
 
@@ -179,3 +181,223 @@ def importing():
 class Raising(nn.Module):
     def forward(self, _x):
         raise KeyError("weights")
+
+
+def linear():
+    return nn.Linear(3, 3)
+
+
+def compiled():
+    return torch.compile(nn.Linear(3, 3))
+
+
+class EncoderOfIds(nn.Module):
+    """Attends over the batch, as `encoder` does."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(10, 8)
+        self.encoder = encoder()
+
+    def forward(self, ids):
+        return self.encoder(self.embedding(ids))
+
+
+class SequenceFirst(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.recurrent = nn.LSTM(8, 4)
+
+    def forward(self, x):
+        return self.recurrent(x)[0]
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.recurrent = nn.GRU(8, 4, batch_first=True)
+
+    def forward(self, x):
+        return self.recurrent(x)[0]
+
+
+class WithoutRunningStatistics(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(2, track_running_stats=False)
+
+    def forward(self, x):
+        return self.norm(x)
+
+
+class BatchNormOfBatch(nn.Module):
+    def forward(self, x):
+        return nn.functional.batch_norm(x, None, None, training=True)
+
+
+class ScaledByLargest(nn.Module):
+    def forward(self, x):
+        return x / x.abs().max()
+
+
+class Reversed(nn.Module):
+    def forward(self, x):
+        return x.flip(0)
+
+
+class Products(nn.Module):
+    """Returns as many values for a sample as the batch has samples."""
+
+    def forward(self, x):
+        return x @ x.T
+
+
+class ProductsAndOne(nn.Module):
+    def forward(self, x):
+        return torch.cat([x @ x.T, x[:, :1]], dim=1)
+
+
+class LargeBatches(nn.Module):
+    """Computes batches above every size that the gate tries differently."""
+
+    def forward(self, x):
+        return x * 3 if x.shape[0] > 100 else x * 2
+
+
+class LargerThanOne(nn.Module):
+    def forward(self, x):
+        return x * 3 if x.shape[0] > 1 else x * 2
+
+
+class Squeezed(nn.Module):
+    def forward(self, x):
+        return (x * 2).squeeze()
+
+
+class Summed(nn.Module):
+    def forward(self, x):
+        return x.sum()
+
+
+class OneByOne(nn.Module):
+    def forward(self, x):
+        return x.view(1, 3)
+
+
+class InNumPy(nn.Module):
+    def forward(self, x):
+        return torch.from_numpy(x.numpy() * 2)
+
+
+class Packed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.recurrent = nn.LSTM(3, 4, batch_first=True)
+
+    def forward(self, x):
+        lengths = torch.full((x.shape[0],), x.shape[1])
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+        return nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)[0]
+
+
+class Exiting(nn.Module):
+    def forward(self, _x):
+        raise SystemExit(3)
+
+
+class NumberedOutputs(nn.Module):
+    def forward(self, x):
+        return {0: x, 1: x * 2}
+
+
+class WithoutOutputs(nn.Module):
+    def forward(self, _x):
+        return ()
+
+
+class PythonRandom(nn.Module):
+    def forward(self, x):
+        return x * random.random()
+
+
+class BrainInside(nn.Module):
+    """Takes and gives float32, and computes in bfloat16."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 3, dtype=torch.bfloat16)
+
+    def forward(self, x):
+        return self.linear(x.bfloat16()).float()
+
+
+class Inverse(nn.Module):
+    """ONNX has no such operator."""
+
+    def forward(self, x):
+        return torch.linalg.inv(x + 10 * torch.eye(4))
+
+
+class PlainTensor(nn.Module):
+    """Its weights are neither a parameter nor a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = random_weights()
+
+    def forward(self, x):
+        return x @ self.weights
+
+
+class PlainList(nn.Module):
+    """Its layers are in a plain list, and not in a ModuleList."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(3, 3).requires_grad_(requires_grad=False)]
+        self.layers[0].weight.data = random_weights()
+
+    def forward(self, x):
+        return self.layers[0](x)
+
+
+class UnsavedBuffer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("weights", random_weights(), persistent=False)
+
+    def forward(self, x):
+        return x @ self.weights
+
+
+def random_weights():
+    """Others at each call, whatever the seed."""
+    return torch.randn(3, 3, generator=torch.Generator().manual_seed(random.getrandbits(32)))
+
+
+class InPlace(nn.Module):
+    def forward(self, x):
+        x.mul_(2)
+        return x
+
+
+class FillsMissing(nn.Module):
+    def forward(self, x):
+        return torch.nan_to_num(x) * 2
+
+
+class Probabilities(nn.Module):
+    def forward(self, x):
+        return x.softmax(1)
+
+
+class OneClass(nn.Module):
+    def forward(self, x):
+        return x[:, :1]
+
+
+class ExitingAlone(nn.Module):
+    def forward(self, x):
+        if x.shape[0] == 1:
+            raise SystemExit(3)
+        return x * 2

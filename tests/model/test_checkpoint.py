@@ -35,8 +35,21 @@ def loaded(file):
         lambda weights: {"model": weights},
         lambda weights: {f"module.{key}": value for key, value in weights.items()},
         lambda weights: {"state_dict": {f"module.{key}": value for key, value in weights.items()}},
+        lambda weights: {f"_orig_mod.{key}": value for key, value in weights.items()},
+        lambda weights: {f"module._orig_mod.{key}": value for key, value in weights.items()},
+        lambda weights: {"state_dict": {f"model.{key}": value for key, value in weights.items()}},
     ],
-    ids=["plain", "state_dict", "model_state_dict", "model", "parallel", "wrapped parallel"],
+    ids=[
+        "plain",
+        "state_dict",
+        "model_state_dict",
+        "model",
+        "parallel",
+        "wrapped parallel",
+        "compiled",
+        "compiled parallel",
+        "Lightning",
+    ],
 )
 def test_weights_are_found_as_training_loops_save_them(tmp_path, trained, wrap):
     torch.save(wrap(trained), tmp_path / "weights.pt")
@@ -60,6 +73,36 @@ def test_every_key_that_does_not_fit_is_named(tmp_path, trained):
     assert "missing key: 1.weight" in str(error.value)
     assert "unexpected key: 2.weight" in str(error.value)
     assert "shape mismatch: 0.weight is [4, 2], and [3, 2] in the module" in str(error.value)
+
+
+def test_a_prefix_before_some_keys_only_is_kept_and_told(tmp_path, trained):
+    trained["model.1.bias"] = trained.pop("1.bias")
+    torch.save(trained, tmp_path / "weights.pt")
+    with pytest.raises(ExportError, match=r"missing key: 1\.bias\n  unexpected key: model\.1\.bias"):
+        loaded(tmp_path / "weights.pt")
+
+
+def test_quantized_weights_are_not_taken_for_numbers(tmp_path, trained):
+    trained["1.weight"] = torch.ones(1, 3, dtype=torch.int8)
+    torch.save(trained, tmp_path / "weights.pt")
+    with pytest.raises(ExportError, match=r"type mismatch: 1\.weight is torch\.int8, and torch\.float32"):
+        loaded(tmp_path / "weights.pt")
+
+
+def test_a_lazy_module_takes_its_shape_from_the_weights(tmp_path, trained):
+    torch.save(trained, tmp_path / "weights.pt")
+    lazy = torch.nn.Sequential(torch.nn.LazyLinear(3), torch.nn.LazyLinear(1))
+    checkpoint.load(lazy, tmp_path / "weights.pt")
+    assert all(torch.equal(lazy.state_dict()[key], trained[key]) for key in trained)
+
+
+@pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+def test_a_module_without_values_is_refused(tmp_path, trained):
+    torch.save(trained, tmp_path / "weights.pt")
+    with torch.device("meta"):
+        module = network()
+    with pytest.raises(ExportError, match=r"0\.weight, .* on the device 'meta'.* make it on the CPU"):
+        checkpoint.load(module, tmp_path / "weights.pt")
 
 
 class Harmful:
@@ -87,7 +130,7 @@ def test_a_whole_module_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(torch.zeros(3), "holds a Tensor"), ({"epoch": 3}, "something else under epoch")],
+    [(torch.zeros(3), "holds a Tensor"), ({"epoch": 3}, "something other than weights is under epoch")],
 )
 def test_a_file_of_something_else_is_refused(tmp_path, content, message):
     torch.save(content, tmp_path / "weights.pt")

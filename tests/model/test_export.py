@@ -81,7 +81,9 @@ def test_the_signature_describes_the_tensors(doubler, tmp_path):
         ),
         b"doubler",
     )
-    assert [(each.name, each.datatype, each.shape) for each in (*signature.inputs, *signature.outputs)] == [
+    assert [
+        (tensor.name, tensor.datatype, tensor.shape) for tensor in (*signature.inputs, *signature.outputs)
+    ] == [
         ("x", "FP32", (-1, 2)),
         ("y", "FP32", (-1, 2)),
     ]
@@ -107,7 +109,7 @@ def test_the_parity_report_tells_differences_by_format_and_batch_the_tolerance_a
     report = json.loads((done.path / "parity.json").read_text())
     assert report["rule"] == RULE
     assert report["tolerance"] == {"rtol": 0.5, "atol": 1e-4}
-    assert [(each["batch_size"], each["output"]) for each in report["formats"]["first"]] == [
+    assert [(entry["batch_size"], entry["output"]) for entry in report["formats"]["first"]] == [
         (1, "y"),
         (2, "y"),
         (7, "y"),
@@ -141,7 +143,7 @@ def test_the_same_export_again_leaves_every_file_as_it_was(doubler, tmp_path):
     again = export(doubler, [], tmp_path, lines.append)
     assert again == done
     assert {file: file.stat().st_mtime_ns for file in done.path.rglob("*")} == before
-    assert "is there already" in lines[0]
+    assert "exists already" in lines[0]
 
 
 def test_exporting_an_older_version_again_makes_it_the_latest(doubler, tmp_path):
@@ -187,7 +189,7 @@ def test_an_artifact_judged_by_an_older_rule_is_not_taken_for_a_tested_one(doubl
 
 def test_what_a_server_would_refuse_at_its_start_is_refused_whatever_is_tolerated(doubler, tmp_path):
     loose = replace(doubler, formats=(factor_format("first", 2.1),))
-    with pytest.raises(ParityError, match="a server would not start, for a batch of 1 "):
+    with pytest.raises(ParityError, match="a server would not start: for a batch of 1 "):
         quietly(loose, [], tmp_path, tolerance=Tolerance(rtol=0.5))
     assert list(tmp_path.iterdir()) == []
 
@@ -198,7 +200,7 @@ def test_an_export_that_fails_at_the_servers_batch_alone_is_refused(doubler, tmp
         return lambda inputs: {"y": right(inputs)["y"] + (len(inputs["x"]) > 7)}
 
     first = replace(doubler.formats[0], load=load)
-    with pytest.raises(ParityError, match="a server would not start, for a batch of 32 "):
+    with pytest.raises(ParityError, match="a server would not start: for a batch of 32 "):
         quietly(replace(doubler, formats=(first,)), [], tmp_path)
 
 

@@ -21,7 +21,10 @@ def test_a_factory_is_called_without_arguments():
         ("", "PACKAGE.MODULE:FUNCTION"),
         ("collections:OrderedDict", "returned OrderedDict, not a torch.nn.Module"),
         ("torch.nn:Linear", "missing 2 required positional arguments.* give a function that needs none"),
-        ("model:Net", "'model' is a package of this program, which hides .* rename yours, to my_model.py"),
+        (
+            "model:Net",
+            "'model' is a package of this program, which hides .* rename yours, for example to my_model.py",
+        ),
         ("app.net:Net", "No module named 'app.net'.* 'app' is a package of this program"),
     ],
 )

@@ -19,6 +19,8 @@ SEQUENCES = RNG.normal(size=(12, 5, 8)).astype(np.float32)
 IMAGES = RNG.normal(size=(12, 2, 4, 4)).astype(np.float32)
 IDS = RNG.integers(0, 10, (12, 6))
 BATCH = r"the answer to a sample depends on the others of its batch: .* Is the batch the first axis\?"
+SQUARES = RNG.normal(size=(12, 4, 4)).astype(np.float32)
+UNSAVED = "the checkpoint does not hold everything that decides the answer: .* register it"
 ITSELF = "the model itself answers differently each time: 'output' changed"
 
 
@@ -61,18 +63,49 @@ def answer(tmp_path, inputs):
         ("NormedByBatch", ROWS, BATCH),
         ("NormedByBatch", np.ones((1, 3), np.float32), BATCH),
         ("Numbered", ROWS, BATCH),
-        ("CountedByPython", ROWS, r"batch of any size.*x\.shape\[0\] for its size, and not len\(x\)"),
+        ("CountedByPython", ROWS, r"batch of any size.*x\.shape\[0\] for it, not len\(x\)"),
         ("BatchStatistics", IMAGES, BATCH),
         ("Dropping", ROWS, ITSELF),
         ("Noisy", ROWS, ITSELF),
         ("Counting", ROWS, ITSELF),
         ("Remembering", ROWS, ITSELF),
         ("NotANumber", ROWS, r"the model itself answers NaN: output\[0, 0\]"),
-        ("Choosing", ROWS, r"another way by the values of a tensor.*networks\.py, line \d+\).*torch\.where"),
+        (
+            "Choosing",
+            ROWS,
+            r"another path for other values of a tensor.*networks\.py, line \d+\).*torch\.where",
+        ),
         ("Looping", np.abs(ROWS), r"networks\.py, line \d+\).*torch\.cond"),
-        ("NoColumns", ROWS, r"output 'output' has the shape \[2, 0\] .* holds no values"),
+        ("NoColumns", ROWS, r"output 'output' has the shape \[1, 0\] .* holds no values"),
         ("Brain", ROWS, "returns 'output' as bfloat16, which no client can take: return it as float32"),
         ("WithCache", ROWS, "returns Cache as 'past_key_values', not a tensor"),
+        ("EncoderOfIds", np.tile(IDS[:1], (10, 1)), BATCH),
+        ("EncoderOfIds", np.full((4, 6), 3), "all samples are equal.* two or more different samples"),
+        ("SequenceFirst", SEQUENCES, "batch_first=True"),
+        ("WithoutRunningStatistics", IMAGES, BATCH),
+        ("BatchNormOfBatch", ROWS, "fails on a batch of 1, .*ValueError: Expected more than 1 value"),
+        ("ScaledByLargest", ROWS, BATCH),
+        ("Reversed", ROWS, BATCH),
+        ("Products", ROWS, r"\[2, 2\] for a batch of 2 and \[1, 1\] .* only the first axis may change"),
+        ("ProductsAndOne", ROWS, r"\[2, 3\] for a batch of 2 and \[1, 2\] .* only the first axis may change"),
+        ("LargeBatches", ROWS, "another path for other batch sizes: .* from 2 to 100 only"),
+        ("LargerThanOne", ROWS, BATCH),
+        ("Squeezed", ROWS, r"shape \[3\] for a batch of 1: the first axis .* squeeze\(\)"),
+        ("Summed", ROWS, r"shape \[\] for a batch of 1: .* sum or mean over"),
+        ("OneByOne", ROWS, r"in a batch of 2: RuntimeError: .*networks\.py, line \d+.* any size must go"),
+        ("InNumPy", ROWS, r"networks\.py, line \d+\)\. Write that line with operations on tensors alone"),
+        ("Packed", SEQUENCES[..., :3], r"networks\.py, line \d+\)\. Write that line"),
+        ("Exiting", ROWS, r"SystemExit: 3 \(networks\.py, line \d+\)"),
+        ("ExitingAlone", ROWS, r"fails on a batch of 1, .*SystemExit: 3 \(networks\.py, line \d+\)"),
+        ("NumberedOutputs", ROWS, "a mapping with the key 0: the keys are the names of the outputs"),
+        ("WithoutOutputs", ROWS, "returns no output"),
+        ("PythonRandom", ROWS, ITSELF),
+        ("linear", ROWS.astype(np.float64), r"float64\[3\].*\.astype\('float32'\)"),
+        ("BrainInside", ROWS, "onnx: ONNX Runtime cannot run .* module.float"),
+        ("Inverse", SQUARES, "onnx: PyTorch cannot write .*linalg_inv.* Try --format torchscript"),
+        ("PlainTensor", ROWS, UNSAVED),
+        ("PlainList", ROWS, UNSAVED),
+        ("UnsavedBuffer", ROWS, UNSAVED),
         ("Raising", ROWS, r"fails on inputs of shape .*KeyError: 'weights' \(networks\.py, line \d+\)"),
     ],
 )
@@ -130,6 +163,58 @@ def test_a_model_that_needs_its_batch_is_exported_where_it_says_so(gate, tmp_pat
     np.testing.assert_allclose(given, ROWS[:5] / np.linalg.norm(ROWS[:5], axis=0), atol=1e-6)
 
 
+def test_a_model_whose_answers_grow_with_the_batch_is_refused_whatever_it_says(gate):
+    status, said = gate("Products", ROWS, "--not-batchable")
+    assert (status, "only the first axis may change with the batch" in said) == (1, True)
+
+
+def test_a_model_that_changes_its_input_in_place_is_served_with_its_first_answer(gate, tmp_path):
+    assert gate("InPlace", ROWS) == (0, "")
+    np.testing.assert_allclose(answer(tmp_path, {"input": ROWS})["output"], 2 * ROWS)
+
+
+def test_a_recurrent_network_whose_batch_is_first_is_served(gate, tmp_path):
+    assert gate("Recurrent", SEQUENCES, "--format", "onnx") == (0, "")
+    module = networks.Recurrent().eval()
+    module.load_state_dict(torch.load("weights.pt"))
+    with torch.inference_mode():
+        expected = torch.cat([module(torch.from_numpy(row)[None]) for row in SEQUENCES])
+    np.testing.assert_allclose(answer(tmp_path, {"input": SEQUENCES})["output"], expected, atol=1e-5)
+
+
+@pytest.mark.filterwarnings(r"ignore:`torch\.jit:DeprecationWarning")
+def test_a_compiled_module_is_exported_as_the_module_that_it_was_made_from(gate, tmp_path):
+    assert gate("compiled", ROWS) == (0, "")
+    weights = torch.load("weights.pt")
+    assert all(key.startswith("_orig_mod.") for key in weights)
+    expected = ROWS @ weights["_orig_mod.weight"].numpy().T + weights["_orig_mod.bias"].numpy()
+    np.testing.assert_allclose(answer(tmp_path, {"input": ROWS})["output"], expected, atol=1e-6)
+
+
+def test_missing_values_in_a_sample_are_the_models_own_affair_and_it_can_be_exported_again(gate):
+    missing = np.where(ROWS > 1, np.float32(np.nan), ROWS)
+    missing[0, 0] = np.nan
+    assert gate("FillsMissing", missing, "--format", "onnx") == (0, "")
+    torch.save({}, "weights.pt")
+    given = ["--factory", "tests.model.networks:FillsMissing", "--checkpoint", "weights.pt"]
+    again = ["export", "--name", "theirs", *given, "--example", "x.npy", "--format", "onnx"]
+    assert main(again) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "message"),
+    [
+        ("Probabilities", "a\nb\nc\n", "probabilities already, because they add up to 1"),
+        ("OneClass", "a\n", "the softmax of a single class is always 1"),
+    ],
+)
+def test_a_softmax_that_would_spoil_the_scores_is_refused(gate, tmp_path, name, labels, message):
+    (tmp_path / "labels.txt").write_text(labels)
+    status, said = gate(name, ROWS, "--labels", "labels.txt", "--activation", "softmax")
+    assert (status, message in said) == (1, True)
+    assert gate(name, ROWS, "--labels", "labels.txt", "--format", "torchscript")[0] == 0
+
+
 @pytest.mark.parametrize("name", ["embedding", "linear", "mean", "x", "embedding.weight"])
 def test_an_output_may_have_the_name_of_a_tensor_inside(gate, tmp_path, name):
     assert gate("Embedding", IDS, "--output-name", name, "--format", "onnx") == (0, "")
@@ -150,7 +235,7 @@ def test_an_input_may_have_the_name_of_a_tensor_inside(gate, tmp_path):
 def test_torch_cond_is_served_as_onnx_and_the_message_for_torchscript_says_so(gate):
     assert gate("Conditional", ROWS, "--format", "onnx") == (0, "")
     status, said = gate("Conditional", ROWS, "--format", "torchscript", "--output", "two")
-    assert (status, "Export with --format onnx, which serves torch.cond" in said) == (1, True)
+    assert (status, "Export with --format onnx, which supports torch.cond" in said) == (1, True)
 
 
 def test_a_module_that_ignores_eval_is_named_where_torchscript_needs_it(gate):
@@ -160,7 +245,7 @@ def test_a_module_that_ignores_eval_is_named_where_torchscript_needs_it(gate):
 
 
 def test_weights_beyond_what_an_onnx_file_holds_are_refused_before_the_export(gate, monkeypatch):
-    monkeypatch.setattr(onnx, "LIMIT", 100)
+    monkeypatch.setattr(onnx, "MAX_BYTES", 100)
     status, said = gate("Embedding", IDS)
     assert (status, "an ONNX file holds 0.0 GB at most: export with --format torchscript" in said) == (
         1,
@@ -168,14 +253,17 @@ def test_weights_beyond_what_an_onnx_file_holds_are_refused_before_the_export(ga
     )
 
 
-def test_an_error_that_nobody_thought_of_is_a_message_and_its_traceback_is_shown_on_demand(gate, monkeypatch):
+def test_an_unexpected_error_is_a_message_and_its_traceback_is_shown_on_demand(gate, monkeypatch):
     def fail(*_arguments):
-        raise LookupError("nobody thought of this")
+        raise LookupError("the answer to everything")
 
     monkeypatch.setattr("model.samples.read", fail)
     status, said = gate("encoder", SEQUENCES)
     assert status == 1
-    assert "error: the export failed in a way that is not known: LookupError: nobody thought of this" in said
+    assert (
+        "error: the command failed with an error that it does not know: LookupError: the answer to everything"
+        in said
+    )
 
     with pytest.raises(AssertionError):
         gate("encoder", SEQUENCES, "--debug")

@@ -1,10 +1,13 @@
+import io
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from model.errors import ExportError
 from model.image_file import EXAMPLE, KEYS, photograph, read
+from model.preprocessing import preprocess
 
 GOOD = json.loads(EXAMPLE)
 
@@ -56,6 +59,25 @@ def test_what_is_no_photograph_is_refused(tmp_path, content):
     (tmp_path / "cat.jpg").write_bytes(content)
     with pytest.raises(ExportError, match=r"cat\.jpg: not a picture that can be read"):
         photograph(tmp_path / "cat.jpg", read(written(tmp_path, EXAMPLE)))
+
+
+def test_a_picture_of_a_phone_is_kept_small_enough_to_send_and_the_input_is_made_of_the_kept_one(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (3000, 4000, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "phone.jpg")
+    image = read(written(tmp_path, EXAMPLE))
+
+    png, array = photograph(tmp_path / "phone.jpg", image)
+
+    assert len(png) < 8 * 2**20
+    with Image.open(io.BytesIO(png)) as kept:
+        assert kept.width / kept.height == pytest.approx(4 / 3, rel=1e-3)
+        np.testing.assert_array_equal(preprocess(kept, image), array)
+
+
+def test_a_picture_too_narrow_for_the_server_is_refused(tmp_path):
+    Image.new("RGB", (20_000, 1)).save(tmp_path / "line.png")
+    with pytest.raises(ExportError, match=r"line\.png: a picture of 20000x1 .* resized to 5120000x256"):
+        photograph(tmp_path / "line.png", read(written(tmp_path, EXAMPLE)))
 
 
 def test_a_picture_without_a_range_of_values_is_refused(tmp_path):

@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,9 @@ IMAGE = {
     "mean": [0.5, 0.5, 0.5],
     "std": [0.25, 0.25, 0.25],
 }
+
+
+OWN = ["export", "--factory", "a:b", "--checkpoint", "w.pt", "--name", "mine"]
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def test_ones_own_model_is_exported_from_a_factory_and_a_checkpoint(own, capsys)
     assert said["outputs"] == [{"name": "scores", "datatype": "FP32", "shape": [-1, 2]}]
     assert (said["labels"], said["activation"]) == (["cat", "dog"], "softmax")
     output = capsys.readouterr().out
-    assert "torchscript answers as the model does: worst difference" in output
+    assert "torchscript answers as the model does: largest difference" in output
     assert f"version {said['version']} is in build/model/mine/{said['version']}" in output
 
 
@@ -99,7 +103,7 @@ def test_an_unknown_key_of_an_image_ends_with_status_1(own, capsys):
     assert "color is unknown" in capsys.readouterr().err
 
 
-def test_the_order_of_several_inputs_is_told(own, capsys):
+def test_the_order_of_several_inputs_is_shown(own, capsys):
     Path("my_network.py").write_text(
         "import torch\n\n\nclass Two(torch.nn.Module):\n    def forward(self, left, right):\n"
         "        return left - right\n\n\ndef make():\n    return Two()\n"
@@ -131,7 +135,7 @@ def test_the_photograph_beside_the_sample_is_upright(own):
         assert photograph.size == (12, 20)
 
 
-def test_a_checkpoint_that_does_not_fit_is_told_key_by_key_and_nothing_is_written(own, capsys):
+def test_a_checkpoint_that_does_not_fit_is_explained_key_by_key_and_nothing_is_written(own, capsys):
     torch.save({"0.weight": torch.zeros(1)}, "weights.pt")
     assert main([*own, "--name", "mine", "--input-shape", "3,6,6"]) == 1
     error = capsys.readouterr().err
@@ -178,6 +182,14 @@ def test_a_wider_tolerance_lets_a_difference_through(own):
         (["export", "--rtol", "nan"], "--rtol: 'nan': give a number of 0 or more"),
         (["export", "digits", "--rtol", "1"], "--rtol 1 and --atol 0.0001 would tolerate an answer of zeros"),
         (["export", "--rtol", "much"], "--rtol: 'much': give a number of 0 or more"),
+        (["export", "digits", "--labels", "x"], "--labels would have no effect: the ready-made model digits"),
+        (["export", "digits", "--name", "a", "--not-batchable"], "--name, --not-batchable would have no"),
+        ([*OWN, "--example", "x.npy", "--input-shape", "3"], "--input-shape would have no effect"),
+        ([*OWN, "--example", "x.npz", "--input-name", "x"], "--input-name would have no effect: the arrays"),
+        ([*OWN, "--image", "i.json", "--input-name", "x"], "--input-name would have no effect: --image"),
+        ([*OWN, "--output-name", "a", "--output-name", "a"], "--output-name a, a: give each output a name"),
+        (["export", "--saved-model", "a", "--name", "a", "--checkpoint", "x"], "--checkpoint would have no"),
+        (["export", "--saved-model", "a", "--name", "a", "--input-name", "x"], "--input-name would have no"),
     ],
 )
 def test_options_that_do_not_go_together_end_with_status_2(arguments, message, capsys):
@@ -188,12 +200,82 @@ def test_options_that_do_not_go_together_end_with_status_2(arguments, message, c
 
 
 @pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"cat\n\n", "line 2 is empty: give the name of one class on each line"),
+        (b"\ncat\n \ndog", "line 1, 3 is empty"),
+        (b"caf\xe9\ndog", "not UTF-8 text"),
+        (b"", "there are 0 labels for 2 classes"),
+    ],
+)
+def test_labels_that_name_no_class_are_refused(own, content, message, capsys):
+    Path("labels.txt").write_bytes(content)
+    assert main([*own, "--name", "mine", "--input-shape", "3,6,6", "--labels", "labels.txt"]) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["\ufeffcafé\r\ndog\r\n", "café\ndog"])
+def test_labels_are_read_as_editors_write_them(own, content):
+    Path("labels.txt").write_text(content, encoding="utf-8", newline="")
+    assert main([*own, "--name", "mine", "--input-shape", "3,6,6", "--labels", "labels.txt"]) == 0
+    assert signature("mine")["labels"] == ["café", "dog"]
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_option_for_another(own, capsys):
+    Path("file").write_text("")
+    assert main([*own, "--name", "mine", "--input-shape", "3,6,6", "--output", "file"]) == 1
+    error = capsys.readouterr().err
+    assert "Not a directory: 'file/mine'" in error
+    assert "Give --output a folder that you may write to" in error
+
+
+def test_the_sizes_that_requests_must_have_are_shown(own, capsys):
+    assert main([*own, "--name", "mine", "--input-shape", "3,6,6"]) == 0
+    output = capsys.readouterr().out
+    assert "input input: FP32 [-1, 3, 6, 6]" in output
+    assert "output output: FP32 [-1, 2]" in output
+    assert "requests must have these sizes; only the first axis, the batch, is open (-1)" in output
+
+
+def test_a_signal_leaves_no_unfinished_artifact(own, tmp_path):
+    Path("my_network.py").write_text(
+        "import sys, time, torch\n\n\nclass Slow(torch.nn.Module):\n    def forward(self, x):\n"
+        "        if torch.jit.is_tracing():\n            print('tracing', flush=True)\n"
+        "            time.sleep(100)\n        return x * 2\n\n\ndef make():\n    return Slow()\n"
+    )
+    torch.save({}, "weights.pt")
+    command = [sys.executable, "-m", "model", *own, "--name", "mine", "--input-shape", "3"]
+    with subprocess.Popen(
+        command,
+        env={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert any("tracing" in line for line in process.stdout)
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in error
+    assert list(Path("build").rglob("*")) in ([], [Path("build/model")])
+
+
+def test_a_damaged_artifact_in_the_list_is_named(tmp_path, capsys):
+    (tmp_path / "mine" / "1").mkdir(parents=True)
+    (tmp_path / "mine" / "1" / "signature.json").write_text("{}")
+    assert main(["list", "--output", str(tmp_path)]) == 1
+    assert f"{tmp_path}/mine/1 is damaged (KeyError: 'name'): delete it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("option", "content"), [("--labels", None), ("--image", "{}"), ("--image", "{"), ("--example", "x")]
 )
 def test_a_file_that_cannot_be_read_is_named(own, tmp_path, option, content, capsys):
     if content is not None:
         (tmp_path / "file.x").write_text(content)
-    assert main([*own, "--name", "mine", "--input-shape", "3,6,6", option, "file.x"]) == 1
+    shape = [] if option == "--example" else ["--input-shape", "3,6,6"]
+    assert main([*own, "--name", "mine", *shape, option, "file.x"]) == 1
     assert "file.x" in capsys.readouterr().err
 
 
@@ -219,7 +301,7 @@ def test_another_process_in_another_folder_gives_the_same_version(digits_source,
     assert (again / "sample.npz").read_bytes() == (done.path / "sample.npz").read_bytes()
 
 
-def test_without_pytorch_the_command_that_adds_it_is_told(own, capsys, monkeypatch):
+def test_without_pytorch_the_command_that_adds_it_is_named(own, capsys, monkeypatch):
     for name in [name for name in sys.modules if name in {"model.torch_source", "model.checkpoint"}]:
         monkeypatch.delitem(sys.modules, name)
     for name in ("checkpoint", "torch_source"):

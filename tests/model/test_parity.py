@@ -31,7 +31,7 @@ def changed(value, size=7, index=(3, 1)):
 
 
 def test_an_export_that_answers_alike_passes_with_no_difference():
-    assert [each.max_abs_diff for each in gate(eager)] == [0, 0, 0]
+    assert [difference.max_abs_diff for difference in gate(eager)] == [0, 0, 0]
 
 
 def test_batches_of_several_sizes_are_compared_and_no_sample_is_used_twice():
@@ -41,7 +41,7 @@ def test_batches_of_several_sizes_are_compared_and_no_sample_is_used_twice():
         asked.append(inputs["x"][:, 0].tolist())
         return eager(inputs)
 
-    assert [each.batch_size for each in gate(run)] == [1, 2, 7]
+    assert [difference.batch_size for difference in gate(run)] == [1, 2, 7]
     assert [len(batch) for batch in asked] == [1, 2, 7]
     assert sorted(np.concatenate(asked)) == SAMPLES["x"][:, 0].tolist()
 

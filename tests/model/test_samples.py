@@ -2,21 +2,21 @@ import numpy as np
 import pytest
 
 from model.errors import ExportError
-from model.samples import noise, read, rows, varied
+from model.samples import all_equal, noise, read, take, varied
 
 
-def test_rows_are_the_samples_in_their_order():
+def test_samples_are_taken_in_their_order():
     x = np.arange(12).reshape(4, 3)
-    assert rows({"x": x}, range(1, 3))["x"].tolist() == x[1:3].tolist()
+    assert take({"x": x}, range(1, 3))["x"].tolist() == x[1:3].tolist()
 
 
 def test_where_samples_run_out_they_come_again_shifted_so_that_no_two_rows_are_alike():
-    batch = rows({"x": np.array([[1, 2, 3], [4, 5, 6]])}, range(6))["x"]
+    batch = take({"x": np.array([[1, 2, 3], [4, 5, 6]])}, range(6))["x"]
     assert batch.tolist() == [[1, 2, 3], [4, 5, 6], [3, 1, 2], [6, 4, 5], [2, 3, 1], [5, 6, 4]]
 
 
 def test_a_sample_of_one_number_is_repeated():
-    assert rows({"x": np.array([7.0])}, range(3))["x"].tolist() == [7, 7, 7]
+    assert take({"x": np.array([7.0])}, range(3))["x"].tolist() == [7, 7, 7]
 
 
 def test_noise_is_the_same_every_time_and_its_rows_are_not():
@@ -57,8 +57,10 @@ def test_a_missing_file_is_named(tmp_path):
     ("arrays", "message"),
     [
         ({"ids": np.ones((8, 2)), "mask": np.ones((3, 2))}, r"number of rows: 'ids' has 8, 'mask' has 3"),
-        ({"text": np.array([["a"], ["b"]])}, "'text' holds <U1, and an export takes numbers alone"),
-        ({}, "it holds no array"),
+        ({"when": np.array([["2026-01-01"]], "M8[D]")}, r"'when' holds datetime64\[D\]"),
+        ({"wave": np.ones((2, 3), np.complex64)}, "'wave' holds complex64.*convert the values"),
+        ({"text": np.array([["a"], ["b"]])}, "'text' holds <U1, and an input holds bool, .* encode strings"),
+        ({}, "no array to use as an input"),
     ],
 )
 def test_arrays_that_are_no_samples_of_one_model_are_refused(tmp_path, arrays, message):
@@ -87,7 +89,30 @@ def test_samples_that_are_all_alike_are_moved_apart_but_for_the_first(value):
     assert len(np.unique(made, axis=0)) == 4
 
 
-def test_samples_that_differ_and_whole_numbers_stay_as_they_are():
+def test_samples_that_differ_stay_as_they_are():
     x, ids = np.arange(6.0).reshape(2, 3), np.ones((2, 3), np.int64)
     assert varied({"x": x, "ids": ids}, 2)["x"].tolist() == x.tolist()
-    assert varied({"ids": ids}, 2)["ids"].tolist() == ids.tolist()
+
+
+def test_equal_samples_of_whole_numbers_are_shifted_within_their_own_values():
+    made = varied({"ids": np.tile([4, 5, 6], (3, 1))}, 3)["ids"]
+    assert made.tolist() == [[4, 5, 6], [6, 4, 5], [5, 6, 4]]
+
+
+def test_equal_samples_with_missing_values_are_moved_apart():
+    made = varied({"x": np.tile(np.array([np.nan, 1], np.float32), (3, 1))}, 3)["x"]
+    assert np.isnan(made[:, 0]).all()
+    assert len(set(made[:, 1].tolist())) == 3
+
+
+@pytest.mark.parametrize(
+    ("array", "equal"),
+    [
+        (np.full((3, 2), 7), True),
+        (np.full((3, 2), np.nan), True),
+        (np.array([1, 1, 2]), False),
+        (np.array([True, True]), True),
+    ],
+)
+def test_a_batch_of_equal_rows_is_told_from_others(array, equal):
+    assert all_equal({"x": array}) is equal

@@ -63,12 +63,14 @@ def test_the_text_is_sorted_and_ends_its_last_line():
     [("float32", "FP32"), ("float16", "FP16"), ("int64", "INT64"), ("uint8", "UINT8"), ("bool", "BOOL")],
 )
 def test_data_types_have_the_protocols_names(dtype, datatype):
-    assert Tensor.like("x", np.zeros((1, 4), dtype)) == Tensor(name="x", datatype=datatype, shape=(-1, 4))
+    assert Tensor.from_array("x", np.zeros((1, 4), dtype)) == Tensor(
+        name="x", datatype=datatype, shape=(-1, 4)
+    )
 
 
 def test_a_data_type_that_the_protocol_lacks_is_refused():
     with pytest.raises(ExportError, match="'x' is complex64"):
-        Tensor.like("x", np.zeros(1, np.complex64))
+        Tensor.from_array("x", np.zeros(1, np.complex64))
 
 
 @pytest.mark.parametrize("name", ["Cats", "my_cats", "-cats", "cats-", "", "c" * 64, "../cats"])
@@ -112,7 +114,7 @@ def test_an_activation_without_labels_is_refused():
 
 def test_an_output_without_values_is_refused():
     with pytest.raises(ExportError, match=r"'y' has the shape \[-1, 0\]: .* one value or more"):
-        Tensor.like("y", np.zeros((2, 0), np.float32))
+        Tensor.from_array("y", np.zeros((2, 0), np.float32))
 
 
 @pytest.mark.parametrize("change", [{"std": (1, 0, 1)}, {"scale": 0}, {"mean": (0, float("nan"), 0)}])

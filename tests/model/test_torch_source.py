@@ -47,6 +47,26 @@ def test_the_model_answers_as_in_evaluation():
     np.testing.assert_allclose(run(SAMPLES)["output"], [[1, 1]], rtol=1e-4)
 
 
+@pytest.mark.parametrize("changed", [0, 1])
+def test_a_changed_branch_has_another_fingerprint(changed):
+    def branching(branches):
+        class Branching(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.register_buffer("switch", torch.ones(1))
+
+            def forward(self, x):
+                return x + torch.cond(self.switch.sum() > 0, *branches, (self.switch,))
+
+        return source(Branching()).fingerprint
+
+    branches = [torch.relu, torch.neg]
+    before = branching(branches)
+    branches[changed] = torch.tanh
+    assert branching([torch.relu, torch.neg]) == before
+    assert branching(branches) != before
+
+
 class Several(nn.Module):
     def __init__(self, kind):
         super().__init__()

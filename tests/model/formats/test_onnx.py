@@ -6,6 +6,7 @@ import pytest
 
 from model.errors import ParityError
 from model.export import export
+from model.formats import onnx as onnx_format
 
 pytestmark = pytest.mark.slow
 
@@ -21,13 +22,13 @@ def test_the_file_is_self_contained(artifact, model):
 
 
 def test_the_opset_is_pinned(model):
-    assert [(each.domain, each.version) for each in model.opset_import] == [("", 20)]
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 20)]
 
 
 def test_tensors_have_the_signatures_names_and_an_open_batch(model):
     described = {
-        each.name: [axis.dim_param or axis.dim_value for axis in each.type.tensor_type.shape.dim]
-        for each in (*model.graph.input, *model.graph.output)
+        tensor.name: [axis.dim_param or axis.dim_value for axis in tensor.type.tensor_type.shape.dim]
+        for tensor in (*model.graph.input, *model.graph.output)
     }
     assert described == {"field": ["batch", 2, 5, 5], "logits": ["batch", 3]}
 
@@ -78,3 +79,27 @@ def test_the_runtime_answers_the_sample(artifact, tiny):
     run = tiny.formats[0].load(artifact.path / "onnx")
     with np.load(artifact.path / "sample.npz") as sample:
         np.testing.assert_allclose(run({"field": sample["field"]})["logits"], sample["logits"], atol=1e-5)
+
+
+def program_with(tensors):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+
+    class Holder(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            for name, (tensor, persistent) in tensors.items():
+                self.register_buffer(name, tensor, persistent=persistent)
+
+        def forward(self, x):
+            return x + sum(getattr(self, name).sum() for name in tensors)
+
+    return torch.export.export(Holder(), (torch.ones(2, 3),))
+
+
+@pytest.mark.parametrize(("shared", "size"), [(True, 400), (False, 800)])
+def test_the_size_of_a_file_counts_shared_weights_once_and_unsaved_buffers_too(shared, size):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    first = torch.ones(100)
+    second = first if shared else torch.ones(100)
+    assert onnx_format._weight_bytes(program_with({"a": (first, True), "b": (second, True)})) == size
+    assert onnx_format._weight_bytes(program_with({"a": (first, False), "b": (second, True)})) == size

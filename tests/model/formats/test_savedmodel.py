@@ -1,4 +1,5 @@
 import importlib.util
+import shutil
 import subprocess
 import sys
 
@@ -49,19 +50,45 @@ def saved(tmp_path_factory):
         def alone(self, x):
             return {"y": tf.matmul(x, self.weights)}
 
+        @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, name="x")])
+        def shapeless(self, x):
+            return {"y": x * 2}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.bfloat16, name="x")])
+        def brain(self, x):
+            return {"y": tf.cast(x, tf.float32)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="x")])
+        def words(self, x):
+            return {"y": tf.strings.length(x)}
+
+        @tf.function(input_signature=[])
+        def constant(self):
+            return {"y": tf.ones([2, 3])}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 3, 3], tf.float32, name="x")])
+        def svd(self, x):
+            return {"y": tf.linalg.svd(x, compute_uv=False)}
+
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int64, name="ids")])
         def count(self, ids):
             return {"length": tf.reduce_sum(ids, 1)}
 
     home = tmp_path_factory.mktemp("saved")
     module, other = Network(), Network(scale=1.001)
-    for folder, each, function in [
+    for folder, saved_module, function in [
         ("model", module, module.serve),
         ("other", other, other.serve),
         ("alone", module, module.alone),
         ("count", module, module.count),
+        ("shapeless", module, module.shapeless),
+        ("brain", module, module.brain),
+        ("words", module, module.words),
+        ("constant", module, module.constant),
+        ("svd", module, module.svd),
     ]:
-        tf.saved_model.save(each, str(home / folder), signatures={"serving_default": function})
+        tf.saved_model.save(saved_module, str(home / folder), signatures={"serving_default": function})
+    shutil.copytree(home / "model", home / "torn", ignore=shutil.ignore_patterns("variables"))
     tf.saved_model.save(module, str(home / "unsigned"), signatures={"score": module.serve})
     return home
 
@@ -91,7 +118,7 @@ def test_it_is_served_as_onnx_and_as_itself(done):
 
 @needs_tensorflow
 def test_tensors_keep_the_names_and_shapes_of_the_serving_signature(done):
-    tensors = [(each.name, each.shape) for each in (*done.signature.inputs, *done.signature.outputs)]
+    tensors = [(tensor.name, tensor.shape) for tensor in (*done.signature.inputs, *done.signature.outputs)]
     assert tensors == [("gain", (-1,)), ("image", (-1, 8, 8, 3)), ("features", (-1, 4)), ("logits", (-1, 5))]
 
 
@@ -144,7 +171,11 @@ def test_real_inputs_are_taken_and_the_outputs_chosen_come_in_their_order(saved,
         ("nothing", "nothing"),
         ("unsigned", "has no signature 'serving_default'"),
         ("alone", "first axis must be open"),
-        ("count", "--example FILE gives real ones"),
+        ("count", "give real inputs with --example FILE"),
+        ("shapeless", r"'x' is saved without a shape: .* tf\.TensorSpec"),
+        ("brain", r"'x' holds bfloat16, .* by tf\.cast"),
+        ("words", "'x' holds strings, .* begins after the strings are encoded"),
+        ("torn", "TensorFlow cannot load it: .* copy the whole folder"),
     ],
 )
 def test_a_savedmodel_that_cannot_be_served_is_refused(saved, folder, message):
@@ -178,6 +209,20 @@ def test_an_axis_of_any_size_takes_the_size_of_the_example(saved, tmp_path):
 def test_an_output_that_is_not_there_is_refused(saved):
     with pytest.raises(ExportError, match="--output-name scores: the outputs are features, logits"):
         source(saved / "model", outputs=["scores"])
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    ("folder", "formats", "message"),
+    [
+        ("constant", [], "a model needs one input or more"),
+        ("svd", ["onnx"], "onnx: .* Svd .* Export in another format, with --format"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_and_leaves_nothing(saved, tmp_path, folder, formats, message):
+    with pytest.raises(ExportError, match=message):
+        export(source(saved / folder), formats, tmp_path, silent)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("package", ["tensorflow", "tf2onnx"])

@@ -29,7 +29,7 @@ def test_no_picture_is_both_learned_and_held_out():
 
 def test_the_signature_names_ten_digits(digits):
     signature = digits.signature
-    assert [(each.name, each.shape) for each in (*signature.inputs, *signature.outputs)] == [
+    assert [(tensor.name, tensor.shape) for tensor in (*signature.inputs, *signature.outputs)] == [
         ("image", (-1, 1, 8, 8)),
         ("logits", (-1, 10)),
     ]
@@ -57,5 +57,5 @@ def test_training_leaves_the_random_state_and_the_threads_as_they_were(monkeypat
 
 def test_a_network_that_reads_badly_is_not_exported(monkeypatch):
     monkeypatch.setattr(zoo, "EPOCHS", 0)
-    with pytest.raises(ExportError, match=r"must read 0\.97"):
+    with pytest.raises(ExportError, match=r"must be 0\.97"):
         zoo.source(silent)

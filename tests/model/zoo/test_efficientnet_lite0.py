@@ -20,7 +20,7 @@ def best(logits, labels):
 
 def test_the_signature_takes_photographs_to_the_classes_of_imagenet(efficientnet):
     signature = efficientnet.signature
-    assert [(each.name, each.shape) for each in (*signature.inputs, *signature.outputs)] == [
+    assert [(tensor.name, tensor.shape) for tensor in (*signature.inputs, *signature.outputs)] == [
         ("image", (-1, 3, 224, 224)),
         ("logits", (-1, 1000)),
     ]
@@ -66,7 +66,7 @@ def test_tensorflow_computes_the_same_network_and_is_not_needed_where_it_is_not_
     assert exported.signature.formats == ("savedmodel",)
     assert exported.signature.inputs == efficientnet.signature.inputs
     # The gate has held it against the PyTorch module.
-    assert {each.batch_size for each in exported.parity["savedmodel"]} >= {1, 2}
+    assert {difference.batch_size for difference in exported.parity["savedmodel"]} >= {1, 2}
     tensor = preprocess(Image.fromarray(data.coffee()), efficientnet.signature.image)
     logits = savedmodel.load(exported.path / "savedmodel")({"image": tensor})["logits"]
     assert best(logits, efficientnet.signature.labels) == "espresso"

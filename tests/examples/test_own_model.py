@@ -1,0 +1,44 @@
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.readme import blocks
+
+pytest.importorskip("torch", reason="PyTorch is not installed here")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed here")
+
+ROOT = Path(__file__).parents[2]
+FOLDER = Path("examples", "own_model")
+PYTHON = ".venv/bin/python"
+
+
+def test_the_commands_of_its_readme_train_and_export_the_model(tmp_path):
+    shutil.copytree(ROOT / FOLDER, tmp_path / FOLDER, ignore=shutil.ignore_patterns("irises.[!p]*", "*.pt"))
+    text = (ROOT / FOLDER / "README.md").read_text()
+    commands = [command for block in blocks(text) if block.language == "sh" for command in block.commands]
+    typed = [shlex.split(command)[1:] for command in commands if command.startswith(PYTHON)]
+    assert len(typed) == 2
+
+    for arguments in typed:
+        subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=True,
+            timeout=100,
+        )
+
+    artifact = tmp_path / "build" / "model" / "irises" / "latest"
+    signature = json.loads((artifact / "signature.json").read_text())
+    assert signature["labels"] == ["setosa", "versicolor", "virginica"]
+    assert signature["inputs"] == [{"name": "input", "datatype": "FP32", "shape": [-1, 4]}]
+    with np.load(artifact / "sample.npz") as sample:
+        # The first flower of the data set is a setosa.
+        assert sample["output"].argmax() == 0
