@@ -2,6 +2,7 @@
 
 import copy
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from model.errors import ExportError
 from model.signature import DATATYPES
 from model.signature import Signature as ExportedSignature
 
-CLASSIFIER = {
+CLASSIFIER: dict[str, Any] = {
     "name": "cats",
     "version": "0123456789ab",
     "formats": ["onnx"],
@@ -103,8 +104,8 @@ BAD = {
     "no name": changed(PLAIN, "name", ""),
     "a tensor without a name": changed(PLAIN, "inputs.0.name", ""),
     "tensors that share a name": changed(PLAIN, "outputs.0.name", "image"),
-    "inputs that share a name": changed(PLAIN, "inputs.1", PLAIN["inputs"][0]),
-    "outputs that share a name": changed(PLAIN, "outputs.1", PLAIN["outputs"][0]),
+    "inputs that share a name": changed(PLAIN, "inputs.1", PLAIN["inputs"][0]),  # pyright: ignore[reportOptionalSubscript]
+    "outputs that share a name": changed(PLAIN, "outputs.1", PLAIN["outputs"][0]),  # pyright: ignore[reportOptionalSubscript]
     "a fixed batch": changed(PLAIN, "inputs.0.shape", [1, 3, 8, 6]),
     "no axis": changed(PLAIN, "inputs.0.shape", []),
     "an axis without values": changed(PLAIN, "outputs.0.shape", [-1, 0]),
