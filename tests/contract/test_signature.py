@@ -35,7 +35,7 @@ CLASSIFIER: dict[str, Any] = {
     },
     "batchable": True,
 }
-PLAIN = CLASSIFIER | {"labels": None, "activation": None, "image": None}
+PLAIN: dict[str, Any] = CLASSIFIER | {"labels": None, "activation": None, "image": None}
 SECOND = {"name": "second", "datatype": "FP32", "shape": [-1, 2]}
 
 
@@ -104,8 +104,8 @@ BAD = {
     "no name": changed(PLAIN, "name", ""),
     "a tensor without a name": changed(PLAIN, "inputs.0.name", ""),
     "tensors that share a name": changed(PLAIN, "outputs.0.name", "image"),
-    "inputs that share a name": changed(PLAIN, "inputs.1", PLAIN["inputs"][0]),  # pyright: ignore[reportOptionalSubscript]
-    "outputs that share a name": changed(PLAIN, "outputs.1", PLAIN["outputs"][0]),  # pyright: ignore[reportOptionalSubscript]
+    "inputs that share a name": changed(PLAIN, "inputs.1", PLAIN["inputs"][0]),
+    "outputs that share a name": changed(PLAIN, "outputs.1", PLAIN["outputs"][0]),
     "a fixed batch": changed(PLAIN, "inputs.0.shape", [1, 3, 8, 6]),
     "no axis": changed(PLAIN, "inputs.0.shape", []),
     "an axis without values": changed(PLAIN, "outputs.0.shape", [-1, 0]),
