@@ -33,15 +33,13 @@ def main() -> int:
                 "--engine", choices=CHOICES, default="auto", help="who deploys it: %(choices)s (%(default)s)"
             )
         if name in ("up", "down"):
-            subparser.add_argument(
-                "--yes", action="store_true", help="agree beforehand to change a shared stack"
-            )
+            subparser.add_argument("--yes", action="store_true", help="change a shared stack without asking")
         if name == "set":
             subparser.add_argument("key", metavar="KEY", help="a setting, as Pulumi.yaml describes it")
             subparser.add_argument("value", metavar="VALUE")
         if name == "load":
             subparser.add_argument(
-                "--connections", type=int, default=16, help="requests at once (%(default)s)"
+                "--connections", type=int, default=16, help="parallel requests (%(default)s)"
             )
             subparser.add_argument("--seconds", type=float, default=60, help="how long (%(default)s)")
         if name == "serve":

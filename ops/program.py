@@ -170,7 +170,7 @@ async def _run(stack: Stack, recorder: Recorder) -> dict[str, Any]:
         await run_pulumi_func(lambda: cast(None, runpy.run_path("__main__.py", run_name="__main__")))
         exported = cast(RootResource, get_root_resource()).outputs
         outputs = {key: pulumi.Output.from_input(value) for key, value in exported.items()}
-        return {key: await one.future() for key, one in outputs.items() if await one.is_known()}
+        return {key: await output.future() for key, output in outputs.items() if await output.is_known()}
     finally:
         await loop.run_in_executor(None, _close_loop)
 

@@ -1,4 +1,4 @@
-"""Start and stop the processes of the cluster. A file records each process, and only those are ever stopped."""
+"""Start and stop the processes of the cluster. A file records each one; no other is stopped."""
 
 import json
 import os

@@ -14,9 +14,9 @@ from tests.ops.conftest import Programs
 
 @pytest.fixture(autouse=True)
 def undecided() -> Generator[None]:
-    road.cache_clear()
+    driver.cache_clear()
     yield
-    road.cache_clear()
+    driver.cache_clear()
 
 
 def test_where_docker_runs_and_kind_is_there_it_is_kind(only: Programs):
