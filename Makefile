@@ -16,7 +16,7 @@ PYTEST := $(RUN) -m pytest --ignore tests/e2e
 PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test e2e lint format references requirements
+.PHONY: help serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
 .SECONDARY:
 .NOTPARALLEL:
 
@@ -72,6 +72,14 @@ fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the test
 test: lint ## Run lint and every test that needs neither a cluster nor root
 	$(PYTEST) $(PARALLEL) -m "not serial"
 	$(PYTEST) -m serial
+
+coverage: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Measure which branches the tests reach, and hold them to the floor
+	$(PYTEST) $(PARALLEL) -m "not serial" --cov --cov-report term
+
+mutants: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Edit the code at each place and see that a test fails (hours): make mutants ARGS='infra.pod*'
+	mutmut run $(ARGS)
+	mutmut export-cicd-stats
+	@cat mutants/mutmut-cicd-stats.json
 
 e2e: $(INSTALLED)/core $(INSTALLED)/checks ## Run the end-to-end test on the local cluster
 	$(RUN) -m pytest tests/e2e --capture=no --timeout 3000

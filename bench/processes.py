@@ -56,16 +56,16 @@ class Family:
         """Return those that live."""
         everybody = living()
         family = {
-            each.pid: each
-            for each in everybody
-            if each.session == self._first or (each.pid, each.started) in self._known
+            member.pid: member
+            for member in everybody
+            if member.session == self._first or (member.pid, member.started) in self._known
         }
         grown = True
         while grown:
-            born = [each for each in everybody if each.parent in family and each.pid not in family]
-            family.update({each.pid: each for each in born})
+            born = [each for member in everybody if member.parent in family and member.pid not in family]
+            family.update({member.pid: member for member in born})
             grown = bool(born)
-        self._known = {(each.pid, each.started) for each in family.values()}
+        self._known = {(member.pid, member.started) for member in family.values()}
         return list(family.values())
 
 
@@ -85,9 +85,9 @@ class Running:
     """The most processes that it had when looked at."""
 
     def resident_bytes(self) -> int:
-        """Return the resident memory of all its processes; what they share is counted for each."""
+        """Return the resident memory of all its processes; what they share is counted for member."""
         members = self.family.members()
-        resident = sum(each.resident_bytes for each in members)
+        resident = sum(member.resident_bytes for member in members)
         self.processes = max(self.processes, len(members))
         self.peak_bytes = max(self.peak_bytes, resident)
         return resident
@@ -170,9 +170,9 @@ def _stop(process: subprocess.Popen[bytes], family: Family) -> None:
         process.wait(STOP_SECONDS)
     deadline = time.monotonic() + STOP_SECONDS
     while (left := family.members()) and time.monotonic() < deadline:
-        for each in left:
+        for member in left:
             with suppress(ProcessLookupError):
-                os.kill(each.pid, signal.SIGKILL)
+                os.kill(member.pid, signal.SIGKILL)
         process.poll()
         time.sleep(POLL_SECONDS)
 

@@ -181,8 +181,8 @@ def _measure(
 
 
 def _cpu_seconds(up: Up) -> float:
-    times = (psutil.Process(each.pid).cpu_times() for each in up.running.family.members())
-    return sum(each.user + each.system for each in times)
+    times = (psutil.Process(process.pid).cpu_times() for process in up.running.family.members())
+    return sum(time.user + time.system for time in times)
 
 
 def markdown(results: Results) -> Iterator[str]:
@@ -228,7 +228,7 @@ def _row(which: tuple[str, str], lives: Sequence[Life], results: Results) -> Ite
     yield cell(Spread.of(life.peak_bytes / MEBIBYTE for life in lives), 0)
     for count in lives[0].closed:
         figures = [life.closed[count] for life in lives]
-        yield cell(Spread.of(each.per_second for each in figures), 0)
+        yield cell(Spread.of(figure.per_second for figure in figures), 0)
         p50, p99 = (Spread.of(ms).median for ms in zip(*((f.p50_ms, f.p99_ms) for f in figures), strict=True))
         yield f"{p50:.1f} / {p99:.1f}"
         yield cell(Spread.of(life.cpu_ms[count] for life in lives), 1)

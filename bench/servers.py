@@ -246,7 +246,7 @@ BARE = Server(
     peer=False,
 )
 
-SERVERS = {each.name: each for each in (SLIPWAY, PLAIN, LITSERVE, BENTOML, MLSERVER, RAY, BARE)}
+SERVERS = {server.name: server for server in (SLIPWAY, PLAIN, LITSERVE, BENTOML, MLSERVER, RAY, BARE)}
 
 
 def python(server: Server, environment: Callable[[Path], Path]) -> Path:

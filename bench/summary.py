@@ -98,16 +98,20 @@ class Summary:
 
 def summarise(results: Results) -> Summary:
     """Sum a run up."""
-    closed = _nested(results.closed, lambda each: (each.scenario, each.server))
+    closed = _nested(results.closed, lambda result: (result.scenario, result.server))
     opened = {
-        scenario: {server: _grouped(loops, lambda each: str(each.share)) for server, loops in rows.items()}
-        for scenario, rows in _nested(results.open, lambda each: (each.scenario, each.server)).items()
+        scenario: {
+            server: _grouped(loops, lambda result: str(result.share)) for server, loops in rows.items()
+        }
+        for scenario, rows in _nested(results.open, lambda result: (result.scenario, result.server)).items()
     }
-    limits = {model: _best(results, model) for model in dict.fromkeys(each.model for each in results.limits)}
-    batching = _nested(results.batching, lambda each: (each.settings, str(each.connections)))
+    limits = {
+        model: _best(results, model) for model in dict.fromkeys(result.model for result in results.limits)
+    }
+    batching = _nested(results.batching, lambda result: (result.settings, str(result.connections)))
     return Summary(
         closed={
-            name: {server: _load([each.figures for each in items]) for server, items in rows.items()}
+            name: {server: _load([result.figures for result in items]) for server, items in rows.items()}
             for name, rows in closed.items()
         },
         bodies={
@@ -115,14 +119,16 @@ def summarise(results: Results) -> Summary:
         },
         open={
             scenario: {
-                server: {share: _load([each.figures for each in loops]) for share, loops in shares.items()}
+                server: {
+                    share: _load([result.figures for result in loops]) for share, loops in shares.items()
+                }
                 for server, shares in rows.items()
             }
             for scenario, rows in opened.items()
         },
         sent={
             scenario: {
-                server: {share: Spread.of(each.rate for each in loops) for share, loops in shares.items()}
+                server: {share: Spread.of(result.rate for result in loops) for share, loops in shares.items()}
                 for server, shares in rows.items()
             }
             for scenario, rows in opened.items()
@@ -131,7 +137,7 @@ def summarise(results: Results) -> Summary:
         limits={model: Spread.of(rates.values()) for model, (_, rates) in limits.items()},
         limit_batches={model: batch for model, (batch, _) in limits.items()},
         batching={
-            settings: {count: _load([each.figures for each in items]) for count, items in rows.items()}
+            settings: {count: _load([result.figures for result in items]) for count, items in rows.items()}
             for settings, rows in batching.items()
         },
         goals=list(_goals(results, {model: rates for model, (_, rates) in limits.items()})),
@@ -144,7 +150,7 @@ def _goals(results: Results, limits: Mapping[str, ByRound]) -> Iterable[Goal]:
 
     plain, ours = rates("small-json", PLAIN), rates("small-json", OURS)
     yield from _ratio("small model, JSON: times the plain app", ours, plain, 5)
-    peers = [rates("small-json", name) for name, each in SERVERS.items() if each.peer and name != PLAIN]
+    peers = [rates("small-json", name) for name, each in SERVERS.items() if result.peer and name != PLAIN]
     nobody: ByRound = {}
     best = max(filter(None, peers), key=lambda peer: statistics.median(peer.values()), default=nobody)
     yield from _ratio("small model, JSON: times the best peer", ours, best, 4)
@@ -168,18 +174,18 @@ def _goals(results: Results, limits: Mapping[str, ByRound]) -> Iterable[Goal]:
             unit=" ms",
         )
     yield from _batching_goal(results)
-    starts = [each for each in results.lives if each.server == OURS and each.model == SMALL]
+    starts = [each for result in results.lives if result.server == OURS and result.model == SMALL]
     if starts:
         yield Goal(
             name="cold start, small model",
-            measured=Spread.of(each.cold_start_seconds for each in starts),
+            measured=Spread.of(result.cold_start_seconds for result in starts),
             bound=1,
             at_least=False,
             unit=" s",
         )
         yield Goal(
             name="memory at rest, small model",
-            measured=Spread.of(each.idle_bytes / MEBIBYTE for each in starts),
+            measured=Spread.of(result.idle_bytes / MEBIBYTE for result in starts),
             bound=120,
             at_least=False,
             unit=" MiB",
@@ -190,7 +196,8 @@ def _batching_goal(results: Results) -> Iterable[Goal]:
     """Yield the concurrency at which batching gains least."""
     on, off = BATCHING_SETTINGS
     rates = {
-        (each.settings, each.connections, each.round): each.figures.per_second for each in results.batching
+        (result.settings, result.connections, result.round): result.figures.per_second
+        for result in results.batching
     }
     worst = [
         Spread.of(
@@ -199,7 +206,7 @@ def _batching_goal(results: Results) -> Iterable[Goal]:
             if settings == on and count == connections and (off, connections, number) in rates
         )
         for connections in sorted({count for settings, count, _ in rates if settings == on})
-        if any((off, connections, each.round) in rates for each in results.batching)
+        if any((off, connections, result.round) in rates for result in results.batching)
     ]
     if worst:
         yield Goal(
@@ -219,17 +226,17 @@ def _ratio(
 
 def _by_round(results: Results, scenario: str, server: str, figure: Callable[[Figures], float]) -> ByRound:
     return {
-        each.round: figure(each.figures)
-        for each in results.closed
-        if each.scenario == scenario and each.server == server
+        result.round: figure(result.figures)
+        for result in results.closed
+        if result.scenario == scenario and result.server == server
     }
 
 
 def _load(figures: Sequence[Figures]) -> Load:
     return Load(
-        per_second=Spread.of(each.per_second for each in figures),
-        p50_ms=Spread.of(each.p50_ms for each in figures),
-        p99_ms=Spread.of(each.p99_ms for each in figures),
+        per_second=Spread.of(result.per_second for result in figures),
+        p50_ms=Spread.of(result.p50_ms for result in figures),
+        p99_ms=Spread.of(result.p99_ms for result in figures),
     )
 
 
@@ -237,23 +244,23 @@ def _starts(results: Results) -> dict[str, dict[str, Start]]:
     return {
         model: {
             server: Start(
-                cold_start_seconds=Spread.of(each.cold_start_seconds for each in lives),
-                idle_mib=Spread.of(each.idle_bytes / MEBIBYTE for each in lives),
-                peak_mib=Spread.of(each.peak_bytes / MEBIBYTE for each in lives),
-                processes=max(each.processes for each in lives),
+                cold_start_seconds=Spread.of(result.cold_start_seconds for result in lives),
+                idle_mib=Spread.of(result.idle_bytes / MEBIBYTE for result in lives),
+                peak_mib=Spread.of(result.peak_bytes / MEBIBYTE for result in lives),
+                processes=max(result.processes for result in lives),
             )
             for server, lives in rows.items()
         }
-        for model, rows in _nested(results.lives, lambda each: (each.model, each.server)).items()
+        for model, rows in _nested(results.lives, lambda result: (result.model, result.server)).items()
     }
 
 
 def _best(results: Results, model: str) -> tuple[int, ByRound]:
     """Return the batch size that does most, and its rates by round."""
     by_batch: dict[int, dict[int, float]] = {}
-    for each in results.limits:
-        if each.model == model:
-            by_batch.setdefault(each.batch, {})[each.round] = each.per_second
+    for result in results.limits:
+        if result.model == model:
+            by_batch.setdefault(result.batch, {})[result.round] = result.per_second
     best = max(by_batch, key=lambda batch: statistics.median(by_batch[batch].values()))
     return best, by_batch[best]
 

@@ -22,7 +22,7 @@ VEGETA = HERE / "go"
 
 _VERSIONS = """
 import importlib.metadata, json
-print(json.dumps({each.name.lower(): each.version for each in importlib.metadata.distributions()}))
+print(json.dumps({package.name.lower(): package.version for package in importlib.metadata.distributions()}))
 """
 
 

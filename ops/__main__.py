@@ -25,24 +25,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
     commands = parser.add_subparsers(required=True)
     for name, command in COMMANDS.items():
-        one = commands.add_parser(name, help=(command.__doc__ or "").split(":")[0])
-        one.set_defaults(command=command)
-        one.add_argument("--stack", default="dev", help="a Pulumi.<stack>.yaml (%(default)s)")
+        subparser = commands.add_parser(name, help=(command.__doc__ or "").split(":")[0])
+        subparser.set_defaults(command=command)
+        subparser.add_argument("--stack", default="dev", help="a Pulumi.<stack>.yaml (%(default)s)")
         if name not in ("render", "set"):
-            one.add_argument(
+            subparser.add_argument(
                 "--engine", choices=CHOICES, default="auto", help="who deploys it: %(choices)s (%(default)s)"
             )
         if name in ("up", "down"):
-            one.add_argument("--yes", action="store_true", help="agree beforehand to change a shared stack")
+            subparser.add_argument("--yes", action="store_true", help="change a shared stack without asking")
         if name == "set":
-            one.add_argument("key", metavar="KEY", help="a setting, as Pulumi.yaml describes it")
-            one.add_argument("value", metavar="VALUE")
+            subparser.add_argument("key", metavar="KEY", help="a setting, as Pulumi.yaml describes it")
+            subparser.add_argument("value", metavar="VALUE")
         if name == "load":
-            one.add_argument("--connections", type=int, default=16, help="requests at once (%(default)s)")
-            one.add_argument("--seconds", type=float, default=60, help="how long (%(default)s)")
+            subparser.add_argument(
+                "--connections", type=int, default=16, help="parallel requests (%(default)s)"
+            )
+            subparser.add_argument("--seconds", type=float, default=60, help="how long (%(default)s)")
         if name == "serve":
-            one.add_argument("--model", help="a model's name or an artifact folder (the stack's model)")
-            one.add_argument(
+            subparser.add_argument("--model", help="a model's name or an artifact folder (the stack's model)")
+            subparser.add_argument(
                 "--port", type=int, default=PORT, help="the metrics are on the next (%(default)s)"
             )
     options = parser.parse_args()

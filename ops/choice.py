@@ -1,4 +1,4 @@
-"""Who deploys a stack: the Pulumi engine, or kubectl from the same program, rendered."""
+"""Choose the tool that deploys a stack: the Pulumi engine, or kubectl with the rendered program."""
 
 from typing import Literal, get_args
 
@@ -8,7 +8,7 @@ from ops.running import Running
 from ops.stack import Stack
 
 Choice = Literal["auto", "pulumi", "kubectl"]
-"""`auto` is whoever has made what runs; else the engine, where `pulumi` is on PATH."""
+"""`auto` is the tool that deployed the running stack; if none runs, Pulumi where it is on PATH, else kubectl."""
 
 CHOICES: tuple[Choice, ...] = get_args(Choice)
 

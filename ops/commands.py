@@ -1,4 +1,4 @@
-"""Other programs: run to their end, their failure told in their own words."""
+"""Run other programs and wait for them. An error holds what the program wrote to stderr."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A stack's life: `up` from a model to an answered prediction, `down` to nothing."""
+"""Deploy a stack, from its model to an answered prediction, and remove it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from ops import apply, engine, running
 from ops.choice import Choice, by_engine
 from ops.errors import OperationError
 from ops.local import monitoring
-from ops.local.cluster import road
+from ops.local.cluster import driver
 from ops.models import artifact_folder, ensure_artifact
 from ops.program import run
 from ops.progress import say, step
@@ -22,7 +22,7 @@ ADDRESS_SECONDS = 180
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
-    """What `up` came to."""
+    """The result of `up`."""
 
     artifact: Path
     outputs: dict[str, Any]
@@ -33,7 +33,7 @@ class Deployed:
 def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deployed:
     """Bring a stack up to what the program declares, and ask it for a prediction.
 
-    What the deployment will need is asked for before anything is built.
+    Logins and consent are checked before anything is built.
 
     Raises:
         OperationError: a step failed; the message says what to do next.
@@ -44,7 +44,7 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
     if uses_engine:
         engine.check(stack, agreed=agreed)
     artifact = ensure_artifact(stack)
-    is_new = stack.is_local and road().up()
+    is_new = stack.is_local and driver().up()
     if stack.is_local and stack.get("monitoring") == "existing":
         monitoring.up()
     outputs = _with_engine(stack, is_new=is_new, agreed=agreed) if uses_engine else _with_kubectl(stack)
@@ -64,10 +64,10 @@ def down(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> None
     """
     if not stack.is_local:
         _down_shared(stack, choice, agreed=agreed)
-    elif not road().healthy():
+    elif not driver().healthy():
         if choice != "kubectl" and engine.installed() and engine.logged_in() and engine.resources(stack):
             engine.forget(stack)
-        road().down()
+        driver().down()
     else:
         _down_local(stack, choice)
 
@@ -88,15 +88,15 @@ def address(stack: Stack, choice: Choice = "auto") -> str:
 
 
 def _running(stack: Stack) -> dict[str, Running]:
-    return running.stacks(road().kubectl()) if stack.is_local and road().healthy() else {}
+    return running.stacks(driver().kubectl()) if stack.is_local and driver().healthy() else {}
 
 
 def _check_port(stack: Stack) -> None:
     """Refuse a node port that another Service of the local cluster has."""
-    if not (stack.is_local and road().healthy()):
+    if not (stack.is_local and driver().healthy()):
         return
     port = stack.get("nodePort")
-    holder = running.holder(road().kubectl(), port)
+    holder = running.holder(driver().kubectl(), port)
     if holder is None or holder.stack == stack.name:
         return
     owner = f" of stack {holder.stack}" if holder.stack else ""
@@ -109,7 +109,7 @@ def _check_port(stack: Stack) -> None:
 
 def _with_kubectl(stack: Stack) -> dict[str, Any]:
     say("the program is rendered, and applied by kubectl, without the Pulumi engine")
-    return apply.up(stack, road().kubectl(), road().buildx())
+    return apply.up(stack, driver().kubectl(), driver().buildx())
 
 
 def _with_engine(stack: Stack, *, is_new: bool, agreed: bool) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _down_shared(stack: Stack, choice: Choice, *, agreed: bool) -> None:
 
 
 def _down_local(stack: Stack, choice: Choice) -> None:
-    kubectl = road().kubectl()
+    kubectl = driver().kubectl()
     there = running.stacks(kubectl)
     mine = there.pop(stack.name, None)
     if mine and not mine.is_applied and choice != "kubectl" and engine.installed():
@@ -144,11 +144,11 @@ def _down_local(stack: Stack, choice: Choice) -> None:
             "`make cluster-down` the cluster with all of them"
         )
     else:
-        road().down()
+        driver().down()
 
 
 def _has_address(stack: Stack) -> bool:
-    # Which node a port is reached at is known of the local cluster alone.
+    # Only of the local cluster is it known at which address a node port is reached.
     kind = stack.get("serviceType")
     return kind == "LoadBalancer" or (kind == "NodePort" and stack.is_local)
 

@@ -1,4 +1,4 @@
-"""The one error that a person who runs a command sees."""
+"""The error that every failed command reports."""
 
 
 class OperationError(Exception):

@@ -1,4 +1,4 @@
-"""An image built by buildx as the docker-build provider would build it: same inputs, same digest."""
+"""Build an image with buildx as the docker-build provider does: the same inputs give the same digest."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""A bounded load on a service of this machine: so many connections, for so long, and no more."""
+"""Send a bounded load to a service of this machine: a number of connections for a number of seconds."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(kw_only=True)
 class Report:
-    """What a load came to."""
+    """The answers and latencies of a load."""
 
     seconds: float = 0.0
     answers: Counter[str] = field(default_factory=Counter[str])
@@ -47,7 +47,7 @@ async def load(url: str, artifact: Path, *, connections: int, seconds: float) ->
     if httpx.URL(url).host not in LOOPBACK:
         raise OperationError(f"{url} is not on this machine: load is sent to 127.0.0.1 only")
     request, report = Request.of(artifact), Report()
-    # A connection for each request, as of many clients, so that new pods get their share.
+    # A new connection for each request, as from many clients, so that new pods get requests too.
     limits = httpx.Limits(max_keepalive_connections=0)
 
     async def worker(client: httpx.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""The artifact to serve, exported where it is one to start from and is not there yet."""
+"""Find the artifact that a stack serves; export it if it is missing and its model can be exported."""
 
 import sys
 from pathlib import Path

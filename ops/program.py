@@ -82,7 +82,7 @@ class Run:
         return [release for resource in self.resources if (release := resource.release)]
 
 
-class Unanswered(Exception):  # noqa: N818 - no error: a preview goes on
+class Unanswered(Exception):  # noqa: N818 - not an error, because a preview goes on
     """A function of a provider was called, which only the provider can answer."""
 
 
@@ -162,7 +162,7 @@ async def _run(stack: Stack, recorder: Recorder) -> dict[str, Any]:
     # One worker: registrations arrive one at a time, in the same order at every run. The mock monitor asks
     # for the event loop of the thread that calls it, and would make one that nobody closes.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=1, initializer=_open_loop))
-    # Mocks alone would leave this run with the set of outputs that one before, which failed, was waiting for.
+    # set_mocks() does not clear the outputs that a failed earlier run still waits for; reset_options() does.
     reset_options()
     set_mocks(recorder, stack.project, stack.name, preview=True, monitor=Monitor(recorder))
     set_all_config(stack.config, list(stack.secret_keys))
@@ -170,7 +170,7 @@ async def _run(stack: Stack, recorder: Recorder) -> dict[str, Any]:
         await run_pulumi_func(lambda: cast(None, runpy.run_path("__main__.py", run_name="__main__")))
         exported = cast(RootResource, get_root_resource()).outputs
         outputs = {key: pulumi.Output.from_input(value) for key, value in exported.items()}
-        return {key: await one.future() for key, one in outputs.items() if await one.is_known()}
+        return {key: await output.future() for key, output in outputs.items() if await output.is_known()}
     finally:
         await loop.run_in_executor(None, _close_loop)
 

@@ -66,7 +66,7 @@ def requests_of(artifact: Path) -> Iterator[Request]:
     signature = json.loads((artifact / "signature.json").read_text())
     name, inputs = signature["name"], signature["inputs"]
     with np.load(artifact / "sample.npz") as sample:
-        arrays: dict[str, NDArray[Any]] = {one["name"]: sample[one["name"]] for one in inputs}
+        arrays: dict[str, NDArray[Any]] = {tensor["name"]: sample[tensor["name"]] for tensor in inputs}
 
     def request(title: str, body: bytes, suffix: str, kind: str = JSON, path: str = "/predict") -> Request:
         file = BODIES / name / f"{title.replace(' ', '-')}.{suffix}"
@@ -83,7 +83,7 @@ def requests_of(artifact: Path) -> Iterator[Request]:
         array = arrays[inputs[0]["name"]]
         body = array.astype(array.dtype.newbyteorder("<")).tobytes()
         yield request("raw values", body, "bin", "application/octet-stream")
-    tensors = [_tensor(arrays[one["name"]], one) for one in inputs]
+    tensors = [_tensor(arrays[described["name"]], described) for described in inputs]
     yield request(
         "Open Inference Protocol", _json({"inputs": tensors}), "json", path=f"/v2/models/{name}/infer"
     )

@@ -1,4 +1,4 @@
-"""One real request: the artifact's own sample, its answer compared with what the model said at export."""
+"""Send the artifact's sample to a service and compare the answer with the one stored at export."""
 
 import json
 import time

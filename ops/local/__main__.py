@@ -6,7 +6,7 @@ import sys
 from ops.errors import OperationError
 from ops.local import monitoring
 from ops.local.binaries import CHECKERS, build
-from ops.local.cluster import road
+from ops.local.cluster import driver
 
 
 def main() -> int:
@@ -16,16 +16,16 @@ def main() -> int:
     command = parser.parse_args().command
     try:
         if command == "up":
-            road().up()
+            driver().up()
         elif command == "monitoring":
             monitoring.up()
         elif command == "checkers":
             build(*CHECKERS)
         elif command == "down":
-            road().down()
+            driver().down()
         else:
-            sys.stdout.write(f"{road().status()}\n")
-            return 0 if road().healthy() else 1
+            sys.stdout.write(f"{driver().status()}\n")
+            return 0 if driver().healthy() else 1
     except OperationError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

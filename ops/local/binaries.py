@@ -1,4 +1,4 @@
-"""The programs of the cluster that are built from Go modules: built once, then kept."""
+"""Build the programs of the cluster from Go modules, once, and keep them."""
 
 import fcntl
 import hashlib
@@ -19,13 +19,13 @@ MODULES = Path(__file__).parent / "go"
 """A folder for each Go module; its go.mod pins the tools that it builds."""
 
 CLUSTER = "cluster"
-"""The module that every cluster runs. Others are built only where they are asked for."""
+"""The module that every cluster runs. Other modules are built only on request."""
 
 CHECKERS = ("prometheus", "actionlint")
 """The modules of programs that only tests use: promtool and actionlint."""
 
 KUBERNETES = "v1.34.2"
-"""As go.mod pins it: what is built from a module does not know its own version."""
+"""The version that go.mod pins. A program built from a module does not know its own version."""
 
 PROGRAMS = (
     "etcd",
@@ -49,7 +49,7 @@ _KUBERNETES_ONLY = (
 FLAGS = {
     # Other servers built from its libraries would disable APIs removed in that version.
     CLUSTER: (_KUBERNETES_ONLY,),
-    # Without the ways to discover targets in clouds, whose SDKs are most of its build.
+    # Leave out service discovery in clouds: its SDKs take most of the build.
     "prometheus": ("-tags=remove_all_sd,enable_kubernetes_sd",),
 }
 """Flags of a module's build, beside those of every build."""
@@ -121,9 +121,9 @@ def _build(module: str, caches: dict[str, str]) -> None:
 
 @contextmanager
 def _go_caches() -> Generator[dict[str, str]]:
-    """Give the environment of a build with caches of its own, and remove them when it has succeeded.
+    """Yield the environment variables of a build that has its own caches; remove the caches if it succeeds.
 
-    Only one process at a time has them: another one waits.
+    A lock lets only one process build at a time.
     """
     caches = CACHE / "go-caches"
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def _go_caches() -> Generator[dict[str, str]]:
 
 
 def _digest(module: str) -> str:
-    """Return what tells a build of a module from another one: its pins, its own code and its flags."""
+    """Return a hash of everything that a module's build depends on: its pins, its code and its flags."""
     digest = hashlib.sha256(f"{STRIPPED} {FLAGS.get(module)} {PROGRAMS}".encode())
     for file in sorted(path for path in (MODULES / module).rglob("*") if path.is_file()):
         digest.update(file.read_bytes())

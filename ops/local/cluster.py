@@ -1,4 +1,4 @@
-"""The local cluster, on whichever of its two roads this machine allows."""
+"""Choose how the local cluster runs on this machine: by kind, or from Go modules."""
 
 import shutil
 from functools import cache
@@ -10,8 +10,8 @@ from ops.local import from_modules, kind
 from ops.local.kubectl import Kubectl
 
 
-class Road(Protocol):
-    """What `from_modules` and `kind` both are."""
+class ClusterDriver(Protocol):
+    """The functions that the modules `from_modules` and `kind` both have."""
 
     def up(self) -> bool:
         """Start the cluster and wait until it is healthy; tell whether it is a new one."""
@@ -26,7 +26,7 @@ class Road(Protocol):
         ...
 
     def status(self) -> str:
-        """Return what runs, for a person."""
+        """Describe what runs, in lines for a person to read."""
         ...
 
     def kubectl(self) -> Kubectl:
@@ -39,8 +39,8 @@ class Road(Protocol):
 
 
 @cache
-def road() -> Road:
-    """Return kind where Docker and kind are, else the cluster from package registries."""
+def driver() -> ClusterDriver:
+    """Return `kind` if Docker runs and kind is installed, else `from_modules`."""
     return kind if shutil.which("kind") and _docker_runs() else from_modules
 
 

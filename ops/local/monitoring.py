@@ -9,7 +9,7 @@ import httpx
 from ops.errors import OperationError
 from ops.local import from_modules
 from ops.local.binaries import build, sources
-from ops.local.cluster import road
+from ops.local.cluster import driver
 from ops.local.from_modules import BIN, MANIFESTS, answers
 from ops.local.images import push_program
 from ops.local.paths import REGISTRY
@@ -49,9 +49,9 @@ def up() -> None:
         OperationError: there is no such cluster, or a part does not start.
 
     """
-    if road() is not from_modules:
+    if driver() is not from_modules:
         # Whoever has installed them has them still.
-        if road().kubectl().succeeds("get", *(f"customresourcedefinition/{kind}" for kind in NEEDED)):
+        if driver().kubectl().succeeds("get", *(f"customresourcedefinition/{kind}" for kind in NEEDED)):
             return
         raise OperationError(
             "this cluster is kind's, which these images are not built for: install the charts "

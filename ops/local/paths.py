@@ -1,4 +1,4 @@
-"""Where the local cluster keeps its things. They belong to the machine, not to a checkout."""
+"""The folders and addresses of the local cluster. They belong to the machine, not to a checkout."""
 
 import os
 from pathlib import Path

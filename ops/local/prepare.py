@@ -1,4 +1,4 @@
-"""What the cluster is made of: installed, downloaded and built before anything starts."""
+"""Install, download and build everything that the cluster needs, before it starts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The cluster's own processes: started with a note of who they are, ended only by that note."""
+"""Start and stop the processes of the cluster. A file records each one; no other is stopped."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def start(name: str, command: Sequence[str | Path]) -> None:
 
 
 def find(name: str) -> psutil.Process | None:
-    """Return a started process, if it still runs; another one that got its number is not it."""
+    """Return a started process if it still runs; a later process with the same PID is not returned."""
     try:
         note = json.loads((PIDS / name).read_text())
         process = psutil.Process(note["pid"])
@@ -54,7 +54,7 @@ def started() -> list[str]:
 
 
 def stop(names: Sequence[str]) -> None:
-    """End processes together, gently first, and forget them."""
+    """Stop processes at the same time, with SIGTERM first, and delete their records."""
     end([process for name in names if (process := find(name))])
     for name in names:
         (PIDS / name).unlink(missing_ok=True)
@@ -73,7 +73,7 @@ def end(processes: Sequence[psutil.Process]) -> None:
 
 
 def end_shims(socket: Path) -> None:
-    """End what a containerd left running: its shims, known by its socket, and their containers."""
+    """Stop the shims that a containerd left running, found by its socket, and their containers."""
     for process in psutil.process_iter(["name", "cmdline"]):
         command: list[str] = process.info["cmdline"] or []
         if str(process.info["name"]).startswith("containerd-shim") and str(socket) in command:

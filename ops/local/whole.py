@@ -1,4 +1,4 @@
-"""Files and folders that are there only when they are whole."""
+"""Write files and folders so that they exist only when they are complete."""
 
 import shutil
 from collections.abc import Generator
@@ -8,9 +8,9 @@ from pathlib import Path
 
 @contextmanager
 def made_whole(path: Path) -> Generator[Path]:
-    """Give the path of a draft to write to, and name it `path` only when the work on it has succeeded.
+    """Yield the path of a draft to write to; rename it to `path` only if the block succeeds.
 
-    The folder above is made. What a failed or killed attempt has left is removed.
+    The parent folder is made. The draft of an earlier failed or killed attempt is removed.
     """
     draft = path.with_name(f"{path.name}.draft")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,7 +24,7 @@ def made_whole(path: Path) -> Generator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all that it holds, if it is there."""
+    """Remove a file, or a folder with everything in it, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -101,7 +101,8 @@ def digest(array: Any) -> str:
 
 
 def _torchvision(case: Case) -> Any:
-    from torchvision import transforms  # not a dependency: it would bring a PyTorch of its own
+    # Not a dependency, because it would bring a PyTorch of its own.
+    from torchvision import transforms  # pyright: ignore[reportMissingImports]
 
     transform = transforms.Compose(
         [

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from model.errors import ExportError
 from model.signature import DATATYPES
 from model.signature import Signature as ExportedSignature
 
-CLASSIFIER = {
+CLASSIFIER: dict[str, Any] = {
     "name": "cats",
     "version": "0123456789ab",
     "formats": ["onnx"],
@@ -36,7 +37,7 @@ CLASSIFIER = {
     },
     "batchable": True,
 }
-PLAIN = CLASSIFIER | {"labels": None, "activation": None, "image": None}
+PLAIN: dict[str, Any] = CLASSIFIER | {"labels": None, "activation": None, "image": None}
 SECOND = {"name": "second", "datatype": "FP32", "shape": [-1, 2]}
 
 

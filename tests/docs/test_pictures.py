@@ -76,7 +76,7 @@ def test_a_line_is_drawn_where_its_values_are(
 ):
     heights: list[float] = []
     for value in (0.9, 0.1):
-        prometheus.answer = lambda _, *span, value=value: [series({}, *span, value)]
+        prometheus.answer = lambda _, start, end, step, value=value: [series({}, start, end, step, value)]
         assert draw("dashboard", only(dashboard, "Latency")).returncode == 0
         shown = picture(tmp_path)
         rows, columns = places(shown, P99)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from ops.local import from_modules
-from ops.local.cluster import road
+from ops.local.cluster import driver
 from ops.local.kubectl import Kubectl
 from ops.stack import PROJECT
 
@@ -31,7 +31,7 @@ OF_MODULES = ("test_readme", "test_watched")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes the cluster down goes after all that need it, and what starts it anew after that."""
     items.sort(key=lambda item: (item.path.stem == "test_readme", item.name == LAST))
-    if road() is not from_modules:
+    if driver() is not from_modules:
         skip = pytest.mark.skip(reason="needs the monitoring of the cluster that is built from Go modules")
         for item in items:
             if item.path.stem in OF_MODULES:
@@ -128,7 +128,7 @@ def answer(before: Machine, make: Make) -> str:  # noqa: ARG001 - looked at befo
 
 @pytest.fixture(scope="session")
 def kubectl(answer: str) -> Kubectl:  # noqa: ARG001 - there is no cluster before
-    return road().kubectl()
+    return driver().kubectl()
 
 
 @pytest.fixture

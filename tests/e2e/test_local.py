@@ -16,7 +16,7 @@ import skimage.data
 from PIL import Image
 
 from ops.local import from_modules
-from ops.local.cluster import road
+from ops.local.cluster import driver
 from ops.local.images import BUILD_IMAGE, REGISTRY, RUNTIME_IMAGE
 from ops.local.kubectl import Kubectl
 from ops.stack import PROJECT
@@ -146,7 +146,7 @@ def test_an_edit_of_the_code_is_a_new_layer_of_the_code_alone(kubectl: Kubectl, 
     }
     subprocess.run(
         [
-            *(*road().buildx(), "build", "--builder=slipway", "--provenance=false"),
+            *(*driver().buildx(), "build", "--builder=slipway", "--provenance=false"),
             *(f"--build-arg={key}={value}" for key, value in arguments.items()),
             f"--build-context=model={PROJECT / 'build/model' / MODEL / version}",
             f"--tag={edited_image}",
@@ -218,9 +218,9 @@ def test_under_load_the_autoscaler_adds_pods_that_become_ready(kubectl: Kubectl,
 def test_down_leaves_nothing_on_the_machine(before: Machine, kubectl: Kubectl, make: Make):  # noqa: ARG001
     make("down")
 
-    assert not road().healthy()
+    assert not driver().healthy()
     # kind leaves Docker's network to its other clusters.
-    if road() is from_modules:
+    if driver() is from_modules:
         assert Machine.look() == before
     with pytest.raises(httpx.ConnectError):
         httpx.get(URL)

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops.local.cluster import road
+from ops.local.cluster import driver
 from ops.stack import PROJECT, Stack
 from tests.readme import blocks
 
@@ -131,4 +131,4 @@ def test_down_of_watched_leaves_dev_and_down_of_dev_leaves_nothing(checkout: Pat
     assert not answers("watched")
     type_in(checkout, "make down")
     assert not answers("dev")
-    assert not road().healthy()
+    assert not driver().healthy()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from ops import apply
-from ops.local.cluster import road
+from ops.local.cluster import driver
 from ops.local.images import BUILD_IMAGE
 from ops.local.kubectl import Kubectl
 from ops.models import ensure_artifact
@@ -91,7 +91,7 @@ def served(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[Served]
     config = {**dev.config, **{f"{dev.project}:{key}": value for key, value in settings.items()}}
     stack = Stack(project=dev.project, name=f"e2e-{runtime}", config=config, secret_keys=frozenset())
     artifact = ensure_artifact(stack)
-    namespace = apply.up(stack, kubectl, road().buildx())["namespace"]
+    namespace = apply.up(stack, kubectl, driver().buildx())["namespace"]
     (pod,) = kubectl.get("pods", f"--namespace={namespace}")["items"]
     yield Served(runtime=runtime, artifact=artifact, pod=pod)
     kubectl("delete", "namespace", namespace, "--wait=true")

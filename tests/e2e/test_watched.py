@@ -25,7 +25,7 @@ from infra.queries import Queries
 from ops import apply
 from ops.load import load
 from ops.local import monitoring
-from ops.local.cluster import road
+from ops.local.cluster import driver
 from ops.local.kubectl import Kubectl
 from ops.models import ensure_artifact
 from ops.stack import PROJECT, Stack
@@ -86,7 +86,7 @@ def watched(kubectl: Kubectl, prometheus: None) -> Iterator[str]:  # noqa: ARG00
     ensure_artifact(stack)
     # Its last load has left the dev stack more pods, for minutes, than the node has room for beside these.
     kubectl("scale", "deployment", MODEL, f"--namespace={NAMESPACE}", "--replicas=0")
-    yield apply.up(stack, kubectl, road().buildx())["namespace"]
+    yield apply.up(stack, kubectl, driver().buildx())["namespace"]
     kubectl("delete", "namespace", namespace(WATCHED), "--wait=true")
 
 
@@ -113,7 +113,7 @@ def slow(kubectl: Kubectl, watched: str, tmp_path_factory: pytest.TempPathFactor
         minReplicas="1",
         maxReplicas="1",
     )
-    yield apply.up(stack, kubectl, road().buildx())["namespace"]
+    yield apply.up(stack, kubectl, driver().buildx())["namespace"]
     kubectl("delete", "namespace", namespace(SLOW), "--wait=true")
 
 

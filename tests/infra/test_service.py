@@ -134,7 +134,7 @@ def test_every_probe_asks_for_a_path_that_the_server_has(declare: Declare):
     service = SimpleNamespace(
         routes={},
         signature=signature,
-        settings=AppSettings(),
+        settings=AppSettings(),  # pyright: ignore[reportCallIssue]
         artifact=SimpleNamespace(inputs={"x": np.zeros((1, 2))}),
     )
     app = create_app(service)  # type: ignore[arg-type]

@@ -173,7 +173,7 @@ def asking(width):
 
 
 def importing():
-    import a_library_of_theirs
+    import a_library_of_theirs  # pyright: ignore[reportMissingImports]
 
     return a_library_of_theirs
 

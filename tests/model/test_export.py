@@ -26,7 +26,7 @@ def load_factor(folder):
     return lambda inputs: {"y": inputs["x"] * factor}
 
 
-def factor_format(name, factor=2):
+def factor_format(name, factor=2.0):
     return Format(name=name, write=partial(write_factor, factor=factor), load=load_factor)
 
 

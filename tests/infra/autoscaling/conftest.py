@@ -63,7 +63,7 @@ def wanted_by(autoscaler: Autoscaler, settings_of: SettingsOf) -> Callable[..., 
         rule = adapter_rule(settings_of(**{**config, "autoscalingBackend": "prometheus-adapter"}))
         assert rule is not None
 
-        def wanted(measured: float | None, **seen: int | None) -> int:
+        def wanted(measured: float | None, **seen: Any) -> int:
             answers = {rule["metricsQuery"]: measured}
             if config["autoscalingBackend"] == "keda":
                 return by_keda(spec, answers, see(**seen))

@@ -53,7 +53,7 @@ class Machine:
         def does(what: str, result: Any = None) -> Callable[..., Any]:
             return lambda *_, **__: (self.did.append(what), result)[1]
 
-        monkeypatch.setattr(deploy, "road", lambda: self.road)
+        monkeypatch.setattr(deploy, "driver", lambda: self.road)
         monkeypatch.setattr(deploy.monitoring, "up", does("monitoring up"))
         monkeypatch.setattr(deploy, "ensure_artifact", does("model", Path("artifact")))
         monkeypatch.setattr(deploy, "artifact_folder", lambda _: self.artifact)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ops.local import from_modules, kind, paths
-from ops.local.cluster import road
+from ops.local.cluster import driver
 from ops.local.from_modules import MANIFESTS
 from ops.local.images import BUILD_IMAGE, RUNTIME_IMAGE
 from ops.stack import Stack
@@ -14,23 +14,23 @@ from tests.ops.conftest import Programs
 
 @pytest.fixture(autouse=True)
 def undecided() -> Generator[None]:
-    road.cache_clear()
+    driver.cache_clear()
     yield
-    road.cache_clear()
+    driver.cache_clear()
 
 
 def test_where_docker_runs_and_kind_is_there_it_is_kind(only: Programs):
     only.add("kind")
     only.add("docker")
 
-    assert road() is kind
+    assert driver() is kind
 
 
 def test_where_docker_is_there_but_does_not_run_it_is_built_from_modules(only: Programs):
     only.add("kind")
     only.add("docker", (["info"], "", 1))
 
-    assert road() is from_modules
+    assert driver() is from_modules
 
 
 @pytest.mark.parametrize("there", [[], ["docker"], ["kind"]])
@@ -38,7 +38,7 @@ def test_where_one_of_them_is_missing_it_is_built_from_modules(only: Programs, t
     for name in there:
         only.add(name)
 
-    assert road() is from_modules
+    assert driver() is from_modules
 
 
 @pytest.mark.parametrize("name", ["dev", "watched"])

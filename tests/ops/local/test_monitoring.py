@@ -21,7 +21,7 @@ class Cluster:
         self.did: list[str] = []
         self.is_healthy = True
         self.has_charts = False
-        monkeypatch.setattr(monitoring, "road", lambda: from_modules)
+        monkeypatch.setattr(monitoring, "driver", lambda: from_modules)
         monkeypatch.setattr(from_modules, "healthy", lambda: self.is_healthy)
         monkeypatch.setattr(from_modules, "kubectl", lambda: self)
         monkeypatch.setattr(monitoring, "build", self._build)
@@ -69,7 +69,7 @@ def test_without_a_cluster_it_is_told_how_to_start_one(cluster: Cluster):
 
 
 def test_on_kind_it_is_told_which_charts_to_install(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(monitoring, "road", lambda: kind)
+    monkeypatch.setattr(monitoring, "driver", lambda: kind)
     monkeypatch.setattr(kind, "kubectl", lambda: cluster)
 
     with pytest.raises(OperationError, match="kube-prometheus-stack and keda"):
@@ -79,7 +79,7 @@ def test_on_kind_it_is_told_which_charts_to_install(cluster: Cluster, monkeypatc
 
 
 def test_on_kind_charts_that_are_installed_are_left_alone(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(monitoring, "road", lambda: kind)
+    monkeypatch.setattr(monitoring, "driver", lambda: kind)
     monkeypatch.setattr(kind, "kubectl", lambda: cluster)
     cluster.has_charts = True
 

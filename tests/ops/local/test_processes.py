@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -31,7 +32,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Generator[Start]:
     """Starts a Python program under a name; ends what the test leaves."""
-    children: list[subprocess.Popen[bytes]] = []
+    children: list[subprocess.Popen[Any]] = []
     popen = subprocess.Popen
 
     def spy(*args, **kwargs):
