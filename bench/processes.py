@@ -62,7 +62,7 @@ class Family:
         }
         grown = True
         while grown:
-            born = [each for member in everybody if member.parent in family and member.pid not in family]
+            born = [member for member in everybody if member.parent in family and member.pid not in family]
             family.update({member.pid: member for member in born})
             grown = bool(born)
         self._known = {(member.pid, member.started) for member in family.values()}

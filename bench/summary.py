@@ -150,7 +150,7 @@ def _goals(results: Results, limits: Mapping[str, ByRound]) -> Iterable[Goal]:
 
     plain, ours = rates("small-json", PLAIN), rates("small-json", OURS)
     yield from _ratio("small model, JSON: times the plain app", ours, plain, 5)
-    peers = [rates("small-json", name) for name, each in SERVERS.items() if result.peer and name != PLAIN]
+    peers = [rates("small-json", name) for name, server in SERVERS.items() if server.peer and name != PLAIN]
     nobody: ByRound = {}
     best = max(filter(None, peers), key=lambda peer: statistics.median(peer.values()), default=nobody)
     yield from _ratio("small model, JSON: times the best peer", ours, best, 4)
@@ -174,7 +174,7 @@ def _goals(results: Results, limits: Mapping[str, ByRound]) -> Iterable[Goal]:
             unit=" ms",
         )
     yield from _batching_goal(results)
-    starts = [each for result in results.lives if result.server == OURS and result.model == SMALL]
+    starts = [result for result in results.lives if result.server == OURS and result.model == SMALL]
     if starts:
         yield Goal(
             name="cold start, small model",

@@ -8,7 +8,7 @@ from ops.running import Running
 from ops.stack import Stack
 
 Choice = Literal["auto", "pulumi", "kubectl"]
-"""`auto` is the tool that deployed the running stack; if none runs, Pulumi where it is on PATH, else kubectl."""
+"""`auto` is the tool that deployed what runs; if nothing runs, Pulumi where it is on PATH, else kubectl."""
 
 CHOICES: tuple[Choice, ...] = get_args(Choice)
 
