@@ -1,4 +1,4 @@
-"""From a trained model to an artifact: export, parity check, signature. app/ and infra/ import nothing of it."""
+"""From a trained model to an artifact: export, parity check, signature. app/ and infra/ do not import it."""
 
 import logging
 

@@ -19,7 +19,12 @@ def scaling(**changes: Any) -> ScalingArgs:
 
 
 def objectives(**changes: Any) -> ObjectivesArgs:
-    given = {"availability_percent": 99.9, "latency_seconds": 0.5, "latency_percent": 99, "window_days": 30}
+    given: dict[str, Any] = {
+        "availability_percent": 99.9,
+        "latency_seconds": 0.5,
+        "latency_percent": 99,
+        "window_days": 30,
+    }
     return ObjectivesArgs(**{**given, **changes})
 
 

@@ -53,7 +53,7 @@ def test_a_changed_branch_has_another_fingerprint(changed):
         class Branching(nn.Module):
             def __init__(self):
                 super().__init__()
-                self.register_buffer("switch", torch.ones(1))
+                self.switch = nn.Buffer(torch.ones(1))
 
             def forward(self, x):
                 return x + torch.cond(self.switch.sum() > 0, *branches, (self.switch,))
