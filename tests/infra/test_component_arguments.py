@@ -15,7 +15,8 @@ URL = "http://prometheus:9090"
 
 
 def scaling(**changes: Any) -> ScalingArgs:
-    return ScalingArgs(**{"min_replicas": 2, "max_replicas": 4, "target_cpu_utilization": 60, **changes})
+    given: dict[str, Any] = {"min_replicas": 2, "max_replicas": 4, "target_cpu_utilization": 60}
+    return ScalingArgs(**{**given, **changes})
 
 
 def objectives(**changes: Any) -> ObjectivesArgs:
