@@ -8,11 +8,14 @@ from dataclasses import dataclass
 METRICS_SERVICE = "model-metrics"
 """Name of the headless Service whose pods are scraped. It is the label `service` of every series."""
 
-FAULTS = "5.."
+FAULTS = "500|503|504"
 """Status codes of the service's own faults, including refusals for overload (503)."""
 
-CLIENTS_OWN = "4.."
-"""Status codes that say nothing about the service: wrong requests, and clients that left (499)."""
+CLIENTS_OWN = "4..|501|505"
+"""Status codes that say nothing about the service: wrong requests, and clients that left (499).
+
+So do methods (501) and versions of HTTP (505) that no server of models has to know.
+"""
 
 WAITED = "2..|499"
 """Status codes that show how long clients wait: answers, and clients that left while they waited."""

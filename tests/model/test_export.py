@@ -156,7 +156,7 @@ def test_exporting_an_older_version_again_makes_it_the_latest(doubler, tmp_path)
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda path: (path / "second" / "factor.txt").write_text("2.0"),
+        lambda path: (path / "second" / "factor.txt").write_text("2.00"),
         lambda path: (path / "second" / "factor.txt").unlink(),
         lambda path: (path / "signature.json").write_text("{}"),
         lambda path: (path / "parity.json").write_text("{"),
