@@ -1,6 +1,7 @@
 """Content codings, as RFC 9110, section 8.4, has them."""
 
 import gzip
+import tracemalloc
 import zlib
 
 import pytest
@@ -105,3 +106,17 @@ def test_codings_that_are_unknown_or_too_many_are_told(names: tuple[str, ...]):
 
 def test_an_answer_may_be_asked_for_by_the_old_name():
     assert codings.acceptable(b"x-gzip") == "gzip"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_body_is_never_unpacked_beyond_the_limit(coding: str):
+    plain = bytes(20_000_000)
+    bomb = gzipped(plain) if coding == "gzip" else zlib.compress(plain)
+    tracemalloc.start()
+
+    problem = refused(bomb, coding, limit=100_000)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert problem.status == 413
+    assert peak < 1_000_000

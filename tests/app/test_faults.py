@@ -151,6 +151,18 @@ def test_a_request_is_given_up_at_its_deadline(start: Callable[..., Process]):
     assert time.monotonic() - began < 0.9
 
 
+def test_no_client_can_lengthen_the_servers_deadline(start: Callable[..., Process]):
+    server = start(before=wrapped("if value == 666: time.sleep(1)"), threads=1, request_timeout_seconds=0.2)
+    server.wait_for("/health/ready")
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2, 3], "data": [666] * 6}
+    body = {"inputs": [tensor], "parameters": {"timeout": 60_000_000}}
+
+    by_header = predict(server, of(666), headers={"x-envoy-expected-rq-timeout-ms": "60000"})
+    by_parameter = httpx.post(f"{server.url}/v2/models/tiny/infer", json=body, timeout=20)
+
+    assert (by_header.status_code, by_parameter.status_code) == (504, 504)
+
+
 @pytest.mark.serial
 def test_a_request_may_bring_its_own_deadline(start: Callable[..., Process]):
     server = start(before=wrapped("if value == 666: time.sleep(1)"), threads=1)

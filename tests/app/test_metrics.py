@@ -105,3 +105,16 @@ def test_the_model_and_its_readiness_are_told(service: Service):
     service.drain()
 
     assert value(service, "model_ready") == 0
+
+
+def test_the_gauges_of_a_model_that_is_served_no_more_are_gone(service: Service, client):
+    client.predict(SAMPLE)
+    service.default.metrics.forget()
+
+    left = {
+        family.name
+        for family in service.metrics.registry.collect()
+        if family.type in ("gauge", "info") and any("model" in sample.labels for sample in family.samples)
+    }
+    assert left == set()
+    assert value(service, "request_count_total", code="200") == 1

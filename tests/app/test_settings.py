@@ -75,3 +75,9 @@ def test_all_errors_are_told_at_once_with_variable_value_and_rule(monkeypatch: p
 def test_settings_cannot_be_changed():
     with pytest.raises(ValidationError):
         Settings.load().port = 1  # type: ignore[misc]
+
+
+def test_an_idle_connection_outlives_that_of_a_load_balancer():
+    # AWS's and nginx close an idle connection after 60 s. If the server closed it first, a request could meet
+    # a closed connection.
+    assert Settings().keep_alive_seconds > 60

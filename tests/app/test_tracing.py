@@ -9,9 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from app.service import Service
+from app.signature import Signature
+from app.tracing import Tracing
 from tests.app.process import SAMPLE, Process
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -55,6 +57,19 @@ def collector() -> Iterator[Collector]:
     collector.server.shutdown()
     thread.join()
     collector.server.server_close()
+
+
+@pytest.mark.parametrize(("code", "is_error"), [(499, False), (500, True), (503, True)])
+def test_a_fault_of_the_server_is_an_error_in_the_trace(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, tiny: Path, code: int, is_error: bool
+):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    tracing = Tracing("tiny", "1")
+    tracing.start("/predict", Signature.read(tiny), {})(code)
+    tracing.close()
+
+    ((_, span),) = collector.spans()
+    assert (span.status.code == Status.STATUS_CODE_ERROR) is is_error
 
 
 def test_each_request_is_a_span_below_its_clients(start: Callable[..., Process], collector: Collector):
