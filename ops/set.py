@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from ops.errors import OperationError
-from ops.stack import PROJECT
+from ops.stack import NAMESPACE, PROJECT
 
 
 def set_value(stack: str, key: str, value: str, folder: Path = PROJECT) -> Path:
@@ -25,7 +25,7 @@ def set_value(stack: str, key: str, value: str, folder: Path = PROJECT) -> Path:
         raise OperationError(f"no setting {key!r}: Pulumi.yaml describes those that there are")
     if not file.exists():
         raise OperationError(f"no stack {stack!r}: {file.name} is missing")
-    full = f"{project['name']}:{key}"
+    full = f"{NAMESPACE}:{key}"
     before: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
     after = _written(file.read_text(), full, value)
     config: dict[str, Any] = before.get("config") or {}

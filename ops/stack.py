@@ -9,6 +9,9 @@ import yaml
 
 from ops.errors import OperationError
 
+NAMESPACE = "slipway"
+"""Namespace of the settings' keys. It stays the same in a project of another name."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder of Pulumi.yaml."""
 
@@ -33,13 +36,13 @@ class Stack:
         return self.get("cluster") == "local"
 
     def get(self, key: str) -> str:
-        """Return a value of the project's own namespace.
+        """Return the value of a setting.
 
         Raises:
             KeyError: neither the stack nor the project sets it.
 
         """
-        return self.config[f"{self.project}:{key}"]
+        return self.config[f"{NAMESPACE}:{key}"]
 
     @classmethod
     def read(cls, name: str, folder: Path = PROJECT) -> "Stack":
@@ -57,7 +60,7 @@ class Stack:
         stack: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
         given: dict[str, Any] = stack.get("config") or {}
         defaults = {
-            f"{project['name']}:{key}": declared["default"]
+            f"{NAMESPACE}:{key}": declared["default"]
             for key, declared in project["config"].items()
             if "default" in declared
         }

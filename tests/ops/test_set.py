@@ -25,13 +25,13 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("config:\n  ship:port: 1\n", 'config:\n  ship:model: "flowers"\n  ship:port: 1\n'),
-        ("config:\n  # Why.\n  ship:model: a # b\n", 'config:\n  # Why.\n  ship:model: "flowers"\n'),
-        ("config:", 'config:\n  ship:model: "flowers"\n'),
-        ("", 'config:\n  ship:model: "flowers"\n'),
-        ("encryptionsalt: v1:a\n", 'encryptionsalt: v1:a\nconfig:\n  ship:model: "flowers"\n'),
-        ("config:\n  ship:port: 1\nencryptionsalt: b\n",
-         'config:\n  ship:model: "flowers"\n  ship:port: 1\nencryptionsalt: b\n'),
+        ("config:\n  slipway:port: 1\n", 'config:\n  slipway:model: "flowers"\n  slipway:port: 1\n'),
+        ("config:\n  # Why.\n  slipway:model: a # b\n", 'config:\n  # Why.\n  slipway:model: "flowers"\n'),
+        ("config:", 'config:\n  slipway:model: "flowers"\n'),
+        ("", 'config:\n  slipway:model: "flowers"\n'),
+        ("encryptionsalt: v1:a\n", 'encryptionsalt: v1:a\nconfig:\n  slipway:model: "flowers"\n'),
+        ("config:\n  slipway:port: 1\nencryptionsalt: b\n",
+         'config:\n  slipway:model: "flowers"\n  slipway:port: 1\nencryptionsalt: b\n'),
     ],
 )  # fmt: skip
 def test_a_setting_is_written_and_the_rest_of_the_file_stays(project: Path, before: str, after: str):
@@ -64,14 +64,14 @@ def test_a_stack_without_a_file_is_refused(project: Path):
 
 
 @pytest.mark.parametrize(
-    "text", ["config:\n  ship:token:\n    secure: v1:abc\n", "config: {ship:token: a}\n"]
+    "text", ["config:\n  slipway:token:\n    secure: v1:abc\n", "config: {slipway:token: a}\n"]
 )
 def test_what_is_not_a_line_of_its_own_is_left_to_an_editor(project: Path, text: str):
     file = project / "Pulumi.dev.yaml"
     file.write_text(text)
 
     with pytest.raises(
-        OperationError, match=r"Pulumi\.dev\.yaml does not have ship:token on a line of its own"
+        OperationError, match=r"Pulumi\.dev\.yaml does not have slipway:token on a line of its own"
     ):
         set_value("dev", "token", "b", project)
 

@@ -18,9 +18,9 @@ config:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "Pulumi.yaml").write_text(PULUMI_YAML)
-    (tmp_path / "Pulumi.dev.yaml").write_text("config: {ship:registry: here, ship:replicas: 3}")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {slipway:registry: here, slipway:replicas: 3}")
     (tmp_path / "Pulumi.prod.yaml").write_text(
-        "config: {ship:token: {secure: v1:abc=}, aws:region: eu-west-1}"
+        "config: {slipway:token: {secure: v1:abc=}, aws:region: eu-west-1}"
     )
     return tmp_path
 
@@ -34,10 +34,10 @@ def test_the_stacks_values_stand_before_the_projects_defaults(project: Path):
 
 def test_values_are_text_as_the_engine_hands_them_over(project: Path):
     assert Stack.read("dev", project).config == {
-        "ship:replicas": "3",
-        "ship:local": "false",
-        "ship:zones": '["a", "b"]',
-        "ship:registry": "here",
+        "slipway:replicas": "3",
+        "slipway:local": "false",
+        "slipway:zones": '["a", "b"]',
+        "slipway:registry": "here",
     }
 
 
@@ -49,7 +49,7 @@ def test_a_key_without_a_default_that_the_stack_lacks_is_not_there(project: Path
 def test_a_secret_is_known_to_be_one_and_cannot_be_read(project: Path):
     stack = Stack.read("prod", project)
 
-    assert stack.secret_keys == {"ship:token"}
+    assert stack.secret_keys == {"slipway:token"}
     assert stack.get("token") == UNREADABLE
 
 
