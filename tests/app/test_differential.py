@@ -120,7 +120,8 @@ class Maker:
         lines = [b" " + version, *(name + b": " + value for name, value in headers), b"", b""]
         after = b"\r\n".join(lines) + framed
         if chance.random() < 0.1:
-            after = self._other_bytes(after)
+            # Not before the blank: there it would belong to the path of one way and the query of the other.
+            after = after[:1] + self._other_bytes(after[1:])
         return method + b" ", path, after
 
     def cuts(self, whole: bytes) -> list[bytes]:
