@@ -14,6 +14,7 @@ import pytest
 
 from tests.app.open_inference import TINY
 from tests.app.process import Process, free_ports
+from tests.app.wrapped import wrapped
 
 # The map and the two headers are those of its template:
 # https://github.com/kubernetes/ingress-nginx/blob/main/rootfs/etc/nginx/template/nginx.tmpl
@@ -47,20 +48,7 @@ http {{
 }}
 """
 
-SLOW = """
-    import time
-    from app import model, runtimes
-    model.INLINE_SECONDS = -1
-    real = runtimes.load
-    def load(*arguments):
-        run = real(*arguments)
-        def slow(inputs):
-            if inputs["x"].max() > 100:
-                time.sleep(0.2)
-            return run(inputs)
-        return slow
-    runtimes.load = load
-"""
+SLOW = wrapped("if value > 100: time.sleep(0.2)")
 """Large values take long, so that another client's request is sent before they are answered."""
 
 pytestmark = pytest.mark.skipif(

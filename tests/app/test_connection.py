@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.app.process import SAMPLE, Process
+from tests.app.wrapped import wrapped
 
 pytestmark = pytest.mark.serial
 
@@ -275,21 +276,10 @@ def test_connections_that_never_end_their_heads_do_not_keep_a_probe_out(server: 
 def test_a_client_that_leaves_is_counted_and_forgotten(start: Callable[..., Process], tmp_path: Path):
     gate = tmp_path / "gate"
     server = start(
-        before=f"""
-            import time
-            from pathlib import Path
-            from app import model, runtimes
-            model.INLINE_SECONDS = -1
-            real = runtimes.load
-            def load(*arguments):
-                run = real(*arguments)
-                def slow(inputs):
-                    while inputs["x"].max() > 100 and not Path({str(gate)!r}).exists():
-                        time.sleep(0.01)
-                    return run(inputs)
-                return slow
-            runtimes.load = load
-        """,
+        before=wrapped(
+            "from pathlib import Path",
+            f"while value > 100 and not Path({str(gate)!r}).exists(): time.sleep(0.01)",
+        ),
         threads=1,
     )
     server.wait_for("/health/ready")

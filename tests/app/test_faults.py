@@ -11,33 +11,10 @@ import pytest
 
 from tests.app.load import LOST, closed_loop, open_loop
 from tests.app.process import SAMPLE, Process
+from tests.app.wrapped import wrapped
 
 RUNS = int(os.environ.get("SLIPWAY_DRAIN_RUNS", "3"))
 """How often a server is ended under load."""
-
-ON_THREADS = "from app import model\nmodel.INLINE_SECONDS = -1\n"
-WRAPPED = """
-import time
-from app import runtimes
-real = runtimes.load
-def load(*arguments):
-    run = real(*arguments)
-    calls = 0
-    def wrapped(inputs):
-        nonlocal calls
-        calls += 1
-        value = inputs["x"].max()
-{body}
-        return run(inputs)
-    return wrapped
-runtimes.load = load
-"""
-
-
-def wrapped(*lines: str, threads: bool = True) -> str:
-    """Return code that runs lines before each run of the model; `value` is the inputs' largest."""
-    body = "\n".join(f"        {line}" for line in lines)
-    return (ON_THREADS if threads else "") + WRAPPED.format(body=body)
 
 
 def predict(server: Process, body: bytes = SAMPLE, **options: object) -> httpx.Response:

@@ -20,23 +20,11 @@ from tests.app.test_connection import (
     still_serves,
     wait_for_metric,
 )
+from tests.app.wrapped import wrapped
 
 WAYS = pytest.mark.parametrize("way", [b"/predict", b"/predict?x"], ids=["direct", "through the application"])
 PROBE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
-SLOW = """
-    import time
-    from app import model, runtimes
-    model.INLINE_SECONDS = -1
-    real = runtimes.load
-    def load(*arguments):
-        run = real(*arguments)
-        def slow(inputs):
-            if inputs["x"].max() > 100:
-                time.sleep(1.5)
-            return run(inputs)
-        return slow
-    runtimes.load = load
-"""
+SLOW = wrapped("if value > 100: time.sleep(1.5)")
 SLOW_BODY = SAMPLE.replace(b"[0", b"[999")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from app import logs
 from tests.app.process import Process
+from tests.app.wrapped import wrapped
 
 SECRET = "53CR3T"
 NUMBER = "987654321"
@@ -16,18 +17,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 @pytest.fixture(scope="module")
 def server(tiny, start_module: Callable[..., Process]) -> Process:
-    failing = """
-        from app import runtimes
-        real = runtimes.load
-        def load(*arguments):
-            run = real(*arguments)
-            def failing(inputs):
-                if inputs["x"].max() == 666:
-                    raise ValueError("broken")
-                return run(inputs)
-            return failing
-        runtimes.load = load
-    """
+    failing = wrapped("if value == 666: raise ValueError('broken')", threads=False)
     server = start_module(tiny, before=failing, log_level="debug")
     server.wait_for("/health/ready")
     return server
