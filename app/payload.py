@@ -70,10 +70,13 @@ def decode(body: bytes, signature: Signature, *, batch_size: int) -> Arrays:
 
     """
     only = signature.inputs[0] if len(signature.inputs) == 1 else None
-    if only is not None and (array := json_numbers.numbers(body, only)) is not None:
-        return {only.name: array}
-    if only is not None and json_numbers.are_surely_wrong(body, only):
-        _refuse(only, "is no list of samples by its brackets and commas")
+    if only is not None:
+        try:
+            array = json_numbers.numbers(body, only)
+        except json_numbers.StructureError:
+            _refuse(only, "is no list of samples by its brackets and commas")
+        if array is not None:
+            return {only.name: array}
     try:
         parsed: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:
