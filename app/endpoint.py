@@ -1,6 +1,7 @@
 """The transport's side of a connection: what it waits for, when it reads, how it ends."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal, cast
 
 from app.problems import Problem
@@ -17,7 +18,7 @@ Phase = Literal["idle", "head", "body", "answer", "closing"]
 """What is awaited: a request, the rest of its head, of its body, its answer, or that the client closes."""
 
 
-class Endpoint(asyncio.BufferedProtocol):
+class Endpoint(asyncio.BufferedProtocol, ABC):
     """A connection that does not know yet what is said on it."""
 
     transport: asyncio.Transport
@@ -85,17 +86,17 @@ class Endpoint(asyncio.BufferedProtocol):
         else:
             self.transport.resume_reading()
 
+    @abstractmethod
     def refuse(self, problem: Problem) -> None:
         """Answer what is no request, or none in time, and close the connection."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _has_enough(self) -> bool:
         """Tell whether nothing more need be read before something is answered."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _advance(self) -> None:
         """Go on with what was read."""
-        raise NotImplementedError
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
