@@ -24,6 +24,11 @@ class MemoryCgroup:
         (self.folder / "cgroup.procs").write_text(str(pid))
 
     @property
+    def join(self) -> str:
+        """Code with which a process puts itself into the cgroup."""
+        return f"open({str(self.folder / 'cgroup.procs')!r}, 'w').write('0')"
+
+    @property
     def peak_bytes(self) -> int:
         return int((self.folder / self.peak).read_text())
 
@@ -36,8 +41,8 @@ class MemoryCgroup:
 
 
 @contextmanager
-def memory_cgroup(limit: int) -> Iterator[MemoryCgroup]:
-    """Make a cgroup of so many bytes, without swap. Raises OSError where this machine does not allow it."""
+def memory_cgroup_or_reason(limit: int) -> Iterator[MemoryCgroup | str]:
+    """Make a cgroup of so many bytes, without swap; or say why this machine does not allow it."""
     name = f"slipway-{uuid.uuid4().hex[:8]}"
     if (ROOT / "memory").is_dir():
         group = MemoryCgroup(folder=ROOT / "memory" / name, peak="memory.max_usage_in_bytes")
@@ -45,29 +50,35 @@ def memory_cgroup(limit: int) -> Iterator[MemoryCgroup]:
     else:
         group = MemoryCgroup(folder=ROOT / name, peak="memory.peak")
         limits = {"memory.max": limit, "memory.swap.max": 0}
-    group.folder.mkdir()
+    made: MemoryCgroup | str = group
     try:
-        for file, value in limits.items():
-            # A kernel may not count swap.
-            if (group.folder / file).exists():
-                (group.folder / file).write_text(str(value))
-        if not (group.folder / next(iter(limits))).exists():
-            raise FileNotFoundError(f"{group.folder}: the memory controller is not delegated")
-        yield group
+        _make(group.folder, limits)
+    except OSError as error:
+        made = str(error)
+    try:
+        yield made
     finally:
-        _remove(group.folder)
+        if group.folder.exists():
+            _remove(group.folder)
 
 
 @contextmanager
 def memory_cgroup_or_skip(limit: int) -> Iterator[MemoryCgroup]:
     """Make a cgroup, or skip the test where this machine does not allow it."""
-    try:
-        with memory_cgroup(limit) as group:
-            yield group
-    except OSError as error:
-        if "slipway-" not in str(error):
-            raise
-        pytest.skip(f"no memory cgroup can be made here: {error}")
+    with memory_cgroup_or_reason(limit) as group:
+        if isinstance(group, str):
+            pytest.skip(f"no memory cgroup can be made here: {group}")
+        yield group
+
+
+def _make(folder: Path, limits: dict[str, int]) -> None:
+    folder.mkdir()
+    for file, value in limits.items():
+        # A kernel may not count swap.
+        if (folder / file).exists():
+            (folder / file).write_text(str(value))
+    if not (folder / next(iter(limits))).exists():
+        raise FileNotFoundError(f"{folder}: the memory controller is not delegated")
 
 
 def _remove(folder: Path) -> None:

@@ -25,7 +25,7 @@ import pytest
 from onnx import helper
 
 from tests.app.conftest import write_artifact
-from tests.app.memory_cgroup import memory_cgroup
+from tests.app.memory_cgroup import memory_cgroup_or_reason
 from tests.app.process import Process
 from tests.app.test_soak import gauge
 
@@ -82,13 +82,8 @@ def images(count: int, seed: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def before() -> Iterator[str]:
     """Return what a process runs first to be in a memory cgroup; nothing where none can be made."""
-    try:
-        with memory_cgroup(LIMIT) as group:
-            yield f"open({str(group.folder / 'cgroup.procs')!r}, 'w').write('0')"
-    except OSError as error:
-        if "slipway-" not in str(error):
-            raise
-        yield ""
+    with memory_cgroup_or_reason(LIMIT) as group:
+        yield "" if isinstance(group, str) else group.join
 
 
 class Honest:

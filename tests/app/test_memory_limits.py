@@ -82,8 +82,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(group: MemoryCgroup, photographs: Path, start_module: Callable[..., Process]) -> Process:
-    procs = str(group.folder / "cgroup.procs")
-    server = start_module(photographs, before=f"open({procs!r}, 'w').write('0')", threads=1)
+    server = start_module(photographs, before=group.join, threads=1)
     server.wait_for("/health/ready")
     return server
 

@@ -40,8 +40,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(group: MemoryCgroup, wide: Path, start: Callable[..., Process]) -> Process:
-    procs = str(group.folder / "cgroup.procs")
-    server = start(wide, before=f"open({procs!r}, 'w').write('0')", threads=1)
+    server = start(wide, before=group.join, threads=1)
     server.wait_for("/health/ready")
     return server
 
