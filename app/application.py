@@ -50,11 +50,6 @@ class Application:
         tasks.add(self._task)
         self._task.add_done_callback(tasks.discard)
 
-    @property
-    def over(self) -> bool:
-        """Whether it is answered."""
-        return self._answered
-
     def receive(self, chunk: bytes) -> None:
         """Take a part of the body."""
         self._begun = True

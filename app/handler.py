@@ -9,11 +9,6 @@ class Handler(Protocol):
     """An exchange with a model, or a call of the application."""
 
     @property
-    def over(self) -> bool:
-        """Whether it is answered."""
-        ...
-
-    @property
     def waiting(self) -> int:
         """Bytes of the body that are here and not taken."""
         ...

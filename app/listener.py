@@ -149,6 +149,9 @@ class Listener:
         """Count and log what no model and no application was asked."""
         if self.service is not None:
             self.service.default.metrics.answered(answer.status, 0, answer.reason)
+        is_fault = answer.status >= SERVER_ERROR
+        if not is_fault and not log.isEnabledFor(logging.DEBUG):
+            return
         context = {
             "request_id": request_id,
             "path": target and target.partition(b"?")[0].decode("latin-1"),
@@ -156,7 +159,7 @@ class Listener:
             "reason": answer.reason,
             "detail": answer.detail and logs.without_values(answer.detail),
         }
-        if answer.status >= SERVER_ERROR:
+        if is_fault:
             _warnings.write(answer.reason or str(answer.status), "request refused", context)
         log.debug("request refused", extra=context)
 

@@ -13,7 +13,7 @@ class ObjectivesArgs:
     """What a service promises over a sliding window."""
 
     availability_percent: float
-    """Percent of the valid requests that must be answered without a fault of the service (5xx)."""
+    """Percent of the valid requests that must be answered without a fault of the service."""
 
     latency_seconds: float
     """Upper bound of a fast answer. One of the bounds of the server's latency histogram."""

@@ -4,10 +4,12 @@ The alerts are the multi-window, multi-burn-rate alerts of chapter 5 of Google's
 https://sre.google/workbook/alerting-on-slos/. An alert fires when a share of the budget was spent within a
 long window and is still being spent in the last twelfth of it. It pages someone, or opens a ticket.
 
-Availability: valid requests (not 4xx) are bad if they are answered with 5xx. Refusals for overload (503) are
-    bad too: without them, a service that refuses everyone would keep its promise. So are passed deadlines
-    (504), though the client may have set the deadline. Latency: answered requests (2xx), and requests whose
-    client left (499), are bad if they took longer than the threshold. Faults count for availability only.
+Availability: valid requests are bad if they end in a fault of the service. `infra/queries.py` says which
+    status codes are faults, and which are the client's own. Refusals for overload (503) are faults: without
+    them, a service that refuses everyone would keep its promise. So are passed deadlines (504), though the
+    client may have set the deadline.
+Latency: answered requests (2xx), and requests whose client left (499), are bad if they took longer than the
+    threshold. Faults count for availability only.
 
 Requests that never reach a pod are not counted. An alert of its own tells that no pod is ready.
 """
