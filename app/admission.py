@@ -3,7 +3,9 @@
 from http import HTTPStatus
 
 from app import codings
-from app.messages import Codec, Head
+from app.errors import ModelNotReady
+from app.head import RequestHead
+from app.messages import Codec
 from app.problems import Problem
 from app.served_model import ServedModel
 from app.settings import Settings
@@ -11,18 +13,17 @@ from app.signature import Signature
 from app.tensors import DTYPES
 
 
-def check(head: Head, codec: Codec, model: ServedModel, settings: Settings) -> None:
+def check(head: RequestHead, codec: Codec, model: ServedModel, settings: Settings) -> None:
     """Refuse what need not be read.
 
     Raises:
-        Problem: the model is not ready, or the body is of a wrong kind or size.
+        ModelNotReady: the model is being loaded, or has failed.
+        Problem: the body is of a wrong kind or size.
 
     """
     if model.state != "ready":
-        raise Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "the model is being loaded" if model.state == "loading" else "the model has failed",
-            headers={"retry-after": "1"},
+        raise ModelNotReady(
+            "the model is being loaded" if model.state == "loading" else "the model has failed"
         )
     codings.check(head.content_encodings)
     accepted = codec.media_types(model.signature)

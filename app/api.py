@@ -8,26 +8,26 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match, Mount, Route
+from starlette.routing import Match, Mount
+from starlette.routing import Route as PathRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import __version__, openapi, protocol_v2, schemas
+from app import __version__, openapi, problems, protocol_v2, routes, schemas
+from app.errors import RequestError
+from app.head import wanted
 from app.inference import Exchange
-from app.messages import Answer, Codec, wanted
+from app.messages import Answer
 from app.pages import add_pages
-from app.predict import Predict
 from app.problems import Problem
-from app.protocol_v2 import ProtocolV2
+from app.routes import MODEL_PATH, PREDICT_PATH, VERSION_PATH, Route
 from app.served_model import ServedModel
-from app.service import PREDICT, Service
+from app.service import Service
 
 SERVER = "slipway"
 ANYTHING = "*"
 """The target of OPTIONS that asks about the server, not about a path."""
 
 FILE_METHODS = ("GET",)
-
-VERSIONED = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 log = logging.getLogger(__name__)
 
@@ -42,16 +42,22 @@ def create_app(service: Service) -> FastAPI:
     _protocol_v2(api, service)
     add_pages(api, service)
 
-    @api.post(PREDICT, responses=schemas.RESPONSES)
+    @api.post(PREDICT_PATH, responses=schemas.RESPONSES)
     async def predict(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Answer one sample or a batch."""
-        return await _infer(service, request, Predict(), service.default)
+        return await _infer(service, request, routes.predict(service))
 
     @api.exception_handler(Problem)
     async def problem(  # pyright: ignore[reportUnusedFunction]
         request: Request, error: Problem
     ) -> Response:
         return _problem(request, error)
+
+    @api.exception_handler(RequestError)
+    async def request_error(  # pyright: ignore[reportUnusedFunction]
+        request: Request, error: RequestError
+    ) -> Response:
+        return _problem(request, problems.of(error))
 
     @api.exception_handler(HTTPException)
     async def http(  # pyright: ignore[reportUnusedFunction]
@@ -62,7 +68,7 @@ def create_app(service: Service) -> FastAPI:
         headers = dict(error.headers or {})
         if "Allow" in headers:
             headers["Allow"] = ", ".join(_allowed(api, request.scope))
-        if status == HTTPStatus.METHOD_NOT_ALLOWED and request.url.path == PREDICT:
+        if status == HTTPStatus.METHOD_NOT_ALLOWED and request.url.path == PREDICT_PATH:
             service.default.metrics.answered(status, 0, "method")
         return _problem(request, Problem(status, detail, headers=headers))
 
@@ -105,7 +111,7 @@ def _protocol_v2(api: FastAPI, service: Service) -> None:
         # The specification says "live" here too; "ready" is what KServe's server says and its client reads.
         return _state(service, is_well=service.state == "ready", live=True, ready=True)
 
-    for path in VERSIONED:
+    for path in (MODEL_PATH, VERSION_PATH):
         _of_a_model(api, service, path)
 
 
@@ -129,7 +135,7 @@ def _of_a_model(api: FastAPI, service: Service, path: str) -> None:
     @api.post(f"{path}/infer", responses=schemas.RESPONSES)
     async def infer(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Answer an inference request."""
-        return await _infer(service, request, ProtocolV2(), _model(service, request))
+        return await _infer(service, request, routes.infer(_model(service, request)))
 
 
 def _model(service: Service, request: Request) -> ServedModel:
@@ -137,9 +143,9 @@ def _model(service: Service, request: Request) -> ServedModel:
     return service.model(**request.path_params)
 
 
-async def _infer(service: Service, request: Request, codec: Codec, model: ServedModel) -> Response:
+async def _infer(service: Service, request: Request, route: Route) -> Response:
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    exchange = Exchange(service, (codec, model), wanted(request.headers.raw), answered.set_result)
+    exchange = Exchange(service, route, wanted(request.headers.raw), answered.set_result)
     try:
         # What is over by its head is answered without its body.
         if not exchange.over:
@@ -159,7 +165,7 @@ async def _infer(service: Service, request: Request, codec: Codec, model: Served
 
 
 def _problem(request: Request, problem: Problem) -> Response:
-    return _response(Answer.of(problem, request.headers.get("x-request-id")))
+    return _response(problems.answer(problem, request.headers.get("x-request-id")))
 
 
 def _response(answer: Answer) -> Response:
@@ -185,16 +191,16 @@ def _word(service: Service, model: ServedModel) -> str:
 
 def _allowed(api: FastAPI, scope: Scope) -> list[str]:
     """Return the methods of a path (https://www.rfc-editor.org/rfc/rfc9110#section-9.3.7); none, no path."""
-    routes = [route for route in api.routes if isinstance(route, Route | Mount)]
+    found = [route for route in api.routes if isinstance(route, PathRoute | Mount)]
     if scope["path"] != ANYTHING:
-        routes = [route for route in routes if route.matches(scope)[0] is not Match.NONE]
-    methods = {method for route in routes for method in _methods(route)}
+        found = [route for route in found if route.matches(scope)[0] is not Match.NONE]
+    methods = {method for route in found for method in _methods(route)}
     if "GET" in methods:
         methods.add("HEAD")
     return sorted({*methods, "OPTIONS"}) if methods else []
 
 
-def _methods(route: Route | Mount) -> Iterable[str]:
+def _methods(route: PathRoute | Mount) -> Iterable[str]:
     # What is mounted is a folder of files.
     return FILE_METHODS if isinstance(route, Mount) else route.methods or ()
 

@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from app import problems
+from app.errors import RequestError
 from app.identity import REQUEST_ID
 from app.inference import NO_ROOM
-from app.messages import Answer
 from app.problems import Problem
 from app.request import Headers, Request
 
@@ -36,7 +37,7 @@ class Application:
         self._is_taken = False
         """Whether the application has the whole body. Asked again, it is told when the request is over."""
 
-        self._problem: Problem | None = None
+        self._problem: Problem | RequestError | None = None
         self._changed = asyncio.Event()
         self._begun = False
         """Whether the client sends the body, or was told to."""
@@ -71,7 +72,7 @@ class Application:
         self._complete = True
         self._changed.set()
 
-    def refuse(self, problem: Problem) -> None:
+    def refuse(self, problem: Problem | RequestError) -> None:
         """Let the application answer a problem that the connection has found, where it reads the body."""
         self._problem = problem
         self._changed.set()
@@ -87,7 +88,7 @@ class Application:
             log.exception("request failed", extra={"request_id": self._id, "path": self._path()})
         if not self._answered:
             problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
-            self._connection.reply(Answer.of(problem, self._id))
+            self._connection.reply(problems.answer(problem, self._id))
 
     def _path(self) -> str:
         return unquote(self._request.target.partition(b"?")[0].decode("ascii"))

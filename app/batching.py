@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 
+from app.errors import DeadlineExceeded
 from app.places import Place, Places
 from app.predictions import Answers
 from app.tensors import Arrays
-from app.work import Limits, Observer, Results, Work, joined, late, overloaded, tell
+from app.work import Limits, Observer, Results, Work, joined, overloaded, tell
 
 SWEEP_SECONDS = 0.05
 """How late the end of a deadline may be seen while the model is busy."""
@@ -102,12 +103,12 @@ class Batcher:
             before: seconds that will pass before its body has been read.
 
         Raises:
-            Problem: 503 where no place is free or it would not be answered in time, with the seconds after
-                which there should be room; 504 where its time is over already.
+            Overloaded: no place is free, or it would not be answered in time.
+            DeadlineExceeded: its time is over already.
 
         """
         if seconds <= 0:
-            raise late()
+            raise DeadlineExceeded()
         wait = before + self._wait
         # With nothing ahead the model is asked however long it took before: it may be faster now.
         if self._places.full or (wait and wait + self._seconds > seconds):
@@ -118,7 +119,7 @@ class Batcher:
         """Keep the place of a request whose body is whole and will be read.
 
         Raises:
-            Problem: 503, the body came so late that the place was given to others.
+            Overloaded: the body came so late that the place was given to others.
 
         """
         if not self._places.keep(place):
@@ -131,13 +132,14 @@ class Batcher:
     def submit(self, work: Work, place: Place | None = None) -> None:
         """Put work into the queue, in the place that its request holds.
 
-        Work that its deadline or the queue leaves no room for ends at once, with 504 or 503.
+        Work whose deadline has come ends at once with DeadlineExceeded, and work that the queue has no room
+        for with Overloaded.
         """
         work.queued_at = time.monotonic()
         if work.deadline <= work.queued_at:
             if place is not None:
                 self._places.release(place)
-            work.end(late())
+            work.end(DeadlineExceeded())
             return
         if not self._places.settle(place, work.size):
             work.end(overloaded(self._places.ahead, self._wait))
@@ -201,7 +203,7 @@ class Batcher:
                 if now < work.deadline and not self._running:
                     doubtful, work = work, doubtful
                 if work is not None:
-                    work.end(late())
+                    work.end(DeadlineExceeded())
                 continue
             taken_then, earliest_then = taken + work.size, min(earliest, work.deadline)
             if batch and (
@@ -216,7 +218,7 @@ class Batcher:
         self._places.wait(-taken)
         if doubtful is not None:
             if batch:
-                doubtful.end(late())
+                doubtful.end(DeadlineExceeded())
             else:
                 batch.append(doubtful)
         for work in batch:
@@ -289,10 +291,10 @@ class Batcher:
         now = time.monotonic()
         for work in [work for work in self._queue if work.deadline <= now]:
             self._leave(work)
-            work.end(late())
+            work.end(DeadlineExceeded())
         for _, batch in self._running.values():
             for work in batch:
                 if work.deadline <= now:
-                    work.end(late())
+                    work.end(DeadlineExceeded())
         if self._queue or self._running:
             self._watch_deadlines()

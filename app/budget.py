@@ -3,10 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 
+from app.errors import Overloaded
 from app.memory import memory, memory_used
-from app.problems import OVERLOADED, Problem
 
 LOOK_SECONDS = 0.05
 """How often a thread that waits for memory looks whether its request is still wanted."""
@@ -77,7 +76,7 @@ class Budget:
         """Take bytes at once.
 
         Raises:
-            Problem: 503, there are not so many now.
+            Overloaded: there are not so many now.
 
         """
         with self._changed:
@@ -95,7 +94,7 @@ class Budget:
             wanted: whether the request is still waited for.
 
         Raises:
-            Problem: 503, there were not so many in time.
+            Overloaded: there were not so many in time.
 
         """
         size = min(size, self.total)
@@ -122,10 +121,5 @@ class Budget:
         return self.held + size <= self.total
 
 
-def _full() -> Problem:
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "the requests that are being answered take all the memory there is for them",
-        headers={"retry-after": "1"},
-        reason=OVERLOADED,
-    )
+def _full() -> Overloaded:
+    return Overloaded("the requests that are being answered take all the memory there is for them")

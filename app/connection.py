@@ -10,9 +10,10 @@ most of what a small model's answer costs. All else goes through the application
 from http import HTTPStatus
 from typing import cast
 
-from app import identity, messages, request
+from app import head, identity, problems, request, response
 from app.application import Application
 from app.endpoint import Endpoint
+from app.errors import RequestError
 from app.framing import Chunks, Length
 from app.handler import Handler
 from app.inference import NO_ROOM, Exchange
@@ -81,7 +82,7 @@ class Connection(Endpoint):
 
     def reply(self, answer: Answer) -> None:
         """Answer the request."""
-        self.respond(answer.status, answer.fields(), answer.body)
+        self.respond(answer.status, response.fields(answer), answer.body)
 
     def respond(self, status: int, fields: Headers, body: bytes) -> None:
         """Answer the request with a status, the headers that say what the body is, and the body."""
@@ -131,8 +132,8 @@ class Connection(Endpoint):
             while self._step():
                 pass
             self._count_pending()
-        except Problem as problem:
-            self.refuse(problem)
+        except (Problem, RequestError) as error:
+            self.refuse(problems.of(error))
         finally:
             self._advancing = False
         self.read_on()
@@ -164,26 +165,26 @@ class Connection(Endpoint):
         self._begin(request.read(pending[:end]))
         return True
 
-    def _begin(self, head: Request) -> None:
+    def _begin(self, request: Request) -> None:
         listener = self.listener
-        self._request = head
-        self._id = identity.request_id(head.headers)
+        self._request = request
+        self._id = identity.request_id(request.headers)
         self._enter("body")
-        self._body = Chunks() if head.length is None else Length(head.length)
-        if listener.is_crowded(self) and listener.full and head.target not in PROBES:
+        self._body = Chunks() if request.length is None else Length(request.length)
+        if listener.is_crowded(self) and listener.full and request.target not in PROBES:
             raise too_many()
-        route = listener.routes.get(head.target) if head.method == "POST" else None
+        route = listener.routes.get(request.target) if request.method == "POST" else None
         if route is None or listener.service is None:
-            self._handler = Application(self, head, self._id)
+            self._handler = Application(self, request, self._id)
         else:
-            headers = messages.wanted(head.headers)
+            headers = head.wanted(request.headers)
             headers[identity.REQUEST_ID] = self._id.encode()
             exchange = Exchange(listener.service, route, headers, self.reply)
             if not exchange.over:
                 self._handler = exchange
-                if head.expects_continue and not self._pending:
+                if request.expects_continue and not self._pending:
                     self.go_on()
-        if head.length == 0:
+        if request.length == 0:
             self._complete()
 
     def _read_body(self) -> None:
@@ -251,9 +252,9 @@ class Connection(Endpoint):
             target = self._request and self._request.target
             if self._request is None:
                 self._id = identity.request_id(())
-            answer = Answer.of(problem, self._id)
+            answer = problems.answer(problem, self._id)
             self.listener.refused(answer, self._id, target)
-            self._write(answer.status, answer.fields(), answer.body, keep_alive=False)
+            self._write(answer.status, response.fields(answer), answer.body, keep_alive=False)
         self._end()
 
     def _end(self) -> None:

@@ -2,15 +2,15 @@
 
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from app import codings
 from app.budget import Budget, Hold
-from app.messages import OCTETS, Call, Codec, Head
-from app.problems import OVERLOADED, Problem
+from app.errors import DeadlineExceeded, Overloaded, RequestError, TooLarge
+from app.head import RequestHead
+from app.messages import OCTETS, Call, Codec
+from app.problems import Problem
 from app.settings import Settings
 from app.signature import Signature
-from app.work import late
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class Decoder:
     """Reads the body of one request."""
 
     codec: Codec
-    head: Head
+    head: RequestHead
     signature: Signature
     settings: Settings
     budget: Budget
@@ -32,7 +32,7 @@ class Decoder:
         """Tell whether a body of so many bytes is read without holding up the event loop.
 
         Raises:
-            Problem: the head contradicts itself.
+            InvalidInput: the head contradicts itself.
 
         """
         return not self.head.content_encodings and self.codec.is_quick(length, self.head, self.signature)
@@ -48,19 +48,14 @@ class Decoder:
         """
         try:
             if not self.wanted or time.monotonic() >= self.deadline:
-                return late()
+                return DeadlineExceeded()
             return self._read_within_memory(body) if wait else self._read_quickly(body)
-        except Problem as problem:
-            # Its frames hold the body and what was made of it, for as long as it lives.
-            problem.__context__ = None
-            return problem.with_traceback(None)
+        except (Problem, RequestError) as error:
+            # The frames in the traceback would keep the body in memory for as long as the error lives.
+            error.__context__ = None
+            return error.with_traceback(None)
         except MemoryError:
-            return Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "there is no memory to read this body",
-                headers={"retry-after": "1"},
-                reason=OVERLOADED,
-            )
+            return Overloaded("there is no memory to read this body")
         except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
             return error
 
@@ -90,15 +85,14 @@ class Decoder:
         """Wait for memory, on a thread alone.
 
         Raises:
-            Problem: 503, there was none in time.
+            Overloaded: there was none in time.
 
         """
         return self.budget.take(size, self.deadline, lambda: self.wanted)
 
     def _hold(self, size: int) -> Hold:
         if size > self.budget.total:
-            raise Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            raise TooLarge(
                 f"reading this body takes about {size >> 20} MiB of memory, and there are "
                 f"{self.budget.total >> 20} MiB for requests",
             )

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from app.errors import RequestError
 from app.problems import Problem
 
 
@@ -30,8 +31,8 @@ class Handler(Protocol):
         """Say that the body is whole."""
         ...
 
-    def refuse(self, problem: Problem) -> None:
-        """Answer with a problem: the body cannot be read."""
+    def refuse(self, error: Problem | RequestError, /) -> None:
+        """Answer with an error: the body cannot be read."""
         ...
 
     def cancel(self) -> None:

@@ -11,10 +11,12 @@ from functools import partial
 
 import numpy as np
 
-from app import admission
+from app import admission, problems
 from app.budget import Hold
 from app.decoding import Decoder
-from app.messages import Answer, Call, Codec, Head
+from app.errors import DeadlineExceeded, RequestError
+from app.head import RequestHead
+from app.messages import Answer, Call
 from app.metrics import CLIENT_CLOSED_REQUEST
 from app.places import Place
 from app.predictions import Answers
@@ -22,9 +24,10 @@ from app.problems import Problem
 from app.readers import Reading
 from app.received import Body
 from app.record import Record
-from app.served_model import ServedModel
+from app.response import compressed
+from app.routes import Route
 from app.service import Service
-from app.work import Work, late
+from app.work import Work
 
 SHORT = 64 * 1024
 """Bytes of a body below which it is given in pieces."""
@@ -69,7 +72,7 @@ class Exchange:
     def __init__(
         self,
         service: Service,
-        route: tuple[Codec, ServedModel],
+        route: Route,
         headers: Mapping[bytes, bytes],
         reply: Callable[[Answer], None],
     ) -> None:
@@ -77,14 +80,14 @@ class Exchange:
 
         Args:
             service: what answers.
-            route: who answers at the request's path.
-            headers: those of `messages.HEADERS` that the request has, names in small letters.
+            route: the protocol and the model that answer at the request's path.
+            headers: those of `head.HEADERS` that the request has, names in small letters.
             reply: takes the answer.
 
         """
         self._service = service
-        self._codec, self._model = route
-        self._head = Head(headers)
+        path, self._codec, self._model = route
+        self._head = RequestHead(headers)
         self._reply: Callable[[Answer], None] | None = reply
         self._body = Body(service.received)
         self._place: Place | None = None
@@ -94,11 +97,11 @@ class Exchange:
         self._work: Work | None = None
         self._decoder: Decoder | None = None
         self._over = False
-        self._record = Record(self._model, self._codec.route, headers, service.tracing)
+        self._record = Record(self._model, path, headers, service.tracing)
         try:
             self._admit()
-        except Problem as problem:
-            self.refuse(problem)
+        except (Problem, RequestError) as error:
+            self.refuse(error)
 
     @property
     def over(self) -> bool:
@@ -118,8 +121,8 @@ class Exchange:
             self._body.add(chunk)
             if self._body.length > self._service.settings.max_body_bytes:
                 raise admission.too_large(self._model.signature, self._service.settings)
-        except Problem as problem:
-            self.refuse(problem)
+        except (Problem, RequestError) as error:
+            self.refuse(error)
 
     def room(self) -> memoryview:
         """Return where the rest of the body is to be written, rather than received; then it is complete.
@@ -133,8 +136,8 @@ class Exchange:
             return NO_ROOM
         try:
             return self._body.grow(np.empty(length, np.uint8).data)
-        except Problem as problem:
-            self.refuse(problem)
+        except (Problem, RequestError) as error:
+            self.refuse(error)
             return NO_ROOM
 
     def complete(self) -> None:
@@ -149,20 +152,20 @@ class Exchange:
                 self._submit(decoder.read(body, wait=False))
             else:
                 self._read_later(decoder, body)
-        except Problem as problem:
-            self.refuse(problem)
+        except (Problem, RequestError) as error:
+            self.refuse(error)
 
     def _read_later(self, decoder: Decoder, body: bytes | memoryview) -> None:
         """Have the body read on a thread.
 
         Raises:
-            Problem: 503, its place was given to others.
+            Overloaded: its place was given to others.
 
         """
         assert self._place is not None  # noqa: S101 - it was admitted
         self._model.batcher.keep(self._place)
         read = partial(decoder.read, body, wait=True)
-        self._reading = Reading(self._deadline, read, self._submit, partial(self._fail, late()))
+        self._reading = Reading(self._deadline, read, self._submit, partial(self._fail, DeadlineExceeded()))
         self._service.readers.submit(self._model, self._reading)
 
     def cancel(self) -> None:
@@ -170,16 +173,17 @@ class Exchange:
         if not self._over:
             self._end(CLIENT_CLOSED_REQUEST)
 
-    def refuse(self, problem: Problem) -> None:
-        """Answer with a problem that the transport has found."""
+    def refuse(self, error: Problem | RequestError) -> None:
+        """Answer with an error that the transport has found."""
         if not self._over:
-            self._finish(Answer.of(problem, self._head.request_id))
+            self._finish(problems.answer(problems.of(error), self._head.request_id))
 
     def _admit(self) -> None:
         """Refuse what need not be read.
 
         Raises:
-            Problem: no model is ready, the queue is full, or the body is of a wrong kind or size.
+            RequestError: no model is ready, or the queue is full.
+            Problem: the body is of a wrong kind or size.
 
         """
         service, head = self._service, self._head
@@ -235,15 +239,15 @@ class Exchange:
             try:
                 with decoder.take(result.values * BYTES_A_VALUE):
                     answer = self._encoded(result, first)
-            except Problem as problem:
-                answer = problem
+            except RequestError as error:
+                answer = error
             loop.call_soon_threadsafe(self._finish_or_fail, answer)
 
         self._service.writers.submit(encode)
 
     def _encoded(self, result: Answers, first: int) -> Answer | Exception:
         try:
-            return self._encode(result, first).compressed(self._head.coding)
+            return compressed(self._encode(result, first), self._head.coding)
         except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
             return error
 
@@ -256,8 +260,11 @@ class Exchange:
             self._finish(answer)
 
     def _fail(self, error: Exception) -> None:
-        if not self._over:
-            self.refuse(self._service.problem_of(error, self._model, self._record.context()))
+        if self._over:
+            return
+        if not isinstance(error, Problem):
+            error = self._service.failed(error, self._model, self._record.context())
+        self.refuse(error)
 
     def _finish(self, answer: Answer) -> None:
         if self._over:

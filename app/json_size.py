@@ -1,9 +1,8 @@
 """What JSON takes when it is read, known before any of it is: by counting its commas and brackets."""
 
 import math
-from http import HTTPStatus
 
-from app.problems import Problem
+from app.errors import TooLarge
 from app.signature import Signature
 
 BYTES_A_VALUE = 56
@@ -22,15 +21,14 @@ def cost(json: bytes, signature: Signature, batch_size: int) -> int:
     """Return how many bytes of memory it takes at most to read JSON.
 
     Raises:
-        Problem: 413, it holds more values than `batch_size` samples have.
+        TooLarge: it holds more values than `batch_size` samples have.
 
     """
     commas, lists, objects = json.count(b","), json.count(b"["), json.count(b"{")
     most = _most(signature, batch_size)
     if most is not None and commas + lists + objects > most:
         sizes = ", ".join(f"{tensor.name!r} {list(tensor.sample_shape)}" for tensor in signature.inputs)
-        raise Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        raise TooLarge(
             f"the body holds more values than {batch_size} samples of {sizes}, the most that are accepted",
             tensor=signature.inputs[0],
         )

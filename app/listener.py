@@ -2,19 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp
 
 from app import logs
-from app.messages import Answer, Codec
-from app.problems import CONNECTIONS, SERVER_ERROR, Problem
+from app.messages import Answer
+from app.metrics import CONNECTIONS
+from app.problems import SERVER_ERROR, Problem
 from app.received import Received
-from app.served_model import ServedModel
+from app.routes import Route, routes
 from app.service import Service
 
 if TYPE_CHECKING:
@@ -84,11 +85,12 @@ class Listener:
         """The header: https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1."""
 
         self._tell_the_time()
+        self.routes: dict[bytes, Route] = {}
+        """The routes of inference by their paths."""
 
-    @property
-    def routes(self) -> Mapping[bytes, tuple[Codec, ServedModel]]:
-        """The paths of inference, with who answers there."""
-        return self.service.routes if self.service else {}
+        if service is not None:
+            self._update_routes(service)
+            service.on_models_changed.append(partial(self._update_routes, service))
 
     @property
     def draining(self) -> bool:
@@ -99,6 +101,9 @@ class Listener:
     def full(self) -> bool:
         """Whether there are more connections than there may be."""
         return len(self.connections) > self.limits.connections
+
+    def _update_routes(self, service: Service) -> None:
+        self.routes = routes(service)
 
     def opened(self, connection: "Endpoint") -> None:
         """Take a new connection. Where there are too many, the longest idle one gives way to it."""

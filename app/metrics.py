@@ -19,11 +19,36 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from app.problems import ALL_REASONS, REASONS
 from app.signature import Signature
 
 CLIENT_CLOSED_REQUEST = 499
 """nginx's code for a request whose client did not wait for the answer."""
+
+REASONS = {
+    HTTPStatus.BAD_REQUEST: "invalid",
+    HTTPStatus.NOT_FOUND: "unknown_model",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method",
+    HTTPStatus.REQUEST_TIMEOUT: "slow",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "media_type",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head_too_large",
+    HTTPStatus.NOT_IMPLEMENTED: "not_implemented",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "not_implemented",
+    HTTPStatus.SERVICE_UNAVAILABLE: "not_ready",
+    HTTPStatus.GATEWAY_TIMEOUT: "expired",
+}
+"""Why a request got no answer of the model, as the label `reason` says it, by the status code."""
+
+OVERLOADED = "overloaded"
+"""Another reason for 503: too many requests wait for the model."""
+
+CONNECTIONS = "connections"
+"""Another reason for 503: there are too many connections."""
+
+MEMORY = "memory"
+"""Another reason for 503: the requests that are being received fill the memory that there is for them."""
+
+ALL_REASONS = frozenset({*REASONS.values(), OVERLOADED, CONNECTIONS, MEMORY})
 
 CODES = (
     HTTPStatus.OK.value,

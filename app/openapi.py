@@ -13,7 +13,8 @@ from app.artifact import Artifact
 from app.messages import JSON
 from app.payload import INSTANCES
 from app.predict import Predict
-from app.service import PREDICT, Service
+from app.routes import PREDICT_PATH
+from app.service import Service
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES
 
@@ -27,15 +28,17 @@ class Document:
     def __init__(self, api: FastAPI, service: Service) -> None:
         self._api = api
         self._service = service
-        self._of = service.routes
         self._document: dict[str, Any] | None = None
+        service.on_models_changed.append(self._forget)
 
     def __call__(self) -> dict[str, Any]:
-        """Return it, made anew only where other models answer."""
-        routes = self._service.routes
-        if self._document is None or routes is not self._of:
-            self._of, self._document = routes, _document(self._api, self._service)
+        """Return the document, which is made again only after other models have come to be served."""
+        if self._document is None:
+            self._document = _document(self._api, self._service)
         return self._document
+
+    def _forget(self) -> None:
+        self._document = None
 
 
 def _document(api: FastAPI, service: Service) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def _document(api: FastAPI, service: Service) -> dict[str, Any]:
                 operation["requestBody"] = schemas.infer_body()
                 operation["parameters"] += [schemas.JSON_LENGTH, schemas.DEADLINE]
                 operation["responses"] |= {"200": schemas.infer_answer(), "404": schemas.UNKNOWN[404]}
-    predict = whole["paths"][PREDICT]["post"]
+    predict = whole["paths"][PREDICT_PATH]["post"]
     predict["parameters"] += [schemas.DEADLINE]
     predict["requestBody"] = {"required": True, "content": _predict_body(service)}
     predict["responses"]["200"] = _predict_answer(signature)

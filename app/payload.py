@@ -1,7 +1,6 @@
 """JSON to tensors: one sample or a batch, checked against the signature."""
 
 import threading
-from http import HTTPStatus
 from itertools import chain
 from typing import Any, NoReturn, cast
 
@@ -10,8 +9,8 @@ import orjson
 import simdjson
 from numpy.typing import NDArray
 
+from app.errors import InvalidInput
 from app.messages import LONG, count
-from app.problems import Problem
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
 
@@ -55,7 +54,7 @@ def decode(body: bytes, signature: Signature) -> Arrays:
     two (`[5,6]` is refused). Where an axis other than the batch has any length there is no flat form.
 
     Raises:
-        Problem: 400 where it is not JSON or does not fit, naming the tensor and what it takes.
+        InvalidInput: where it is not JSON or does not fit, naming the tensor and what it takes.
 
     """
     only = signature.inputs[0] if len(signature.inputs) == 1 else None
@@ -65,7 +64,7 @@ def decode(body: bytes, signature: Signature) -> Arrays:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         # NaN, Infinity, 1e999 and too deep a nesting end here as well.
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from None
+        raise InvalidInput(f"the body is not JSON: {error}") from None
     if (instances := _instances_of(parsed)) is not None:
         arrays = _instances(instances, signature)
     elif only is not None:
@@ -83,7 +82,7 @@ def octets(body: bytes | memoryview, tensor: Tensor) -> NDArray[Any]:
     https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 
     Raises:
-        Problem: 400, it is no whole number of samples, or a value is not finite.
+        InvalidInput: it is no whole number of samples, or a value is not finite.
 
     """
     dtype = DTYPES[tensor.datatype].newbyteorder("<")
@@ -152,7 +151,7 @@ def _instances_of(parsed: object) -> object | None:
 
 def _instances(parsed: object, signature: Signature) -> Arrays:
     if not isinstance(parsed, list) or not parsed:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"{INSTANCES!r} must be a list of samples, one or more")
+        raise InvalidInput(f"{INSTANCES!r} must be a list of samples, one or more")
     instances = cast(list[Any], parsed)
     if len(signature.inputs) == 1:
         only = signature.inputs[0]
@@ -171,7 +170,7 @@ def _instances(parsed: object, signature: Signature) -> Arrays:
             for tensor in signature.inputs
         }
     except ValueError:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the {INSTANCES!r} differ in their shapes") from None
+        raise InvalidInput(f"the {INSTANCES!r} differ in their shapes") from None
 
 
 def _batch(instances: list[Any], tensor: Tensor) -> NDArray[Any]:
@@ -185,14 +184,13 @@ def _batch(instances: list[Any], tensor: Tensor) -> NDArray[Any]:
 def _object(parsed: object, signature: Signature) -> Arrays:
     names = [tensor.name for tensor in signature.inputs]
     if not isinstance(parsed, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the body must be an object with the keys {', '.join(names)}")
+        raise InvalidInput(f"the body must be an object with the keys {', '.join(names)}")
     lists = cast(dict[str, Any], parsed)
     for tensor in signature.inputs:
         if tensor.name not in lists:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"input {tensor.name!r} is missing", tensor=tensor)
+            raise InvalidInput(f"input {tensor.name!r} is missing", tensor=tensor)
     if unknown := sorted(lists.keys() - set(names)):
-        raise Problem(
-            HTTPStatus.BAD_REQUEST,
+        raise InvalidInput(
             f"the model has no input {unknown[0][:SHOWN]!r}; its inputs are {', '.join(names)}",
         )
     return {tensor.name: _tensor(lists[tensor.name], tensor) for tensor in signature.inputs}
@@ -202,7 +200,7 @@ def values(parsed: object, tensor: Tensor) -> NDArray[Any]:
     """Return the values of a parsed list, flat or nested, in the shape of its nesting.
 
     Raises:
-        Problem: 400, it is no list of this tensor's values.
+        InvalidInput: it is no list of this tensor's values.
 
     """
     flat, given = _flat(parsed, tensor)
@@ -282,8 +280,7 @@ def _at(index: int, shape: tuple[int, ...]) -> str:
 def _refuse(tensor: Tensor, what: str) -> NoReturn:
     size = tensor.sample_size
     flat = "" if size is None else f", or {size} {WORDS[DTYPES[tensor.datatype].kind]} flat"
-    raise Problem(
-        HTTPStatus.BAD_REQUEST,
+    raise InvalidInput(
         f"input {tensor.name!r} {what}; expected {tensor.datatype} of shape {list(tensor.sample_shape)}{flat}"
         ", or a list of such samples",
         tensor=tensor,

@@ -3,14 +3,13 @@
 import io
 from collections.abc import Generator
 from contextlib import contextmanager
-from http import HTTPStatus
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from app import picture_size
-from app.problems import Problem
+from app.errors import InvalidInput, RequestError, TooLarge
 from app.signature import ImageInput, Tensor
 
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
@@ -31,7 +30,8 @@ def cost(body: bytes | memoryview, content_type: str, image: ImageInput, tensor:
     """Return how many bytes of memory it takes at most to read a picture, by its head.
 
     Raises:
-        Problem: 400 where the body is not such a picture, 413 where it has too many pixels.
+        InvalidInput: the body is not such a picture.
+        TooLarge: it has too many pixels.
 
     """
     with _opened(body, content_type, tensor) as picture:
@@ -46,7 +46,8 @@ def decode(
     """Return a batch of one, of shape [1, 3, H, W] or [1, H, W, 3] by the layout.
 
     Raises:
-        Problem: 400 where the body is not such a picture, 413 where it has too many pixels.
+        InvalidInput: the body is not such a picture.
+        TooLarge: it has too many pixels.
 
     """
     with _opened(body, content_type, tensor) as picture:
@@ -57,19 +58,17 @@ def decode(
 
 @contextmanager
 def _opened(body: bytes | memoryview, content_type: str, tensor: Tensor) -> Generator[Image.Image]:
-    """Open a picture, of which only the head is read, and tell what is wrong with it as a problem."""
+    """Open a picture, of which only the head is read, and tell what is wrong with it as a RequestError."""
     try:
         with Image.open(io.BytesIO(body), formats=[FORMATS[content_type]]) as picture:
             _bounded(picture.size, tensor)
             yield picture
-    except (Problem, MemoryError):
+    except (RequestError, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the body is not {content_type}", tensor=tensor) from None
+        raise InvalidInput(f"the body is not {content_type}", tensor=tensor) from None
     except Exception as error:  # noqa: BLE001 - decoders fail in many ways, all of them the picture's
-        raise Problem(
-            HTTPStatus.BAD_REQUEST, f"the body is not a readable {content_type}: {error}", tensor=tensor
-        ) from None
+        raise InvalidInput(f"the body is not a readable {content_type}: {error}", tensor=tensor) from None
 
 
 def _rgb(picture: Image.Image, tensor: Tensor) -> Image.Image:
@@ -78,8 +77,7 @@ def _rgb(picture: Image.Image, tensor: Tensor) -> Image.Image:
     Only 16-bit grey, which Pillow would cut off at 255, is scaled.
     """
     if picture.mode in {"I", "F"}:
-        raise Problem(
-            HTTPStatus.BAD_REQUEST,
+        raise InvalidInput(
             f"a picture of mode {picture.mode!r} has no range of values; send 8 or 16 bits a channel",
             tensor=tensor,
         )
@@ -115,8 +113,7 @@ def _start(length: int, crop: int) -> int:
 def _bounded(size: tuple[int, int], tensor: Tensor) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
-        raise Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        raise TooLarge(
             f"a picture of {width}x{height} pixels; at most {MAX_PIXELS} are accepted",
             tensor=tensor,
         )

@@ -1,12 +1,11 @@
 """POST /predict: a JSON list, raw tensors or a picture in, predictions out."""
 
 from functools import partial
-from http import HTTPStatus
 
 from app import json_size, payload, photograph
+from app.errors import InvalidInput
 from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
 from app.predictions import Answers
-from app.problems import Problem
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -16,8 +15,6 @@ STARTS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"\x
 
 class Predict:
     """The codec of /predict."""
-
-    route = "/predict"
 
     def media_types(self, signature: Signature) -> tuple[str, ...]:
         """Return JSON, octets where the model has one input of numbers, and pictures where it takes them."""
@@ -36,7 +33,7 @@ class Predict:
         """Return what reading a body takes: of JSON by its values, of a picture by its head.
 
         Raises:
-            Problem: it holds more than may be sent.
+            TooLarge: it holds more than may be sent.
 
         """
         if head.content_type == OCTETS:
@@ -51,7 +48,7 @@ class Predict:
         """Read a body by its media type.
 
         Raises:
-            Problem: it does not fit.
+            RequestError: it does not fit.
 
         """
         inputs = _inputs(body, head.content_type, signature)
@@ -74,15 +71,13 @@ def _check_start(body: bytes | memoryview, content_type: str) -> None:
     """See that a body is not plainly something else than its media type says.
 
     Raises:
-        Problem: 400, naming the header that would be right.
+        InvalidInput: naming the header that would be right.
 
     """
     for start, kind in STARTS.items():
         if body[: len(start)] == start and kind != content_type:
             right = "content-encoding: gzip" if kind == "gzip" else f"content-type: {kind}"
-            raise Problem(
-                HTTPStatus.BAD_REQUEST, f"the body is {kind}, not {content_type}; send it with {right}"
-            )
+            raise InvalidInput(f"the body is {kind}, not {content_type}; send it with {right}")
 
 
 def _encode(signature: Signature, size: int, answers: Answers, first: int) -> Answer:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from functools import cached_property
-from http import HTTPStatus
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.problems import Problem
+from app.errors import InvalidInput
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -42,7 +41,7 @@ class Answers:
         as nested lists, in an object by output name where there are several.
 
         Raises:
-            Problem: 400 where a number of the answer is not finite, which JSON cannot carry.
+            InvalidInput: where a number of the answer is not finite, which JSON cannot carry.
 
         """
         if self._signature.labels is None:
@@ -55,7 +54,7 @@ class Answers:
         """See that JSON can carry some of the outputs for some of the samples.
 
         Raises:
-            Problem: 400, naming the output and the sample.
+            InvalidInput: naming the output and the sample.
 
         """
         for name in names:
@@ -64,8 +63,7 @@ class Answers:
 
     def _check(self, name: str, finite: NDArray[np.bool_], first: int, size: int) -> None:
         if not finite[first : first + size].all():
-            raise Problem(
-                HTTPStatus.BAD_REQUEST,
+            raise InvalidInput(
                 f"the model's {name!r} for sample {int(np.argmin(finite[first : first + size]))} is not "
                 "finite: the sample's values are beyond what it can compute with",
             )

@@ -3,6 +3,12 @@
 from http import HTTPStatus
 from typing import Any
 
+import orjson
+
+from app import errors
+from app.errors import RequestError
+from app.messages import Answer
+from app.metrics import MEMORY, OVERLOADED, REASONS
 from app.signature import Tensor
 
 SERVER_ERROR = 500
@@ -39,32 +45,6 @@ SCHEMA: dict[str, Any] = {
     },
 }
 
-REASONS = {
-    HTTPStatus.BAD_REQUEST: "invalid",
-    HTTPStatus.NOT_FOUND: "unknown_model",
-    HTTPStatus.METHOD_NOT_ALLOWED: "method",
-    HTTPStatus.REQUEST_TIMEOUT: "slow",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "media_type",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head_too_large",
-    HTTPStatus.NOT_IMPLEMENTED: "not_implemented",
-    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "not_implemented",
-    HTTPStatus.SERVICE_UNAVAILABLE: "not_ready",
-    HTTPStatus.GATEWAY_TIMEOUT: "expired",
-}
-"""Why a request never had an answer of the model, in a word for metrics, by the code that it got."""
-
-OVERLOADED = "overloaded"
-"""Another reason for 503: there is a model, but too many requests wait for it."""
-
-CONNECTIONS = "connections"
-"""Another: there are too many connections."""
-
-MEMORY = "memory"
-"""Another: what is being received fills the memory that there is for it."""
-
-ALL_REASONS = frozenset({*REASONS.values(), OVERLOADED, CONNECTIONS, MEMORY})
-
 
 class Problem(Exception):  # noqa: N818 - the RFC's name
     """A request that cannot be answered as asked. `headers` go with the answer."""
@@ -100,3 +80,37 @@ class Problem(Exception):  # noqa: N818 - the RFC's name
             content["tensor"] = self.tensor.name
             content["expected"] = {"datatype": self.tensor.datatype, "shape": self.tensor.shape}
         return content
+
+
+STATUSES: dict[type[RequestError], tuple[HTTPStatus, str | None]] = {
+    errors.InvalidInput: (HTTPStatus.BAD_REQUEST, None),
+    errors.ModelNotFound: (HTTPStatus.NOT_FOUND, None),
+    errors.TooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, None),
+    errors.InternalError: (HTTPStatus.INTERNAL_SERVER_ERROR, None),
+    errors.ModelNotReady: (HTTPStatus.SERVICE_UNAVAILABLE, None),
+    errors.Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, OVERLOADED),
+    errors.ReceiveBufferFull: (HTTPStatus.SERVICE_UNAVAILABLE, MEMORY),
+    errors.DeadlineExceeded: (HTTPStatus.GATEWAY_TIMEOUT, None),
+}
+"""The status code of each error, and its reason for metrics where that is not the code's usual one."""
+
+
+def of(error: Problem | RequestError) -> Problem:
+    """Return what a client is told of an error; a problem as it is."""
+    if isinstance(error, Problem):
+        return error
+    status, reason = STATUSES[type(error)]
+    headers = None if error.retry_after is None else {"retry-after": str(error.retry_after)}
+    return Problem(status, error.detail, tensor=error.tensor, headers=headers, reason=reason)
+
+
+def answer(problem: Problem, request_id: str | None = None) -> Answer:
+    """Return the answer that tells a client of a problem."""
+    return Answer(
+        problem.status.value,
+        orjson.dumps(problem.content(request_id)),
+        MEDIA_TYPE,
+        problem.headers,
+        problem.reason,
+        problem.detail,
+    )

@@ -7,7 +7,6 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 import math
 from collections.abc import Sequence
 from functools import partial
-from http import HTTPStatus
 from typing import Annotated, Any, NoReturn
 
 import msgspec
@@ -16,9 +15,9 @@ import orjson
 from numpy.typing import NDArray
 
 from app import json_size, payload, strings
-from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
+from app.errors import InvalidInput
+from app.messages import JSON, LONG, OCTETS, OK, Answer, Call, Head, samples, without_mark
 from app.predictions import Answers
-from app.problems import Problem
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
 
@@ -81,8 +80,6 @@ _DECODER = msgspec.json.Decoder(_Request)
 class ProtocolV2:
     """The codec of /v2/models/…/infer."""
 
-    route = "/v2/models/{name}/infer"
-
     def media_types(self, signature: Signature) -> tuple[str, ...]:  # noqa: ARG002 - the same for each model
         """Return JSON, and octets, as which JSON followed by tensors may be sent."""
         return (JSON, OCTETS)
@@ -96,7 +93,7 @@ class ProtocolV2:
         """Return what reading a body takes: its JSON by its values, binary strings by their bytes.
 
         Raises:
-            Problem: it holds more than may be sent.
+            TooLarge: it holds more than may be sent.
 
         """
         length = min(len(body) if head.json_length is None else head.json_length, len(body))
@@ -110,7 +107,7 @@ class ProtocolV2:
         """Read a body: JSON, then the tensors that it says are binary.
 
         Raises:
-            Problem: it does not fit.
+            RequestError: it does not fit.
 
         """
         length = head.json_length
@@ -170,7 +167,7 @@ def _inputs(request: _Request, binary: memoryview, signature: Signature) -> Arra
             binary = binary[size:]
     for tensor in signature.inputs:
         if tensor.name not in arrays:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"input {tensor.name!r} is missing", tensor=tensor)
+            raise InvalidInput(f"input {tensor.name!r} is missing", tensor=tensor)
     if binary:
         raise _wrong(f"{len(binary)} bytes after the last binary tensor belong to none")
     # In the signature's order, for a runtime may go by it.
@@ -265,8 +262,8 @@ def _encode(
         content["id"] = identifier
     json = orjson.dumps({**content, "outputs": outputs})
     if not tail:
-        return Answer(HTTPStatus.OK.value, json)
-    return Answer(HTTPStatus.OK.value, b"".join([json, *tail]), OCTETS, {JSON_LENGTH: str(len(json))})
+        return Answer(OK, json)
+    return Answer(OK, b"".join([json, *tail]), OCTETS, {JSON_LENGTH: str(len(json))})
 
 
 def _told(shape: list[int]) -> str:
@@ -275,13 +272,12 @@ def _told(shape: list[int]) -> str:
 
 
 def _refuse(tensor: Tensor, what: str) -> NoReturn:
-    raise Problem(
-        HTTPStatus.BAD_REQUEST,
+    raise InvalidInput(
         f"input {tensor.name!r} {what}; expected {tensor.datatype} of shape {list(tensor.shape)}, "
         "-1 being the batch or any length",
         tensor=tensor,
     )
 
 
-def _wrong(detail: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, detail)
+def _wrong(detail: str) -> InvalidInput:
+    return InvalidInput(detail)

@@ -3,8 +3,8 @@
 import time
 
 from app.budget import Hold
+from app.errors import RequestError
 from app.predictions import Answers
-from app.problems import Problem
 from app.readers import Reading
 from app.served_model import ServedModel
 from app.service import Service
@@ -98,5 +98,5 @@ class Pulse:
             self._hold.release()
             self._hold = None
         self._failures = self._failures + 1 if isinstance(result, Exception) else 0
-        if isinstance(result, Exception) and not isinstance(result, Problem):
+        if isinstance(result, Exception) and not isinstance(result, RequestError):
             self._service.examine(self._model)

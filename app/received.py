@@ -1,8 +1,6 @@
 """A bound on the memory of all that was received and is not answered yet."""
 
-from http import HTTPStatus
-
-from app.problems import MEMORY, Problem
+from app.errors import ReceiveBufferFull
 
 
 class Received:
@@ -22,15 +20,12 @@ class Received:
             announced: how many more are to follow; these are not counted before they come.
 
         Raises:
-            Problem: 503 where they are too many; then none of them is counted.
+            ReceiveBufferFull: they are too many; then none of them is counted.
 
         """
         if self.held + count + announced > self._most:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "the requests that are being received fill the memory that there is for them",
-                headers={"retry-after": "1"},
-                reason=MEMORY,
+            raise ReceiveBufferFull(
+                "the requests that are being received fill the memory that there is for them"
             )
         self.hold(count)
 
@@ -55,7 +50,7 @@ class Body:
         """Take the next piece.
 
         Raises:
-            Problem: 503, there is no memory for it.
+            ReceiveBufferFull: there is no memory for it.
 
         """
         self._received.take(len(piece))
@@ -75,7 +70,7 @@ class Body:
             The rest of that place, for the rest of the body.
 
         Raises:
-            Problem: 503, there is no memory for it.
+            ReceiveBufferFull: there is no memory for it.
 
         """
         here = self.length

@@ -30,7 +30,7 @@ class Record:
         Args:
             model: the model that is asked.
             route: the path of the request, with names in braces for what differs.
-            headers: those of `messages.HEADERS` that the request has.
+            headers: those of `head.HEADERS` that the request has.
             tracing: makes the span; None where requests are not traced.
 
         """
@@ -39,7 +39,20 @@ class Record:
         self._route = route
         self._headers = headers
         model.metrics.in_flight.inc()
-        self._end_span = tracing.start(route, model.signature, headers) if tracing else None
+        self._end_span = tracing.start(f"POST {route}", self._attributes(), headers) if tracing else None
+
+    def _attributes(self) -> dict[str, str]:
+        """Return the attributes of the span.
+
+        https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+        """
+        signature = self._model.signature
+        return {
+            "http.request.method": "POST",
+            "http.route": self._route,
+            "model.name": signature.name,
+            "model.version": signature.version,
+        }
 
     def end(self, code: int, reason: str | None, detail: str | None) -> None:
         """Count, trace and log the answer.
@@ -55,7 +68,7 @@ class Record:
         metrics.in_flight.dec()
         metrics.answered(code, seconds, reason)
         if self._end_span is not None:
-            self._end_span(code)
+            self._end_span({"http.response.status_code": code}, code >= SERVER_ERROR)
         if code >= SERVER_ERROR:
             _warnings.write(reason or str(code), "request not answered", self.context(code, reason, detail))
         if log.isEnabledFor(logging.DEBUG):

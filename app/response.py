@@ -1,8 +1,14 @@
 """An answer as it goes over the connection: https://www.rfc-editor.org/rfc/rfc9112#section-4."""
 
+from dataclasses import replace
 from http import HTTPStatus
 
+from app import codings
+from app.messages import Answer
 from app.request import Headers, Request
+
+COMPRESSED_FROM = 1024
+"""Bytes of an answer below which compression saves nothing."""
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -40,3 +46,17 @@ def written(
     if to is None or to.method != "HEAD":
         lines.append(body)
     return b"".join(lines)
+
+
+def fields(answer: Answer) -> Headers:
+    """Return the headers of an answer, but for those that every answer has."""
+    named = {"content-type": answer.content_type, **answer.headers}
+    return [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
+
+
+def compressed(answer: Answer, coding: str | None) -> Answer:
+    """Return an answer in a content coding, where that makes it smaller."""
+    if coding is None or len(answer.body) < COMPRESSED_FROM:
+        return answer
+    headers = {**answer.headers, "content-encoding": coding, "vary": "accept-encoding"}
+    return replace(answer, body=codings.compressed(answer.body, coding), headers=headers)

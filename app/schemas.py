@@ -7,7 +7,8 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 from typing import Any, get_args
 
 from app import problems
-from app.messages import JSON, MOST_DIGITS, OCTETS
+from app.head import MOST_DIGITS
+from app.messages import JSON, OCTETS
 from app.runtimes import Device
 from app.service import State
 from app.signature import Datatype

@@ -6,17 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.artifact import Artifact
 from app.budget import Budget, for_requests
-from app.messages import Codec
+from app.errors import InternalError, InvalidInput, ModelNotFound, RequestError
 from app.metrics import Metrics
-from app.predict import Predict
-from app.problems import Problem
-from app.protocol_v2 import ProtocolV2
 from app.readers import Readers
 from app.received import Received
 from app.repository import Key, Repository, Stamp
@@ -29,8 +25,6 @@ if TYPE_CHECKING:
     from app.tracing import Tracing
 
 State = Literal["loading", "ready", "draining", "failed"]
-
-PREDICT = Predict.route
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +66,8 @@ class Service:
         self._defaults = self._repository.defaults(self._models)
         self._refused: dict[Path, Stamp] = {}
         self.tracing = _tracing(self.signature) if settings.otlp_endpoint else None
-        self.routes = self._routes()
+        self.on_models_changed: list[Callable[[], None]] = []
+        """Called on the event loop when other models are served than before."""
 
     def _served(self, artifact: Artifact) -> ServedModel:
         return ServedModel(
@@ -114,7 +109,7 @@ class Service:
         """Return a model by its name, in its default version or another.
 
         Raises:
-            Problem: 404, with what there is.
+            ModelNotFound: there is no such model; the text names those that there are.
 
         """
         chosen = version or self._defaults.get(name)
@@ -122,8 +117,13 @@ class Service:
         if model is None:
             there = ", ".join("/".join(key) for key in sorted(self._models))
             asked = f"{name[:80]}/{version[:80]}" if version else name[:80]
-            raise Problem(HTTPStatus.NOT_FOUND, f"no model {asked!r}; there are {there}")
+            raise ModelNotFound(f"no model {asked!r}; there are {there}")
         return model
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the models that are served."""
+        return list(self._defaults)
 
     def versions(self, name: str) -> list[str]:
         """Return the versions of a model that are served."""
@@ -166,7 +166,8 @@ class Service:
             return
         gone = [model for key, model in self._models.items() if key not in models]
         self._models, self._defaults = models, defaults
-        self.routes = self._routes()
+        for changed in self.on_models_changed:
+            changed()
         for model in gone:
             log.info("model served no more", extra={"version": model.signature.version})
             self.keep(asyncio.create_task(self._retire(model)))
@@ -210,16 +211,7 @@ class Service:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _routes(self) -> dict[bytes, tuple[Codec, ServedModel]]:
-        """Return the paths of inference, as they are on the wire, with who answers there."""
-        routes: dict[bytes, tuple[Codec, ServedModel]] = {PREDICT.encode(): (Predict(), self.default)}
-        for (name, version), model in self._models.items():
-            routes[f"/v2/models/{name}/versions/{version}/infer".encode()] = ProtocolV2(), model
-        for name in self._defaults:
-            routes[f"/v2/models/{name}/infer".encode()] = ProtocolV2(), self.model(name)
-        return routes
-
-    def problem_of(self, error: Exception, model: ServedModel, context: Mapping[str, object]) -> Problem:
+    def failed(self, error: Exception, model: ServedModel, context: Mapping[str, object]) -> RequestError:
         """Return what a client is told of an error, and examine the model where the model may have caused it.
 
         Args:
@@ -228,16 +220,16 @@ class Service:
             context: fields of the log's line by which the request is found again.
 
         """
-        if isinstance(error, Problem):
+        if isinstance(error, RequestError):
             return error
         if isinstance(error, InputRefused):
             log.info("input refused by the model", extra=dict(context))
             if not error.certain:
                 self.examine(model)
-            return Problem(HTTPStatus.BAD_REQUEST, error.told)
+            return InvalidInput(error.told)
         log.error("request failed", exc_info=error, extra=dict(context))
         self.examine(model)
-        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
+        return InternalError()
 
     def examine(self, model: ServedModel) -> None:
         """Find out whether a runtime that failed a request can go on; where not, the service has failed."""

@@ -18,20 +18,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from app.signature import Signature
-
-EndSpan = Callable[[int], None]
-"""Takes the code of the answer."""
+EndSpan = Callable[[Mapping[str, int], bool], None]
+"""Takes the attributes of the answer, and whether the server has failed."""
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-_SERVER_ERROR = 500
 
 
 class Tracing:
-    """Makes spans as the conventions for HTTP servers have them.
-
-    https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
-    """
+    """Makes the spans of requests, and sends them to the collector."""
 
     def __init__(self, service_name: str, version: str) -> None:
         ours = Resource.create({SERVICE_NAME: service_name, SERVICE_VERSION: version})
@@ -40,28 +34,20 @@ class Tracing:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer(__name__)
 
-    def start(self, route: str, signature: Signature, headers: Mapping[bytes, bytes]) -> EndSpan:
+    def start(self, name: str, attributes: Mapping[str, str], headers: Mapping[bytes, bytes]) -> EndSpan:
         """Start the span of a request, below the client's where it sends a traceparent."""
         carrier = {
-            name: headers[name.encode()].decode("latin-1")
-            for name in _PROPAGATOR.fields
-            if name.encode() in headers
+            field: headers[field.encode()].decode("latin-1")
+            for field in _PROPAGATOR.fields
+            if field.encode() in headers
         }
         span = self._tracer.start_span(
-            f"POST {route}",
-            context=_PROPAGATOR.extract(carrier),
-            kind=SpanKind.SERVER,
-            attributes={
-                "http.request.method": "POST",
-                "http.route": route,
-                "model.name": signature.name,
-                "model.version": signature.version,
-            },
+            name, context=_PROPAGATOR.extract(carrier), kind=SpanKind.SERVER, attributes=attributes
         )
 
-        def end(code: int) -> None:
-            span.set_attribute("http.response.status_code", code)
-            if code >= _SERVER_ERROR:
+        def end(attributes: Mapping[str, int], has_failed: bool) -> None:
+            span.set_attributes(attributes)
+            if has_failed:
                 span.set_status(StatusCode.ERROR)
             span.end()
 

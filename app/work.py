@@ -1,16 +1,14 @@
 """What the queue before a model holds, how much of it, and who is told."""
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Protocol
 
 import numpy as np
 
+from app.errors import Overloaded
 from app.predictions import Answers
-from app.problems import OVERLOADED, Problem
 from app.tensors import Arrays
 
 log = logging.getLogger(__name__)
@@ -91,16 +89,6 @@ def joined(batch: list[Work]) -> Arrays:
     return {name: np.concatenate([work.inputs[name] for work in batch]) for name in batch[0].inputs}
 
 
-def late() -> Problem:
-    """Return the problem of a request whose deadline has come."""
-    return Problem(HTTPStatus.GATEWAY_TIMEOUT, "the model had no time for it before the request's deadline")
-
-
-def overloaded(ahead: int, wait: float) -> Problem:
-    """Return the problem of a request that finds no room, with the seconds until there should be some."""
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        f"{ahead} samples wait already",
-        headers={"retry-after": str(max(1, math.ceil(wait)))},
-        reason=OVERLOADED,
-    )
+def overloaded(ahead: int, wait: float) -> Overloaded:
+    """Return the error of a request that finds no room, with the seconds until there should be some."""
+    return Overloaded(f"{ahead} samples wait already", wait)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.errors import InvalidInput, RequestError, TooLarge
 from app.payload import decode
-from app.problems import Problem
 from app.signature import Signature
 from app.tensors import DTYPES
 
@@ -35,9 +35,9 @@ def x(shape: list[int], datatype: str = "FP32") -> Signature:
     return of(("x", datatype, [-1, *shape]))
 
 
-def refused(body: object, signature: Signature) -> Problem:
+def refused(body: object, signature: Signature) -> InvalidInput:
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    with pytest.raises(Problem) as caught:
+    with pytest.raises(InvalidInput) as caught:
         decode(raw, signature)
     return caught.value
 
@@ -86,12 +86,10 @@ def test_a_list_is_read_by_its_shape_alone(shape: list[int], body: object, batch
     ],
 )
 def test_another_shape_is_refused_with_the_tensor_and_what_it_takes(shape: list[int], body: object):
-    problem = refused(body, x(shape))
+    error = refused(body, x(shape))
 
-    assert problem.status == 400
-    assert problem.content()["tensor"] == "x"
-    assert problem.content()["expected"] == {"datatype": "FP32", "shape": (-1, *shape)}
-    assert "shape" in problem.detail
+    assert error.tensor == x(shape).inputs[0]
+    assert "shape" in error.detail
 
 
 @pytest.mark.parametrize(
@@ -118,11 +116,10 @@ def test_another_shape_is_refused_with_the_tensor_and_what_it_takes(shape: list[
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(body: object, datatype: str, says: str):
-    problem = refused(body, x([3], datatype))
+    error = refused(body, x([3], datatype))
 
-    assert problem.status == 400
-    assert says in problem.detail
-    assert datatype in problem.detail
+    assert says in error.detail
+    assert datatype in error.detail
 
 
 @pytest.mark.parametrize(
@@ -139,7 +136,7 @@ def test_a_wrong_value_is_named_with_its_place(body: object, datatype: str, says
     ],
 )
 def test_what_is_no_json_is_refused(body: bytes):
-    assert refused(body, x([3])).status == 400
+    assert "the body is not JSON" in refused(body, x([3])).detail
 
 
 def test_one_long_string_does_not_make_all_values_as_long():
@@ -205,13 +202,13 @@ JSON = st.recursive(
     datatype=st.sampled_from(list(DTYPES)),
     body=JSON.map(json.dumps).map(str.encode) | st.binary(),
 )
-def test_any_body_gives_a_tensor_of_the_signature_or_a_problem(shape: list[int], datatype: str, body: bytes):
+def test_any_body_gives_a_tensor_of_the_signature_or_an_error(shape: list[int], datatype: str, body: bytes):
     signature = x(shape, datatype)
     try:
         array = decode(body, signature)["x"]
-    except Problem as problem:
-        assert problem.status in {400, 413}  # noqa: PT017 - one of two good ends
-        orjson.dumps(problem.content())
+    except RequestError as error:
+        assert isinstance(error, InvalidInput | TooLarge)  # noqa: PT017 - one of two good ends
+        orjson.dumps(error.detail)
         return
     assert 1 <= len(array) <= 4
     assert signature.inputs[0].fits(array.shape[1:])
@@ -220,11 +217,11 @@ def test_any_body_gives_a_tensor_of_the_signature_or_a_problem(shape: list[int],
 
 
 @given(body=JSON.map(json.dumps).map(str.encode))
-def test_any_body_for_several_inputs_gives_them_all_or_a_problem(body: bytes):
+def test_any_body_for_several_inputs_gives_them_all_or_an_error(body: bytes):
     try:
         assert decode(body, TWO).keys() == {"a", "b"}
-    except Problem as problem:
-        assert problem.status in {400, 413}  # noqa: PT017 - one of two good ends
+    except RequestError as error:
+        assert isinstance(error, InvalidInput | TooLarge)  # noqa: PT017 - one of two good ends
 
 
 @given(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from app.errors import InvalidInput
 from app.predictions import Answers, Prediction
-from app.problems import Problem
 from app.signature import Signature
 
 
@@ -77,9 +77,9 @@ def test_an_answer_that_json_cannot_carry_is_its_own_requests_problem_alone():
     )
 
     assert answers.predictions(0, 1)[0]["label"] == "l1"  # type: ignore[call-overload,index]
-    with pytest.raises(Problem, match="'y0' for sample 0 is not finite"):
+    with pytest.raises(InvalidInput, match="'y0' for sample 0 is not finite"):
         answers.predictions(1, 1)
-    with pytest.raises(Problem, match="for sample 1"):
+    with pytest.raises(InvalidInput, match="for sample 1"):
         answers.predictions(0, 2)
 
 
@@ -87,7 +87,7 @@ def test_an_output_that_is_not_told_need_not_be_finite():
     outputs = {"y0": np.array([[0.25, 0.75]]), "y1": np.array([[np.nan, np.inf]])}
 
     assert describe(outputs, signature(2, classes=2))[0]["label"] == "l1"  # type: ignore[call-overload,index]
-    with pytest.raises(Problem, match="'y1' for sample 0 is not finite"):
+    with pytest.raises(InvalidInput, match="'y1' for sample 0 is not finite"):
         describe(outputs, signature(2))
 
 
@@ -105,5 +105,5 @@ def test_a_score_that_cannot_be_told_or_ranked_is_the_samples_fault(activation: 
     scores = np.arange(9.0)[np.newaxis].copy()
     scores[0, 0] = value
 
-    with pytest.raises(Problem, match="'y0' for sample 0 is not finite"):
+    with pytest.raises(InvalidInput, match="'y0' for sample 0 is not finite"):
         describe({"y0": scores}, signature(classes=9, activation=activation))

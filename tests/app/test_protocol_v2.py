@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from app.api import create_app
-from app.messages import Head
+from app.head import RequestHead
 from app.protocol_v2 import PLATFORMS, ProtocolV2
 from app.settings import Settings
 from app.signature import Signature
@@ -170,7 +170,9 @@ def test_several_inputs_come_in_any_order_and_all_outputs_in_the_models(
 
     assert list(answer.items()) == [("found", [6, 7, 0, 1]), ("doubled", [1])]
     # A runtime may go by their order, and a batch does.
-    call = ProtocolV2().decode(json.dumps({"inputs": inputs}).encode(), Head({}), Signature.read(lookup), 1)
+    call = ProtocolV2().decode(
+        json.dumps({"inputs": inputs}).encode(), RequestHead({}), Signature.read(lookup), 1
+    )
     assert list(call.inputs) == ["rows", "value"]
 
 

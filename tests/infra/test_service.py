@@ -150,7 +150,7 @@ def test_every_probe_asks_for_a_path_that_the_server_has(declare: Declare):
         labels=None, activation=None, image=None,
     )  # fmt: skip
     service = SimpleNamespace(
-        routes={},
+        on_models_changed=[],
         signature=signature,
         settings=AppSettings(),
         artifact=SimpleNamespace(inputs={"x": np.zeros((1, 2))}),

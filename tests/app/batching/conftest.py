@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from app.batching import Batcher
+from app.errors import RequestError
 from app.predictions import Answers
-from app.problems import Problem
 from app.signature import Signature
 from app.tensors import Arrays
 from app.work import Limits, Work
@@ -105,9 +105,9 @@ class Request:
         return only
 
     @property
-    def status(self) -> int:
-        assert isinstance(self.result, Problem)
-        return self.result.status
+    def error(self) -> type[RequestError]:
+        assert isinstance(self.result, RequestError)
+        return type(self.result)
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from app.problems import Problem
+from app.errors import DeadlineExceeded, Overloaded
 from tests.app.batching.conftest import Model, Request, Silent, batcher, run, until
 
 
@@ -22,11 +22,9 @@ def test_beyond_the_queue_requests_are_refused_and_told_when_to_come_back(
         for request in requests:
             queue.submit(request.work, queue.admit(10))
             await asyncio.sleep(0.01)
-        with pytest.raises(Problem) as caught:
+        with pytest.raises(Overloaded) as caught:
             queue.admit(10)
-        assert caught.value.status == 503
-        assert caught.value.headers == {"retry-after": "5"}
-        assert caught.value.reason == "overloaded"
+        assert caught.value.retry_after == 5
         model.gate.set()
         await until(lambda: not queue.busy)
         queue.admit(10)
@@ -46,7 +44,7 @@ def test_a_request_that_would_wait_beyond_its_deadline_is_refused_at_once(
             await asyncio.sleep(0.01)
         # One is computed, two wait, and then its own second.
         queue.admit(4.5)
-        with pytest.raises(Problem, match="2 samples wait already"):
+        with pytest.raises(Overloaded, match="2 samples wait already"):
             queue.admit(3.5)
         model.gate.set()
         await until(lambda: not queue.busy)
@@ -71,7 +69,7 @@ def test_expired_work_never_reaches_the_model(model: Model, threads: ThreadPoolE
 
     run(work)
 
-    assert late.status == 504
+    assert late.error is DeadlineExceeded
     assert model.batches == [[1]]
 
 
@@ -86,7 +84,7 @@ def test_work_that_expired_on_its_way_never_reaches_the_model(model: Model):
 
     run(work)
 
-    assert late.status == 504
+    assert late.error is DeadlineExceeded
     assert model.batches == [[1]]
 
 
@@ -116,7 +114,7 @@ def test_what_cannot_be_done_by_its_deadline_is_not_computed(model: Model):
 
     run(work)
 
-    assert late.status == 504
+    assert late.error is DeadlineExceeded
     assert model.batches == [[2]]
 
 
@@ -144,9 +142,8 @@ def test_expired_requests_say_nothing_of_how_fast_the_model_is(model: Model):
 
     async def work() -> None:
         for request in late:
-            with pytest.raises(Problem) as caught:
+            with pytest.raises(DeadlineExceeded):
                 queue.admit(0)
-            assert caught.value.status == 504
             queue.submit(request.work)
         assert queue.seconds == 1e-3
         queue.submit(last.work)
@@ -154,7 +151,7 @@ def test_expired_requests_say_nothing_of_how_fast_the_model_is(model: Model):
 
     run(work)
 
-    assert {request.status for request in late} == {504}
+    assert {request.error for request in late} == {DeadlineExceeded}
     assert last.result == [2]
 
 
@@ -186,7 +183,7 @@ def test_heads_reserve_places_and_bodies_settle_them(model: Model, threads: Thre
         for request, place in zip(requests, places, strict=True):
             queue.submit(request.work, place)
         refused = [request for request in requests if request.results]
-        assert {request.status for request in refused} == {503}
+        assert {request.error for request in refused} == {Overloaded}
         assert max(seen.depths) <= 8
         model.gate.set()
         await until(lambda: all(request.results for request in requests))
@@ -216,14 +213,14 @@ def test_places_of_heads_whose_bodies_do_not_come_are_given_to_others(
     queue = batcher(model, queue_size=2)
     now = time.monotonic()
     slow = [queue.admit(10), queue.admit(10)]
-    with pytest.raises(Problem):
+    with pytest.raises(Overloaded):
         queue.admit(10)
 
     monkeypatch.setattr("app.places.time.monotonic", lambda: now + 2)
 
     queue.keep(queue.admit(10))
     queue.keep(slow[0])
-    with pytest.raises(Problem):
+    with pytest.raises(Overloaded):
         queue.keep(slow[1])
 
 
@@ -235,7 +232,7 @@ def test_bodies_that_wait_to_be_read_are_told_as_waiting(model: Model):
         queue.keep(place)
 
     assert seen.depths[-1] == 2
-    with pytest.raises(Problem):
+    with pytest.raises(Overloaded):
         queue.admit(10)
     for place in places:
         queue.release(place)
@@ -308,7 +305,7 @@ def test_a_deadline_is_kept_while_the_model_computes(model: Model, threads: Thre
 
     run(work)
 
-    assert request.status == 504
+    assert request.error is DeadlineExceeded
 
 
 def test_a_client_that_leaves_gives_its_place_back(model: Model, threads: ThreadPoolExecutor):
@@ -320,7 +317,7 @@ def test_a_client_that_leaves_gives_its_place_back(model: Model, threads: Thread
         queue.submit(first.work)
         await until(lambda: model.batches)
         queue.submit(gone.work)
-        with pytest.raises(Problem):
+        with pytest.raises(Overloaded):
             queue.admit(10)
         queue.cancel(gone.work)
         queue.submit(next_one.work, queue.admit(10))
