@@ -1,6 +1,6 @@
 """Why a request cannot be answered. These errors know nothing of the transport, which tells the client.
 
-`app.problems` maps each of them to an HTTP status.
+`app.http.problems` maps each of them to an HTTP status.
 """
 
 import math

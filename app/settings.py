@@ -6,11 +6,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.budget import RECEIVED_SHARE
 from app.cpu import cpu_limit
 from app.memory import memory
 
 PREFIX = "SLIPWAY_"
+
+RECEIVED_SHARE = 8
+"""The part of the memory that bodies may take as they came: an eighth."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

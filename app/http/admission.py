@@ -2,12 +2,12 @@
 
 from http import HTTPStatus
 
-from app import codings
 from app.errors import ModelNotReady
-from app.head import RequestHead
-from app.messages import Codec
-from app.problems import Problem
-from app.served_model import ServedModel
+from app.http import codings
+from app.http.head import RequestHead
+from app.http.problems import Problem
+from app.protocols.messages import Codec
+from app.serving.served_model import ServedModel
 from app.settings import Settings
 from app.signature import Signature
 from app.tensors import DTYPES

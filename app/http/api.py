@@ -12,16 +12,18 @@ from starlette.routing import Match, Mount
 from starlette.routing import Route as PathRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import __version__, openapi, problems, protocol_v2, routes, schemas
+from app import __version__
 from app.errors import RequestError
-from app.head import wanted
-from app.inference import Exchange
-from app.messages import Answer
-from app.pages import add_pages
-from app.problems import Problem
-from app.routes import MODEL_PATH, PREDICT_PATH, VERSION_PATH, Route
-from app.served_model import ServedModel
-from app.service import Service
+from app.http import openapi, problems, routes, schemas
+from app.http.exchange import Exchange
+from app.http.head import wanted
+from app.http.pages import add_pages
+from app.http.problems import Problem
+from app.http.routes import MODEL_PATH, PREDICT_PATH, VERSION_PATH, Route
+from app.protocols import protocol_v2
+from app.protocols.messages import Answer
+from app.serving.served_model import ServedModel
+from app.serving.service import Service
 
 SERVER = "slipway"
 ANYTHING = "*"

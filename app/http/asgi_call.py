@@ -6,15 +6,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from app import problems
 from app.errors import RequestError
-from app.identity import REQUEST_ID
-from app.inference import NO_ROOM
-from app.problems import Problem
-from app.request import Headers, Request
+from app.http import problems
+from app.http.exchange import NO_ROOM
+from app.http.identity import REQUEST_ID
+from app.http.problems import Problem
+from app.http.request import Headers, Request
 
 if TYPE_CHECKING:
-    from app.connection import Connection
+    from app.http.connection import Connection
 
 WHOLE = frozenset({b"content-length", b"connection", b"date"})
 """Headers of an answer that the connection writes."""

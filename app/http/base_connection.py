@@ -3,10 +3,10 @@
 import asyncio
 from typing import TYPE_CHECKING, Literal, cast
 
-from app.problems import Problem
+from app.http.problems import Problem
 
 if TYPE_CHECKING:
-    from app.listener import Listener
+    from app.http.listener import Listener
 
 LAST_REQUEST_SECONDS = 0.5
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from http import HTTPStatus
 
-from app.problems import Problem
+from app.http.problems import Problem
 
 GZIP = "gzip"
 DEFLATE = "deflate"

@@ -10,18 +10,18 @@ most of what a small model's answer costs. All else goes through the application
 from http import HTTPStatus
 from typing import cast
 
-from app import head, identity, problems, request, response
-from app.application import Application
-from app.endpoint import Endpoint
 from app.errors import RequestError
-from app.framing import Chunks, Length
-from app.handler import Handler
-from app.inference import NO_ROOM, Exchange
-from app.listener import PROBES, Listener, too_many
-from app.messages import Answer
-from app.problems import Problem
-from app.request import END, MAX_HEAD_BYTES, Headers, Request
-from app.response import CONTINUE, written
+from app.http import head, identity, problems, request, response
+from app.http.asgi_call import Application
+from app.http.base_connection import Endpoint
+from app.http.exchange import NO_ROOM, Exchange
+from app.http.framing import Chunks, Length
+from app.http.handler import Handler
+from app.http.listener import PROBES, Listener, too_many
+from app.http.problems import Problem
+from app.http.request import END, MAX_HEAD_BYTES, Headers, Request
+from app.http.response import CONTINUE, written
+from app.protocols.messages import Answer
 
 READ_BYTES = 64 * 1024
 AHEAD_BYTES = 16 * 1024

@@ -3,12 +3,12 @@
 import time
 from dataclasses import dataclass
 
-from app import codings
-from app.budget import Budget, Hold
 from app.errors import DeadlineExceeded, Overloaded, RequestError, TooLarge
-from app.head import RequestHead
-from app.messages import OCTETS, Call, Codec
-from app.problems import Problem
+from app.http import codings
+from app.http.head import RequestHead
+from app.http.problems import Problem
+from app.protocols.messages import OCTETS, Call, Codec
+from app.serving.budget import Budget, Hold
 from app.settings import Settings
 from app.signature import Signature
 

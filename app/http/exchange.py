@@ -11,23 +11,23 @@ from functools import partial
 
 import numpy as np
 
-from app import admission, problems
-from app.budget import Hold
-from app.decoding import Decoder
 from app.errors import DeadlineExceeded, RequestError
-from app.head import RequestHead
-from app.messages import Answer, Call
-from app.metrics import CLIENT_CLOSED_REQUEST
-from app.places import Place
-from app.predictions import Answers
-from app.problems import Problem
-from app.readers import Reading
-from app.received import Body
-from app.record import Record
-from app.response import compressed
-from app.routes import Route
-from app.service import Service
-from app.work import Work
+from app.http import admission, problems
+from app.http.decoding import Decoder
+from app.http.head import RequestHead
+from app.http.problems import Problem
+from app.http.record import Record
+from app.http.response import compressed
+from app.http.routes import Route
+from app.protocols.messages import Answer, Call
+from app.serving.budget import Hold
+from app.serving.decode_pool import Reading
+from app.serving.metrics import CLIENT_CLOSED_REQUEST
+from app.serving.places import Place
+from app.serving.predictions import Answers
+from app.serving.received import Body
+from app.serving.service import Service
+from app.serving.work import Work
 
 SHORT = 64 * 1024
 """Bytes of a body below which it is given in pieces."""

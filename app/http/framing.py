@@ -3,9 +3,9 @@
 import re
 from http import HTTPStatus
 
-from app import request
-from app.problems import Problem
-from app.request import CRLF, END, MAX_HEAD_BYTES
+from app.http import request
+from app.http.problems import Problem
+from app.http.request import CRLF, END, MAX_HEAD_BYTES
 
 MAX_LINE_BYTES = 4096
 """Of a chunk's size with its extensions."""

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from app.errors import RequestError
-from app.problems import Problem
+from app.http.problems import Problem
 
 
 class Handler(Protocol):

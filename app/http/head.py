@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from app import codings, identity
 from app.errors import InvalidInput
-from app.messages import JSON
+from app.http import codings, identity
+from app.protocols.messages import JSON
 
 HEADERS = (
     b"content-type",

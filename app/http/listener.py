@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import ASGIApp
 
 from app import logs
-from app.messages import Answer
-from app.metrics import CONNECTIONS
-from app.problems import SERVER_ERROR, Problem
-from app.received import Received
-from app.routes import Route, routes
-from app.service import Service
+from app.http.problems import SERVER_ERROR, Problem
+from app.http.routes import Route, routes
+from app.protocols.messages import Answer
+from app.serving.metrics import CONNECTIONS
+from app.serving.received import Received
+from app.serving.service import Service
 
 if TYPE_CHECKING:
-    from app.endpoint import Endpoint
+    from app.http.base_connection import Endpoint
 
 SWEEP_SECONDS = 0.5
 

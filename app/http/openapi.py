@@ -7,14 +7,14 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app import schemas
-from app.admission import samples_in
 from app.artifact import Artifact
-from app.messages import JSON
-from app.payload import INSTANCES
-from app.predict import Predict
-from app.routes import PREDICT_PATH
-from app.service import Service
+from app.http import schemas
+from app.http.admission import samples_in
+from app.http.routes import PREDICT_PATH
+from app.protocols.messages import JSON
+from app.protocols.payload import INSTANCES
+from app.protocols.predict import Predict
+from app.serving.service import Service
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES
 

@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from app import openapi
-from app.messages import JSON, Answer
-from app.predict import Predict
-from app.service import Service
+from app.http import openapi
+from app.protocols.messages import JSON, Answer
+from app.protocols.predict import Predict
+from app.serving.service import Service
 
 WEB = Path(__file__).parent / "web"
 SWAGGER_UI = ("fastapi_swagger", "resources")

@@ -7,8 +7,8 @@ import orjson
 
 from app import errors
 from app.errors import RequestError
-from app.messages import Answer
-from app.metrics import MEMORY, OVERLOADED, REASONS
+from app.protocols.messages import Answer
+from app.serving.metrics import MEMORY, OVERLOADED, REASONS
 from app.signature import Tensor
 
 SERVER_ERROR = 500

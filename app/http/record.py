@@ -5,13 +5,14 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from app import identity, logs
-from app.problems import SERVER_ERROR
-from app.served_model import ServedModel
+from app import logs
+from app.http import identity
+from app.http.problems import SERVER_ERROR
+from app.serving.served_model import ServedModel
 
 if TYPE_CHECKING:
     # Its libraries are imported only where requests are traced.
-    from app.tracing import Tracing
+    from app.serving.tracing import Tracing
 
 log = logging.getLogger(__name__)
 _warnings = logs.Warnings(log)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
-from app.problems import Problem
+from app.http.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a head, and of the extensions and trailers of a chunked body."""

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from http import HTTPStatus
 
-from app import codings
-from app.messages import Answer
-from app.request import Headers, Request
+from app.http import codings
+from app.http.request import Headers, Request
+from app.protocols.messages import Answer
 
 COMPRESSED_FROM = 1024
 """Bytes of an answer below which compression saves nothing."""

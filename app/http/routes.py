@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from app.messages import Codec
-from app.predict import Predict
-from app.protocol_v2 import ProtocolV2
-from app.served_model import ServedModel
-from app.service import Service
+from app.protocols.messages import Codec
+from app.protocols.predict import Predict
+from app.protocols.protocol_v2 import ProtocolV2
+from app.serving.served_model import ServedModel
+from app.serving.service import Service
 
 PREDICT_PATH = "/predict"
 MODEL_PATH = "/v2/models/{name}"

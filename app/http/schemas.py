@@ -6,11 +6,11 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 
 from typing import Any, get_args
 
-from app import problems
-from app.head import MOST_DIGITS
-from app.messages import JSON, OCTETS
+from app.http import problems
+from app.http.head import MOST_DIGITS
+from app.protocols.messages import JSON, OCTETS
 from app.runtimes import Device
-from app.service import State
+from app.serving.service import State
 from app.signature import Datatype
 
 _PROBLEM = {"content": {problems.MEDIA_TYPE: {"schema": problems.SCHEMA}}}

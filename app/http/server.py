@@ -12,14 +12,14 @@ import uvicorn
 from prometheus_client import make_asgi_app  # pyright: ignore[reportUnknownVariableType]
 from starlette.types import ASGIApp
 
-from app.api import create_app
-from app.connection import Connection
-from app.listener import Limits, Listener
-from app.received import Received
-from app.service import Service
+from app.http.api import create_app
+from app.http.connection import Connection
+from app.http.listener import Limits, Listener
+from app.serving.received import Received
+from app.serving.service import Service
+from app.serving.watchdog import Watchdog
 from app.settings import Settings
 from app.signature import ArtifactError
-from app.watchdog import Watchdog
 
 LAST_ENTRY_SECONDS = 1
 TOLD_SECONDS = 1

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import orjson
 
 from app.errors import InvalidInput, TooLarge
-from app.predictions import Answers
+from app.serving.predictions import Answers
 from app.signature import Signature
 from app.tensors import Arrays
 

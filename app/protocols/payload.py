@@ -10,7 +10,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.errors import InvalidInput
-from app.messages import LONG, count
+from app.protocols.messages import LONG, count
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from app import picture_size
 from app.errors import InvalidInput, RequestError, TooLarge
+from app.protocols import picture_size
 from app.signature import ImageInput, Tensor
 
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from app import json_size, payload, photograph
 from app.errors import InvalidInput
-from app.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
-from app.predictions import Answers
+from app.protocols import json_size, payload, photograph
+from app.protocols.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
+from app.serving.predictions import Answers
 from app.signature import Signature
 from app.tensors import Arrays
 

@@ -14,10 +14,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app import json_size, payload, strings
 from app.errors import InvalidInput
-from app.messages import JSON, LONG, OCTETS, OK, Answer, Call, Head, samples, without_mark
-from app.predictions import Answers
+from app.protocols import json_size, payload, strings
+from app.protocols.messages import JSON, LONG, OCTETS, OK, Answer, Call, Head, samples, without_mark
+from app.serving.predictions import Answers
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
 

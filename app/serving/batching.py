@@ -14,10 +14,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from app.errors import DeadlineExceeded
-from app.places import Place, Places
-from app.predictions import Answers
+from app.serving.places import Place, Places
+from app.serving.predictions import Answers
+from app.serving.work import Limits, Observer, Results, Work, joined, overloaded, tell
 from app.tensors import Arrays
-from app.work import Limits, Observer, Results, Work, joined, overloaded, tell
 
 SWEEP_SECONDS = 0.05
 """How late the end of a deadline may be seen while the model is busy."""

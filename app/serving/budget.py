@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 from app.errors import Overloaded
 from app.memory import memory, memory_used
+from app.settings import RECEIVED_SHARE
 
 LOOK_SECONDS = 0.05
 """How often a thread that waits for memory looks whether its request is still wanted."""
-
-RECEIVED_SHARE = 8
-"""Which part of the memory bodies may take as they came: an eighth."""
 
 SLACK = 40 * 2**20
 """Bytes that no request is given: for connections, and for what the allocator cannot give back at once."""

@@ -2,14 +2,14 @@
 
 import time
 
-from app.budget import Hold
 from app.errors import RequestError
-from app.predictions import Answers
-from app.readers import Reading
-from app.served_model import ServedModel
-from app.service import Service
+from app.serving.budget import Hold
+from app.serving.decode_pool import Reading
+from app.serving.predictions import Answers
+from app.serving.served_model import ServedModel
+from app.serving.service import Service
+from app.serving.work import Work
 from app.tensors import Arrays
-from app.work import Work
 
 ASK_SECONDS = 5.0
 """How long nothing may have been answered before the model is asked."""

@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 
 from app.artifact import Artifact
-from app.batching import Batcher
-from app.metrics import Metrics, ModelMetrics
-from app.model import Model, Pace
-from app.predictions import Answers
 from app.runtimes import Device, Run
+from app.serving.batching import Batcher
+from app.serving.metrics import Metrics, ModelMetrics
+from app.serving.model import Model, Pace
+from app.serving.predictions import Answers
+from app.serving.work import Limits
 from app.settings import Settings
 from app.tensors import Arrays
-from app.work import Limits
 
 State = Literal["loading", "ready", "failed"]
 

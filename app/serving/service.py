@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.artifact import Artifact
-from app.budget import Budget, for_requests
 from app.errors import InternalError, InvalidInput, ModelNotFound, RequestError
-from app.metrics import Metrics
-from app.readers import Readers
-from app.received import Received
-from app.repository import Key, Repository, Stamp
 from app.runtimes import InputRefused
-from app.served_model import ServedModel
+from app.serving.budget import Budget, for_requests
+from app.serving.decode_pool import Readers
+from app.serving.metrics import Metrics
+from app.serving.received import Received
+from app.serving.repository import Key, Repository, Stamp
+from app.serving.served_model import ServedModel
 from app.settings import Settings
 from app.signature import ArtifactError, Signature
 
 if TYPE_CHECKING:
-    from app.tracing import Tracing
+    from app.serving.tracing import Tracing
 
 State = Literal["loading", "ready", "draining", "failed"]
 
@@ -276,6 +276,6 @@ class Service:
 
 def _tracing(signature: Signature) -> "Tracing":
     # An eighth of a second and 10 MB, for those alone who ask for it.
-    from app.tracing import Tracing
+    from app.serving.tracing import Tracing
 
     return Tracing(signature.name, signature.version)

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from app.pulse import Pulse
-from app.served_model import ServedModel
-from app.service import Service
+from app.serving.self_test import Pulse
+from app.serving.served_model import ServedModel
+from app.serving.service import Service
 
 TICK_SECONDS = 0.5
 LOOP_SECONDS = 5.0

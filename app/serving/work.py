@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from app.errors import Overloaded
-from app.predictions import Answers
+from app.serving.predictions import Answers
 from app.tensors import Arrays
 
 log = logging.getLogger(__name__)

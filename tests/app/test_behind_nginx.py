@@ -49,7 +49,8 @@ http {{
 
 SLOW = """
     import time
-    from app import model, runtimes
+    from app.serving import model
+    from app import runtimes
     model.INLINE_SECONDS = -1
     real = runtimes.load
     def load(*arguments):

@@ -13,7 +13,7 @@ from tests.app.process import SAMPLE, Process
 WHEN = """
 import os, threading, time
 from pathlib import Path
-from app import batching, budget, model, pulse, service
+from app.serving import batching, budget, model, self_test as pulse, service
 pulse.ASK_SECONDS = 1
 def when(path):
     def wait():
@@ -117,7 +117,7 @@ def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: 
 
 def test_a_loaded_server_is_not_taken_for_a_dead_one(start: Callable[..., Process]):
     slow = """
-        from app import batching, model, pulse
+        from app.serving import batching, model, self_test as pulse
         model.INLINE_SECONDS = -1
         pulse.ASK_SECONDS = pulse.ANSWER_SECONDS = 0.2
         results = batching.Batcher._results

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter
 
-from app import photograph
 from app import signature as served
 from app.errors import InvalidInput
+from app.protocols import photograph
 from model import signature as exported
 from model.errors import ExportError
 from model.preprocessing import preprocess

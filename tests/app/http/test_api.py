@@ -14,9 +14,9 @@ import httpx
 import numpy as np
 import pytest
 
-from app import model
-from app.api import create_app
-from app.service import Service
+from app.http.api import create_app
+from app.serving import model
+from app.serving.service import Service
 from app.settings import Settings
 
 SAMPLE = b"[[0, 0.1, 0.2], [0.3, 0.4, 0.5]]"

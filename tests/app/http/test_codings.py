@@ -5,9 +5,9 @@ import zlib
 
 import pytest
 
-from app import codings
-from app.codings import MOST_MEMBERS, applied, decompressed
-from app.problems import Problem
+from app.http import codings
+from app.http.codings import MOST_MEMBERS, applied, decompressed
+from app.http.problems import Problem
 
 
 def gzipped(body: bytes, level: int = 9) -> bytes:

@@ -276,7 +276,8 @@ def test_a_client_that_leaves_is_counted_and_forgotten(start: Callable[..., Proc
         before=f"""
             import time
             from pathlib import Path
-            from app import model, runtimes
+            from app.serving import model
+            from app import runtimes
             model.INLINE_SECONDS = -1
             real = runtimes.load
             def load(*arguments):

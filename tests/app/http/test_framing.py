@@ -4,9 +4,9 @@ import tracemalloc
 
 import pytest
 
-from app.framing import MAX_LINE_BYTES, Chunks, Length
-from app.problems import Problem
-from app.request import MAX_HEAD_BYTES
+from app.http.framing import MAX_LINE_BYTES, Chunks, Length
+from app.http.problems import Problem
+from app.http.request import MAX_HEAD_BYTES
 
 
 def taken(body: Length | Chunks, *pieces: bytes) -> tuple[bytes, bytes | None]:

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from onnx import helper
 
-from app import problems
+from app.http import problems
 from tests.app.conftest import write_artifact
 from tests.app.open_inference import ECHO, LENGTH, OCTETS, ROWS, TINY, VALUE, binary, packed
 from tests.app.process import Process
 
 PROBLEM = Draft202012Validator(problems.SCHEMA)
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 BOUNDED = settings(
     max_examples=400,
     deadline=None,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.head import RequestHead
+from app.http.head import RequestHead
 
 
 @pytest.mark.parametrize(

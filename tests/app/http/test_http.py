@@ -11,8 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.app.process import SAMPLE, Process
-from tests.app.test_connection import (
+from tests.app.http.test_connection import (
     answers,
     connect,
     metric,
@@ -20,12 +19,14 @@ from tests.app.test_connection import (
     still_serves,
     wait_for_metric,
 )
+from tests.app.process import SAMPLE, Process
 
 WAYS = pytest.mark.parametrize("way", [b"/predict", b"/predict?x"], ids=["direct", "through the application"])
 PROBE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
 SLOW = """
     import time
-    from app import model, runtimes
+    from app.serving import model
+    from app import runtimes
     model.INLINE_SECONDS = -1
     real = runtimes.load
     def load(*arguments):

@@ -12,10 +12,10 @@ import numpy as np
 import psutil
 import pytest
 
-from app.connection import READ_BYTES
+from app.http.connection import READ_BYTES
+from tests.app.http.test_connection import answers, connect, metric, only_answer, wait_for_metric
 from tests.app.open_inference import LENGTH, OCTETS
 from tests.app.process import Process
-from tests.app.test_connection import answers, connect, metric, only_answer, wait_for_metric
 
 ROWS = 70_000
 VALUES = np.arange(ROWS * 2, dtype="<f4")
@@ -45,7 +45,7 @@ START = len(REQUEST) - len(BODY)
 SHORT = b"GET /health/ready HTTP/1.1\r\nhost: x\r\n\r\n"
 
 BEFORE = """
-    from app import connection
+    from app.http import connection
     class Exchange(connection.Exchange):
         def receive(self, chunk):
             super().receive(chunk)

@@ -8,8 +8,8 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
-from app.api import create_app
-from app.service import Service
+from app.http.api import create_app
+from app.serving.service import Service
 from app.settings import Settings
 from tests.app.conftest import VERSION, Client
 from tests.app.open_inference import LENGTH, TINY
@@ -121,7 +121,7 @@ def test_the_example_is_the_artifacts_sample_and_can_be_sent(
 
 
 def test_a_long_sample_is_not_shown(tiny: Path, client_of: Callable, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("app.openapi.EXAMPLE_VALUES", 5)
+    monkeypatch.setattr("app.http.openapi.EXAMPLE_VALUES", 5)
 
     assert "example" not in operation(client_of(tiny))["requestBody"]["content"]["application/json"]
 
@@ -161,7 +161,7 @@ def test_every_error_is_documented_and_every_documented_error_happens(
     loading.close()
 
     documented = operation(client)["responses"]
-    # What comes too slowly has no place in this client: tests/app/test_connection.py sees to it.
+    # What comes too slowly has no place in this client: tests/app/http/test_connection.py sees to it.
     assert {str(answer.status_code) for answer in answers} == set(documented) - {"408"}
     for answer in answers[1:]:
         content = documented[str(answer.status_code)]["content"]

@@ -7,8 +7,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from app.api import create_app
-from app.service import Service
+from app.http.api import create_app
+from app.serving.service import Service
 from app.settings import Settings
 from tests.app.conftest import VERSION, Client
 
@@ -98,7 +98,7 @@ def test_the_page_is_told_that_pictures_are_taken(colours: Path, client_of: Call
 def test_an_example_that_nobody_can_read_is_left_out(
     tiny: Path, client_of: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("app.openapi.EXAMPLE_VALUES", 5)
+    monkeypatch.setattr("app.http.openapi.EXAMPLE_VALUES", 5)
 
     assert client_of(tiny).get("/web/model.json").json()["example"] is None
 

@@ -4,9 +4,10 @@ from http import HTTPStatus
 
 import pytest
 
-from app import errors, problems
+from app import errors
 from app.errors import RequestError
-from app.metrics import ALL_REASONS, CODES
+from app.http import problems
+from app.serving.metrics import ALL_REASONS, CODES
 from app.signature import Tensor
 
 EXPECTED = [

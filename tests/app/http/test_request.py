@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 import pytest
 
-from app.problems import Problem
-from app.request import read
+from app.http.problems import Problem
+from app.http.request import read
 
 
 def head(*lines: str, start: str = "POST /predict HTTP/1.1") -> bytes:

@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from app.messages import Answer
-from app.response import COMPRESSED_FROM, compressed
+from app.http.response import COMPRESSED_FROM, compressed
+from app.protocols.messages import Answer
 
 
 @pytest.mark.parametrize(("coding", "decompress"), [("gzip", gzip.decompress), ("deflate", zlib.decompress)])

@@ -155,7 +155,7 @@ def test_however_it_comes_it_is_answered_the_same_both_ways(
 
 def test_the_ways_differ(tiny, start_module: Callable[..., Process]):
     before = """
-        from app import api
+        from app.http import api
         async def gone(*_):
             raise RuntimeError("the application")
         api._infer = gone

@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import TooLarge
-from app.json_size import ALLOWANCE, cost
+from app.protocols.json_size import ALLOWANCE, cost
 from app.signature import Signature
 
 MIB = 2**20

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.head import RequestHead
-from app.messages import LONG, Codec
-from app.predict import Predict
-from app.protocol_v2 import ProtocolV2
+from app.http.head import RequestHead
+from app.protocols.messages import LONG, Codec
+from app.protocols.predict import Predict
+from app.protocols.protocol_v2 import ProtocolV2
 from app.signature import Signature
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import InvalidInput, RequestError, TooLarge
-from app.payload import decode
+from app.protocols.payload import decode
 from app.signature import Signature
 from app.tensors import DTYPES
 

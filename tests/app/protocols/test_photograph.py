@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.errors import InvalidInput, RequestError, TooLarge
-from app.photograph import MAX_PIXELS, decode
+from app.protocols.photograph import MAX_PIXELS, decode
 from app.signature import ImageInput, Tensor
 
 TENSOR = Tensor(name="image", datatype="FP32", shape=(-1, 3, 4, 4))

@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image
 
-from app.picture_size import cost
-from tests.app.test_photograph import file_of, image
+from app.protocols.picture_size import cost
+from tests.app.protocols.test_photograph import file_of, image
 
 SIDE = 1000
 PIXELS = SIDE * SIDE

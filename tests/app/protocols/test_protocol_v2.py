@@ -13,9 +13,9 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from app.api import create_app
-from app.head import RequestHead
-from app.protocol_v2 import PLATFORMS, ProtocolV2
+from app.http.api import create_app
+from app.http.head import RequestHead
+from app.protocols.protocol_v2 import PLATFORMS, ProtocolV2
 from app.settings import Settings
 from app.signature import Signature
 from app.tensors import DTYPES

@@ -14,8 +14,8 @@ import pytest
 from app import runtimes
 from app.artifact import Artifact
 from app.cpu import cpu_limit
-from app.model import Model
 from app.runtimes import InputRefused
+from app.serving.model import Model
 from app.signature import ArtifactError
 from app.tensors import Arrays
 from tests.app.process import ROOT

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from app import budget as module
-from app.budget import LEAST, Budget, for_requests
 from app.errors import Overloaded
+from app.serving import budget as module
+from app.serving.budget import LEAST, Budget, for_requests
 
 MIB = 2**20
 

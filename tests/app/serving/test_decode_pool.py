@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from app.readers import Readers, Reading
-from tests.app.batching.conftest import run, until
+from app.serving.decode_pool import Readers, Reading
+from tests.app.serving.batching.conftest import run, until
 
 
 class Line:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.api import create_app
-from app.service import Service
+from app.http.api import create_app
+from app.serving.service import Service
 
 MODEL = {"model": "tiny", "version": "0123456789ab"}
 SAMPLE = b"[0,0,0,0,0,0]"

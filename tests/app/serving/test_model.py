@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.artifact import Artifact
-from app.model import Model
+from app.serving.model import Model
 from app.signature import ArtifactError
 
 
@@ -72,7 +72,7 @@ def test_the_model_is_checked_alone_and_in_a_batch(tiny: Path, sizes: list[int])
 def test_no_batch_is_tried_that_is_far_larger_than_is_worth_it(
     tiny: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("app.model._seconds", lambda _, samples: 9e-3 * len(samples["x"]))
+    monkeypatch.setattr("app.serving.model._seconds", lambda _, samples: 9e-3 * len(samples["x"]))
 
     pace = Model.load(Artifact.read(tiny), "onnx", 32, "cpu").pace(32)
 
@@ -84,9 +84,9 @@ def test_no_batch_is_tried_that_is_far_larger_than_is_worth_it(
 def test_no_batch_is_tried_that_would_take_much_of_the_memory(
     tiny: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("app.model._seconds", lambda *_: 1e-3)
-    monkeypatch.setattr("app.model.memory", lambda: 512 * 2**20)
-    monkeypatch.setattr("app.model.memory_used", lambda: 100 * 2**20 + 14 * 2**20 * max(sizes))
+    monkeypatch.setattr("app.serving.model._seconds", lambda *_: 1e-3)
+    monkeypatch.setattr("app.serving.model.memory", lambda: 512 * 2**20)
+    monkeypatch.setattr("app.serving.model.memory_used", lambda: 100 * 2**20 + 14 * 2**20 * max(sizes))
 
     Model.load(Artifact.read(tiny), "onnx", 32, "cpu").pace(32)
 
@@ -190,7 +190,7 @@ def test_a_batch_is_as_large_as_makes_up_for_its_way_to_the_model(
     batch_size: int,
     inline: bool,
 ):
-    monkeypatch.setattr("app.model._seconds", lambda _, samples: seconds(len(samples["x"])))
+    monkeypatch.setattr("app.serving.model._seconds", lambda _, samples: seconds(len(samples["x"])))
 
     pace = Model.load(Artifact.read(tiny), "onnx", 1, "cpu").pace(32)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from app.api import create_app
 from app.artifact import Artifact
-from app.model import Model
+from app.http.api import create_app
+from app.serving.model import Model
 from app.signature import ArtifactError
 from tests.app.conftest import write_artifact
 

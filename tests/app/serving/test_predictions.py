@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidInput
-from app.predictions import Answers, Prediction
+from app.serving.predictions import Answers, Prediction
 from app.signature import Signature
 
 

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from app.errors import ReceiveBufferFull
-from app.received import Body, Received
+from app.serving.received import Body, Received
+from tests.app.http.test_connection import HEAD, answers, connect, metric, still_serves
 from tests.app.process import Process
-from tests.app.test_connection import HEAD, answers, connect, metric, still_serves
 
 
 def test_a_body_is_what_was_added():

@@ -15,9 +15,9 @@ import httpx
 import numpy as np
 import pytest
 
-from app.api import create_app
 from app.artifact import Artifact
-from app.service import Service
+from app.http.api import create_app
+from app.serving.service import Service
 from tests.app.conftest import Client
 from tests.app.process import Process
 from tests.app.versions import BODY, ask, times, write_models

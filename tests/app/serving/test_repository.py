@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.repository import Repository
-from app.service import Service
+from app.serving.repository import Repository
+from app.serving.service import Service
 from app.signature import ArtifactError
 from tests.app.conftest import Client
 from tests.app.versions import age, ask, write_models

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from app.service import Service
+from app.serving.service import Service
 from tests.app.process import SAMPLE, Process
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -111,7 +111,7 @@ def test_a_collector_that_is_not_there_costs_no_answer(start: Callable[..., Proc
 def test_without_a_collector_nothing_of_it_is_imported(
     tiny: Path, serve: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.delitem(sys.modules, "app.tracing", raising=False)
+    monkeypatch.delitem(sys.modules, "app.serving.tracing", raising=False)
 
     assert serve(tiny).tracing is None
-    assert "app.tracing" not in sys.modules
+    assert "app.serving.tracing" not in sys.modules

@@ -9,8 +9,8 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.app.browser import Watched
+from tests.app.http.web.conftest import predict
 from tests.app.process import Process
-from tests.app.web.conftest import predict
 
 PREFIX = "/models/tiny"
 

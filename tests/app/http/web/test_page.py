@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.app.browser import Watched
 from tests.app.conftest import VERSION, picture
+from tests.app.http.web.conftest import predict, started
 from tests.app.process import Process
 from tests.app.versions import times
-from tests.app.web.conftest import predict, started
 
 Start = Callable[..., Process]
 HURT = '<img src=x onerror="window.hurt = true">'

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.batching import Batcher
 from app.errors import RequestError
-from app.predictions import Answers
+from app.serving.batching import Batcher
+from app.serving.predictions import Answers
+from app.serving.work import Limits, Work
 from app.signature import Signature
 from app.tensors import Arrays
-from app.work import Limits, Work
 
 SIGNATURE = Signature.model_validate(
     {

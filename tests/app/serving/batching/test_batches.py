@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.work import Work
-from tests.app.batching.conftest import POISON, Model, Request, Silent, batcher, run, until
+from app.serving.work import Work
+from tests.app.serving.batching.conftest import POISON, Model, Request, Silent, batcher, run, until
 
 
 def test_what_arrives_in_one_turn_of_the_loop_is_one_batch(model: Model):

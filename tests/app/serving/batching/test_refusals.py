@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from app.errors import DeadlineExceeded, Overloaded
-from tests.app.batching.conftest import Model, Request, Silent, batcher, run, until
+from tests.app.serving.batching.conftest import Model, Request, Silent, batcher, run, until
 
 
 def test_beyond_the_queue_requests_are_refused_and_told_when_to_come_back(
@@ -216,7 +216,7 @@ def test_places_of_heads_whose_bodies_do_not_come_are_given_to_others(
     with pytest.raises(Overloaded):
         queue.admit(10)
 
-    monkeypatch.setattr("app.places.time.monotonic", lambda: now + 2)
+    monkeypatch.setattr("app.serving.places.time.monotonic", lambda: now + 2)
 
     queue.keep(queue.admit(10))
     queue.keep(slow[0])
