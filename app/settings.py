@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.cpu import cpu_limit
 from app.memory import memory
+from app.runtimes import RuntimeName
 
 PREFIX = "SLIPWAY_"
 
@@ -30,9 +31,7 @@ class Settings(BaseSettings):
     model_path: Annotated[Path, Field(description="an artifact folder, or one of NAME/VERSION")] = Path(
         "/model"
     )
-    runtime: Annotated[
-        Literal["onnx", "torchscript", "savedmodel"], Field(description="the format to run")
-    ] = "onnx"
+    runtime: Annotated[RuntimeName, Field(description="what runs the model")] = "onnx"
     device: Annotated[
         Literal["auto", "cpu", "gpu"], Field(description="what computes; auto is a GPU where there is one")
     ] = "auto"

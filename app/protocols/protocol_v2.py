@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from app.errors import InvalidInput
 from app.protocols import json_size, payload, strings
 from app.protocols.messages import JSON, LONG, OCTETS, OK, Answer, Call, Head, samples, without_mark
+from app.runtimes import RUNTIMES
 from app.serving.predictions import Answers
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
@@ -24,13 +25,6 @@ from app.tensors import DTYPES, Arrays
 EXTENSIONS = ("binary_tensor_data",)
 JSON_LENGTH = "inference-header-content-length"
 MICROSECONDS = 1_000_000
-PLATFORMS = {
-    "onnx": "onnx_onnxv1",
-    "torchscript": "pytorch_torchscript",
-    "savedmodel": "tensorflow_savedmodel",
-}
-"""By runtime; the specification names the platforms `<project>_<format>`."""
-
 ALIGNED = 8
 """Bytes at whose multiples values of every type are aligned."""
 
@@ -143,7 +137,7 @@ def model_metadata(signature: Signature, versions: Sequence[str], runtime: str) 
     return {
         "name": signature.name,
         "versions": list(versions),
-        "platform": PLATFORMS[runtime],
+        "platform": RUNTIMES[runtime].platform,
         "inputs": tensors(signature.inputs),
         "outputs": tensors(signature.outputs),
     }

@@ -15,7 +15,7 @@ from tests.app.process import SAMPLE, Process
 RUNS = int(os.environ.get("SLIPWAY_DRAIN_RUNS", "3"))
 """How often a server is ended under load."""
 
-ON_THREADS = "from app import model\nmodel.INLINE_SECONDS = -1\n"
+ON_THREADS = "from app.serving import model\nmodel.INLINE_SECONDS = -1\n"
 WRAPPED = """
 import time
 from app import runtimes

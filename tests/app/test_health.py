@@ -101,7 +101,7 @@ def test_liveness_is_lost_within_seconds_and_the_process_ends(
 
 
 def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: Callable[..., Process]):
-    server = start(before="from app import pulse\npulse.ASK_SECONDS = 0.1")
+    server = start(before="from app.serving import self_test\nself_test.ASK_SECONDS = 0.1")
     server.wait_for("/health/ready")
     time.sleep(2)
     lines = httpx.get(f"http://127.0.0.1:{server.metrics_port}/metrics").text.splitlines()

@@ -8,15 +8,14 @@ import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 
 from app.http.api import create_app
 from app.http.head import RequestHead
-from app.protocols.protocol_v2 import PLATFORMS, ProtocolV2
-from app.settings import Settings
+from app.protocols.protocol_v2 import ProtocolV2
 from app.signature import Signature
 from app.tensors import DTYPES
 from tests.app.conftest import VERSION, Client
@@ -79,12 +78,6 @@ def test_a_model_tells_what_it_takes_and_gives(client: Client, path: str):
         ],
     }
     assert client.get(f"{path}/ready").json() == {"name": "lookup", "ready": True}
-
-
-def test_every_runtime_has_a_platform():
-    annotation = Settings.model_fields["runtime"].annotation
-
-    assert PLATFORMS.keys() == set(get_args(annotation))
 
 
 def test_a_draining_model_is_not_ready_and_lives(tiny: Path, serve: Callable):
