@@ -8,7 +8,8 @@ from app.http.problems import Problem
 if TYPE_CHECKING:
     from app.http.listener import Listener
 
-LAST_REQUEST_SECONDS = 0.5
+HALF_REQUEST_GRACE_SECONDS = 0.5
+"""How long a connection stays open at shutdown for a request that may be on its way."""
 
 Phase = Literal["idle", "head", "body", "answer", "closing"]
 """What is awaited: a request, the rest of its head, of its body, its answer, or that the client closes."""
@@ -57,14 +58,14 @@ class Endpoint(asyncio.BufferedProtocol):
         self._advance()
 
     def close(self) -> None:
-        """Close it without a word."""
+        """Close the connection at once."""
         self.transport.close()
 
     def shutdown(self) -> None:
         """Close it when its last request is answered."""
         if self.phase == "head":
             # A request may be on its way: its answer will close the connection.
-            self._loop.call_later(LAST_REQUEST_SECONDS, self._leave)
+            self._loop.call_later(HALF_REQUEST_GRACE_SECONDS, self._leave)
         else:
             self._leave()
 

@@ -27,7 +27,7 @@ READ_BYTES = 64 * 1024
 AHEAD_BYTES = 16 * 1024
 """Of requests sent ahead that are kept. A client that sends more waits for its answers."""
 
-# One for all connections: what is read is taken before anything else is read.
+# Shared by all connections; safe because buffer_updated() copies the bytes before the next read.
 _buffer = memoryview(bytearray(READ_BYTES))
 _buffer_ahead = _buffer[:AHEAD_BYTES]
 

@@ -1,7 +1,7 @@
 """One request to inference and its answer, whatever carries them: /predict and /v2/models/…/infer.
 
-A transport opens an exchange with a request's head, gives it the body as it arrives, and is called back with
-the answer, once: possibly before the body is there, for what is not to be answered need not be read.
+A transport opens an exchange with a request's head, gives it the body as it arrives, and is called back once
+with the answer. A request that is refused by its head is answered before its body is read.
 """
 
 import asyncio
@@ -29,19 +29,19 @@ from app.serving.received import Body
 from app.serving.service import Service
 from app.serving.work import Work
 
-SHORT = 64 * 1024
-"""Bytes of a body below which it is given in pieces."""
+MIN_DIRECT_BYTES = 64 * 1024
+"""Bytes of a body that must be missing for it to be read straight into its place."""
 
-SHORT_ANSWER = 8192
+MAX_INLINE_ENCODE_VALUES = 8192
 """Most values of an answer that is encoded on the event loop; it takes about a millisecond."""
 
-BYTES_A_VALUE = 64
+BYTES_PER_VALUE = 64
 """What a value of an answer takes at most while it is encoded: as an object, and as text."""
 
-BELIEVED = 16
-"""A body takes at most so many times the memory of what has come of it: an announcement alone takes none.
+MAX_PREALLOCATION_RATIO = 16
+"""Allocate a whole body only when 1/16 of it has arrived, so that a header alone allocates nothing.
 
-Not even where untouched memory takes some, in huge pages:
+With huge pages, even memory that is not written yet may take some:
 https://www.kernel.org/doc/html/latest/admin-guide/mm/transhuge.html
 """
 
@@ -132,7 +132,7 @@ class Exchange:
 
         """
         received, length = self._body.length, self._head.content_length
-        if self._over or length - received < SHORT or length > received * BELIEVED:
+        if self._over or length - received < MIN_DIRECT_BYTES or length > received * MAX_PREALLOCATION_RATIO:
             return NO_ROOM
         try:
             return self._body.grow(np.empty(length, np.uint8).data)
@@ -226,7 +226,7 @@ class Exchange:
         if isinstance(result, Exception):
             self._fail(result)
             return
-        if result.values <= SHORT_ANSWER:
+        if result.values <= MAX_INLINE_ENCODE_VALUES:
             self._finish_or_fail(self._encoded(result, first))
             return
         # The inputs are not needed any more, and the answer needs memory.
@@ -237,7 +237,7 @@ class Exchange:
         def encode() -> None:
             answer: Answer | Exception
             try:
-                with decoder.take(result.values * BYTES_A_VALUE):
+                with decoder.take(result.values * BYTES_PER_VALUE):
                     answer = self._encoded(result, first)
             except RequestError as error:
                 answer = error
@@ -260,11 +260,10 @@ class Exchange:
             self._finish(answer)
 
     def _fail(self, error: Exception) -> None:
-        if self._over:
-            return
-        if not isinstance(error, Problem):
-            error = self._service.failed(error, self._model, self._record.context())
-        self.refuse(error)
+        if not self._over:
+            if not isinstance(error, Problem):
+                error = self._service.failed(error, self._model, self._record.context())
+            self.refuse(error)
 
     def _finish(self, answer: Answer) -> None:
         if self._over:
@@ -275,7 +274,7 @@ class Exchange:
             reply(answer)
 
     def _give_back(self) -> None:
-        """Give back whatever of the queue and of the memory the request still holds."""
+        """Release what the request still holds of the queue and of the memory."""
         if self._reading is not None:
             self._service.readers.cancel(self._model, self._reading)
         if self._work is not None:
@@ -284,7 +283,7 @@ class Exchange:
             self._model.batcher.release(self._place)
         if self._hold is not None:
             self._hold.release()
-        # They lead back here: without them, a request is gone from memory with its answer.
+        # Break the reference cycle, so that the request is freed at once and not by the garbage collector.
         self._reading = self._work = self._place = self._hold = None
 
     def _end(self, code: int, reason: str | None = None, detail: str | None = None) -> None:

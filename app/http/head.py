@@ -103,7 +103,7 @@ class RequestHead:
         if value is None:
             return None
         digits = value.lstrip(b"0") or b"0"
-        # More is no length and no time, and int() takes a quadratic while for it.
+        # Refuse more than 18 digits: no valid value is longer, and int() is quadratic in the digits.
         if not value.isdigit() or len(digits) > MOST_DIGITS:
             raise InvalidInput(f"{name.decode()}: {value[:40].decode('latin-1')!r} is not a number")
         return int(digits)

@@ -1,4 +1,4 @@
-"""What /docs says that is the same for every model: responses, headers, the Open Inference Protocol.
+"""The parts of the OpenAPI document that are the same for every model.
 
 https://spec.openapis.org/oas/v3.1.0
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
@@ -52,7 +52,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     503: _problem("The model is being loaded, or too many requests wait for it.", headers=_RETRY_AFTER),
     504: _problem("The request's deadline came before the model's answer."),
 }
-_NOT_SO: dict[int | str, dict[str, Any]] = {503: _problem("It is not; the detail says why.")}
+_UNAVAILABLE: dict[int | str, dict[str, Any]] = {
+    503: _problem("Not ready, or not live; the detail says which state the model is in.")
+}
 _HEALTH = members(status={"type": "string", "enum": list(get_args(State))}, model=_STRING)
 _HEALTH["properties"] |= {
     "device": {
@@ -62,13 +64,16 @@ _HEALTH["properties"] |= {
     }
 }
 HEALTH: dict[int | str, dict[str, Any]] = {
-    200: json_response("It is so.", _HEALTH),
-    **_NOT_SO,
+    200: json_response("Ready, or live. The body names the state, the model and its device.", _HEALTH),
+    **_UNAVAILABLE,
 }
-LIVE: dict[int | str, dict[str, Any]] = {200: json_response("It is so.", members(live=_TRUE)), **_NOT_SO}
+LIVE: dict[int | str, dict[str, Any]] = {
+    200: json_response("The server is live.", members(live=_TRUE)),
+    **_UNAVAILABLE,
+}
 READY: dict[int | str, dict[str, Any]] = {
-    200: json_response("It is so.", members(live=_TRUE, ready=_TRUE)),
-    **_NOT_SO,
+    200: json_response("The server is ready.", members(live=_TRUE, ready=_TRUE)),
+    **_UNAVAILABLE,
 }
 SERVER_METADATA: dict[int | str, dict[str, Any]] = {
     200: json_response(
@@ -92,7 +97,7 @@ MODEL_METADATA: dict[int | str, dict[str, Any]] = {
 }
 MODEL_READY: dict[int | str, dict[str, Any]] = {
     200: json_response("The model answers.", members(name=_STRING, ready=_TRUE)),
-    **_NOT_SO,
+    **_UNAVAILABLE,
     **UNKNOWN,
 }
 

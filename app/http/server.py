@@ -1,4 +1,4 @@
-"""uvicorn with a life: it answers probes while models load, and drains when it is told to end."""
+"""Runs the server: it answers probes while models load, and drains after SIGTERM."""
 
 import asyncio
 import logging
@@ -21,8 +21,11 @@ from app.serving.watchdog import Watchdog
 from app.settings import Settings
 from app.signature import ArtifactError
 
-LAST_ENTRY_SECONDS = 1
-TOLD_SECONDS = 1
+ACCEPT_DRAIN_SECONDS = 1
+"""How long connections in the kernel's queue are accepted at most before the socket is closed."""
+
+FAILURE_NOTICE_SECONDS = 1
+"""How long a server that has failed still answers probes and clients before it ends."""
 
 SCRAPES = Limits(connections=32, head_seconds=5, body_seconds=5, idle_seconds=75)
 """Of the metrics port. Prometheus keeps its connection from one scrape to the next."""
@@ -60,25 +63,25 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Who has connected already is let in before the door is shut: what the kernel has taken for us would
-        # be reset. Who comes now is not taken.
-        doors = sockets or []
-        for door in doors:
-            door.listen(0)
-        deadline = self._loop.time() + LAST_ENTRY_SECONDS
+        # Accept what the kernel's queue holds before the socket is closed, or those clients get a reset.
+        # listen(0) stops new connections.
+        listeners = sockets or []
+        for listener in listeners:
+            listener.listen(0)
+        deadline = self._loop.time() + ACCEPT_DRAIN_SECONDS
         await asyncio.sleep(0)
-        while select.select(doors, [], [], 0)[0] and self._loop.time() < deadline:  # noqa: ASYNC110 - as it is
+        while select.select(listeners, [], [], 0)[0] and self._loop.time() < deadline:  # noqa: ASYNC110 - as it is
             await asyncio.sleep(0)
         await super().shutdown(sockets)
 
     def fail(self) -> None:
-        """End, for what is served cannot be served any more."""
+        """End the server, because its models cannot be served any more."""
         self.failed = self.should_exit = True
 
     def fail_soon(self) -> None:
-        """End after the probes and the clients of a second were told that it must."""
+        """End the server after a second, in which probes and clients still learn that it has failed."""
         self.failed = True
-        self._loop.call_later(TOLD_SECONDS, self.fail)
+        self._loop.call_later(FAILURE_NOTICE_SECONDS, self.fail)
 
 
 async def serve(settings: Settings) -> int:
@@ -115,7 +118,7 @@ async def serve(settings: Settings) -> int:
     # It ends when these are closed.
     server.server_state.connections, server.server_state.tasks = listener.connections, listener.tasks
     service.on_failure = server.fail_soon
-    door = server.config.bind_socket()
+    bound = server.config.bind_socket()
     scrapes: ASGIApp = make_asgi_app(service.metrics.registry)  # pyright: ignore[reportUnknownVariableType]
     scraped = Listener(scrapes, SCRAPES, Received(SCRAPES_BYTES))
     metrics = await asyncio.get_running_loop().create_server(
@@ -126,7 +129,7 @@ async def serve(settings: Settings) -> int:
     for work in (_load(service, server), listener.sweep(), scraped.sweep()):
         service.keep(asyncio.create_task(work))
     try:
-        await server.serve([door])
+        await server.serve([bound])
     finally:
         watchdog.close()
         service.close()

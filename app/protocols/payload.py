@@ -47,11 +47,17 @@ def decode(body: bytes, signature: Signature) -> Arrays:
     3. a batch of nested samples: shape [any, *S];
     4. a batch of flat samples: shape [any, N].
 
-    No list means two different things. 1 and 2 differ in depth or are the same (S is [N]); so do 3 and 4;
-    2 has depth one, and so has a batch only where S is [], when `[x]` is one sample either way. 1 and 4 meet
-    where S is [1, N]: one nested sample is also a batch of one flat sample, of the same values. So with
-    S = [4], `[[1,2,3,4]]` is a batch of one, and with S = [1], `[5]` is a sample and `[[5],[6]]` a batch of
-    two (`[5,6]` is refused). Where an axis other than the batch has any length there is no flat form.
+    Where two forms fit, both give the same values. Examples, with S = [2, 2] and so N = 4:
+
+    ======================================= ==========================
+    `[[1,2],[3,4]]`                         1, one nested sample
+    `[1,2,3,4]`                             2, one flat sample
+    `[[[1,2],[3,4]], [[5,6],[7,8]]]`        3, a batch of two samples
+    `[[1,2,3,4], [5,6,7,8]]`                4, a batch of two samples
+    ======================================= ==========================
+
+    With S = [1], `[5]` is a sample, `[[5],[6]]` is a batch of two, and `[5,6]` is refused. A tensor with an
+    axis of any length other than the batch has no flat form.
 
     Raises:
         InvalidInput: where it is not JSON or does not fit, naming the tensor and what it takes.

@@ -110,7 +110,7 @@ class Batcher:
         if seconds <= 0:
             raise DeadlineExceeded()
         wait = before + self._wait
-        # With nothing ahead the model is asked however long it took before: it may be faster now.
+        # With nothing ahead, run the model whatever the estimate says: only a run can correct the estimate.
         if self._places.full or (wait and wait + self._seconds > seconds):
             raise overloaded(self._places.ahead, wait)
         return self._places.reserve()
@@ -132,8 +132,7 @@ class Batcher:
     def submit(self, work: Work, place: Place | None = None) -> None:
         """Put work into the queue, in the place that its request holds.
 
-        Work whose deadline has come ends at once with DeadlineExceeded, and work that the queue has no room
-        for with Overloaded.
+        Work that is too late ends at once with DeadlineExceeded, and work without room with Overloaded.
         """
         work.queued_at = time.monotonic()
         if work.deadline <= work.queued_at:
@@ -168,7 +167,7 @@ class Batcher:
                 if batch := self._take():
                     self._start(batch)
         except Exception as error:
-            # Nobody would call again for what waits now: it ends here, and the queue goes on with what comes.
+            # Nothing would start what waits now, so it fails here; the queue goes on with new requests.
             log.exception("the queue could not go on")
             self._end_all(error)
         if self._queue or self._running:
@@ -255,7 +254,7 @@ class Batcher:
             tell(batch, [(error, 0)] * len(batch))
 
     def _results(self, batch: list[Work]) -> Results:
-        """Compute a batch; where that fails, each request alone, so that a fault is one's own failure."""
+        """Compute a batch, or each of its requests alone where the batch fails."""
         try:
             answers = self._run(joined(batch))
         except BaseException as error:  # noqa: BLE001 - whatever a runtime raises is its request's answer
@@ -277,7 +276,7 @@ class Batcher:
 
     def _finish_and_go_on(self, number: int, results: Results, seconds: float) -> None:
         batch = self._finish(number, seconds)
-        # The next batch first: it is computed while these answers are written.
+        # Start the next batch first, so that it is computed while these responses are written.
         self._dispatch()
         tell(batch, results)
 

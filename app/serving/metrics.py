@@ -56,7 +56,7 @@ CODES = (
     CLIENT_CLOSED_REQUEST,
     *map(int, REASONS),
 )
-"""Answers to inference. Their series are there from the start: a rate misses the step from nothing."""
+"""Status codes of inference. Their series exist from the start: rate() ignores a new series' first sample."""
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -128,7 +128,7 @@ class ModelMetrics:
         self.waited = metrics.queue_wait.labels(**model).observe
         self.batched = metrics.batch_size.labels(**model).observe
         self.load_seconds = metrics.load_seconds.labels(**model)
-        # Asked for at each scrape: readiness is lost in a signal handler, where no lock may be taken.
+        # Read at each scrape: a signal handler turns readiness off, and may not take the lock of a gauge.
         self._ready = metrics.ready.labels(**model)
         self._ready.set_function(lambda: float(ready()))
         metrics.info.labels(**model).info({})
@@ -152,7 +152,7 @@ class ModelMetrics:
             self._rejected[reason].inc()
 
     def forget(self) -> None:
-        """Take back what says how things are, for the model is served no more. What was counted stays."""
+        """Remove this model's gauges. Its counters and histograms stay."""
         metrics, values = self._metrics, tuple(self._model.values())
         # A gauge with a function refers to itself, and so would keep the model in memory through it.
         self._ready.set_function(float)

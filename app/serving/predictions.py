@@ -12,7 +12,7 @@ from app.signature import Signature
 from app.tensors import Arrays
 
 TOP = 5
-"""How many labels are told of each prediction."""
+"""How many labels a prediction lists."""
 
 Prediction = dict[str, Any] | list[Any] | float
 """One sample's answer, ready for JSON."""

@@ -1,4 +1,4 @@
-"""What is served, from loading to draining: the models, their state, and the threads they compute on."""
+"""The models that are served, their state from loading to draining, and the threads that they compute on."""
 
 import asyncio
 import gc
@@ -47,7 +47,7 @@ class Service:
 
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
         self.readers = Readers(settings.threads)
-        """Pictures and long JSON are read in threads of their own, so that they do not wait for inference."""
+        """Decodes pictures and long JSON on its own threads, so that they do not queue behind inference."""
         self.writers = ThreadPoolExecutor(1, thread_name_prefix="write")
         """Long answers are encoded and compressed here."""
         self.budget = Budget(for_requests(0))
@@ -139,7 +139,7 @@ class Service:
         for model in self.models:
             await model.load()
         self._share_memory()
-        # What is there now stays: the collector need not look through it again and again.
+        # Exempt everything allocated so far from garbage collection; it lives as long as the process.
         gc.collect()
         gc.freeze()
 
@@ -207,7 +207,7 @@ class Service:
             log.error("model not loaded; serving on: %s", error)
 
     def keep(self, task: "asyncio.Task[None]") -> None:
-        """Hold a task until it is done, for the event loop does not."""
+        """Keep a reference to a task until it is done: the event loop holds tasks weakly."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -275,7 +275,7 @@ class Service:
 
 
 def _tracing(signature: Signature) -> "Tracing":
-    # An eighth of a second and 10 MB, for those alone who ask for it.
+    # Imported only where traces are sent: the import takes an eighth of a second and 10 MB.
     from app.serving.tracing import Tracing
 
     return Tracing(signature.name, signature.version)
