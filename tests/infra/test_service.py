@@ -156,7 +156,7 @@ def test_every_probe_asks_for_a_path_that_the_server_has(declare: Declare):
         artifact=SimpleNamespace(inputs={"x": np.zeros((1, 2))}),
     )
     app = create_app(service)  # type: ignore[arg-type]
-    routes = {route.path for route in app.http.routes if isinstance(route, APIRoute)}
+    routes = {route.path for route in app.routes if isinstance(route, APIRoute)}
     container = server(declare())
 
     asked = {probe: container[f"{probe}Probe"]["httpGet"] for probe in ("startup", "readiness", "liveness")}

@@ -132,11 +132,14 @@ def test_a_wrong_value_is_named_with_its_place(body: object, datatype: str, says
         b"[1e999,1,2]",
         b"\xff",
         b"[" * 100_000,
-        b"[" * 500 + b"]" * 500,
     ],
 )
 def test_what_is_no_json_is_refused(body: bytes):
     assert "the body is not JSON" in refused(body, x([3])).detail
+
+
+def test_lists_in_lists_without_a_value_are_refused():
+    assert "is an empty list" in refused(b"[" * 500 + b"]" * 500, x([3])).detail
 
 
 def test_one_long_string_does_not_make_all_values_as_long():
