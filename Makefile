@@ -105,11 +105,11 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --un
 # What goes into images is locked by the files' hashes too. The CPU's torch is not: each index has a build of its own
 # under the same version, so app/requirements/torch.txt pins that alone.
 HASHED := --generate-hashes --no-emit-package torch
-RUNTIMES := onnx torchscript savedmodel
+RUNTIMES := $(filter-out server %-gpu,$(basename $(notdir $(wildcard app/requirements/*.in))))
 # Without pyproject.toml, which leaves out the libraries of CUDA. Triton is for torch.compile, which nothing uses.
 LOCK_GPU = env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(subst --universal,--python-platform x86_64-manylinux_2_28,$(LOCK)) \
   --no-config --no-emit-package triton --generate-hashes
-GPU_RUNTIMES := onnx torchscript
+GPU_RUNTIMES := $(patsubst %-gpu.in,%,$(notdir $(wildcard app/requirements/*-gpu.in)))
 # Environments of their own.
 APART := bench/plot docs/pictures $(wildcard bench/peers/*) tests/app/kserve
 

@@ -7,8 +7,8 @@ import sys
 import uvloop
 
 from app import logs
+from app.http.server import serve
 from app.memory import give_back_large_blocks
-from app.server import serve
 from app.settings import Settings, SettingsError
 from app.signature import ArtifactError
 

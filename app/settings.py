@@ -6,11 +6,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.budget import RECEIVED_SHARE
 from app.cpu import cpu_limit
 from app.memory import memory
+from app.runtimes import RuntimeName
 
 PREFIX = "SLIPWAY_"
+
+RECEIVED_SHARE = 8
+"""The part of the memory that bodies may take as they came: an eighth."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -28,9 +31,7 @@ class Settings(BaseSettings):
     model_path: Annotated[Path, Field(description="an artifact folder, or one of NAME/VERSION")] = Path(
         "/model"
     )
-    runtime: Annotated[
-        Literal["onnx", "torchscript", "savedmodel"], Field(description="the format to run")
-    ] = "onnx"
+    runtime: Annotated[RuntimeName, Field(description="what runs the model")] = "onnx"
     device: Annotated[
         Literal["auto", "cpu", "gpu"], Field(description="what computes; auto is a GPU where there is one")
     ] = "auto"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pulumi
 
+from infra.runtimes import RUNTIMES
+
 
 class ArtifactError(pulumi.RunError):
     """No artifact fits the settings. The message names the command that exports one."""
@@ -30,7 +32,7 @@ class Artifact:
             directory: The folder that `python -m model export` writes to.
             model: Name of the model.
             version: A version, or `latest`, which is resolved to a version.
-            runtime: The format to serve.
+            runtime: The runtime that serves it, a name in `RUNTIMES`.
 
         Raises:
             ArtifactError: The artifact does not exist, or does not hold the format.
@@ -47,9 +49,10 @@ class Artifact:
                 f"export one with `python -m model export {model}`"
             ) from None
         path = folder / signature["version"]
-        if runtime not in signature["formats"]:
+        needed = RUNTIMES[runtime].format
+        if needed not in signature["formats"]:
             raise ArtifactError(
                 f"runtime: {runtime!r}: {path} holds {', '.join(signature['formats'])}; "
-                f"choose one of these or export it with `python -m model export {model} --format {runtime}`"
+                f"choose one of these or export it with `python -m model export {model} --format {needed}`"
             )
         return cls(name=signature["name"], version=signature["version"], path=path)

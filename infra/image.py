@@ -10,6 +10,7 @@ from infra.artifact import Artifact
 from infra.registries import Registry
 from infra.registries.credentials import Credentials
 from infra.registries.repository import ImageRepository, ImageRepositoryArgs
+from infra.runtimes import RUNTIMES
 from infra.settings import Settings
 
 PUSH_REPRODUCIBLY = "type=image,push=true,rewrite-timestamp=true"
@@ -22,7 +23,7 @@ class ModelImageArgs:
 
     artifact: Artifact
     runtime: str
-    """The format to serve."""
+    """A name in `RUNTIMES`."""
 
     device: Literal["cpu", "gpu"]
     registry: Registry
@@ -98,6 +99,7 @@ class ModelImage(pulumi.ComponentResource):
             dockerfile=docker_build.DockerfileArgs(location=f"{args.server}/Dockerfile"),
             build_args={
                 "RUNTIME": args.runtime,
+                "FORMAT": RUNTIMES[args.runtime].format,
                 "DEVICE": args.device,
                 "VERSION": args.artifact.version,
                 "SOURCE_DATE_EPOCH": "0",

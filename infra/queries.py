@@ -1,6 +1,7 @@
 """PromQL about the pods of one model, for the panels, the rules and the autoscaler.
 
-The names are those of the server's metrics, in `app/metrics.py`. A test compares them with a running server.
+The names are those of the server's metrics, in `app/serving/metrics.py`. A test compares them with a
+running server.
 """
 
 from dataclasses import dataclass

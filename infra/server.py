@@ -18,7 +18,7 @@ class ServerArgs:
     """How the server serves. None leaves a setting to the server's own default, in `app/settings.py`."""
 
     runtime: str | None = None
-    """The format to serve: onnx, torchscript or savedmodel."""
+    """A name in `infra.runtimes.RUNTIMES`."""
 
     batch_size: int | None = None
     """Maximum number of samples in a request and in a batch."""

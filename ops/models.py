@@ -1,12 +1,16 @@
 """Find the artifact that a stack serves; export it if it is missing and its model can be exported."""
 
 import sys
+import tomllib
 from pathlib import Path
 
 from ops.commands import run
 from ops.environment.install import ensure_pytorch
+from ops.errors import OperationError
 from ops.progress import step
 from ops.stack import PROJECT, Stack
+
+RUNTIMES = PROJECT / "app" / "runtimes" / "table.toml"
 
 LATEST = "latest"
 """The link beside a model's versions that names the newest."""
@@ -41,9 +45,18 @@ def ensure_latest(stack: Stack, name: str) -> Path:
     if not (folder / "signature.json").exists():
         ensure_pytorch()
         with step(f"export {name}"):
-            formats = ["--format", stack.get("runtime")]
+            formats = ["--format", _format(stack)]
             run([sys.executable, "-m", "model", "export", name, *formats, "--output", str(directory(stack))])
     return folder
+
+
+def _format(stack: Stack) -> str:
+    """Return the format that the runtime of a stack reads."""
+    runtimes = tomllib.loads(RUNTIMES.read_text())
+    name = stack.get("runtime")
+    if name not in runtimes:
+        raise OperationError(f"runtime: {name!r}: must be {' or '.join(runtimes)}")
+    return runtimes[name]["format"]
 
 
 def directory(stack: Stack) -> Path:

@@ -1,9 +1,15 @@
-"""One module a format, each with `load(folder, signature, device)`; imported where its format is served."""
+"""The runtimes that compute models: for each there is a row of `table.toml`, and a module of the same name.
+
+A module has `load(folder, signature, device)`, and is imported only where its runtime is used.
+"""
+
+import tomllib
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from app.signature import ArtifactError, Signature
 from app.tensors import Arrays
@@ -17,6 +23,33 @@ May be called from several threads at once; each call computes on one thread. Ma
 
 Device = Literal["cpu", "gpu"]
 """What computes. A GPU is one of NVIDIA's, by CUDA."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """A row of `table.toml`, which says what each column means."""
+
+    format: str
+    devices: tuple[Device, ...]
+    platform: str
+    requirements: str
+
+
+TABLE = Path(__file__).with_name("table.toml")
+
+
+def _runtime(row: dict[str, Any]) -> Runtime:
+    return Runtime(**{**row, "devices": tuple(row["devices"])})
+
+
+RUNTIMES = {name: _runtime(row) for name, row in tomllib.loads(TABLE.read_text()).items()}
+"""The runtimes by the names that SLIPWAY_RUNTIME takes."""
+
+if TYPE_CHECKING:
+    RuntimeName = str
+else:
+    # A type checker knows no Literal that is computed; Pydantic checks values by it.
+    RuntimeName = Literal[tuple(RUNTIMES)]
 
 
 class DeviceError(Exception):
@@ -56,23 +89,35 @@ def has_open_axes(signature: Signature) -> bool:
 
 
 def load(artifact: Path, signature: Signature, runtime: str, device: Device) -> Run:
-    """Load an artifact's model in one format, to compute on one device.
+    """Load an artifact's model by one runtime, to compute on one device.
+
+    Args:
+        artifact: the artifact's folder.
+        signature: of the model.
+        runtime: a key of `RUNTIMES`.
+        device: what is to compute.
 
     Raises:
-        ArtifactError: the artifact lacks the format, or this image its runtime.
+        ArtifactError: the artifact lacks the format that the runtime reads, or this image the runtime.
         DeviceError: the runtime cannot compute there.
 
     """
-    folder = artifact / runtime
+    row = RUNTIMES[runtime]
+    folder = artifact / row.format
     if not folder.is_dir():
         raise ArtifactError(
             f"{folder} is missing: SLIPWAY_RUNTIME is {runtime}, "
             f"and the artifact was exported as {', '.join(signature.formats)}"
         )
+    if device not in row.devices:
+        others = " or ".join(name for name, other in RUNTIMES.items() if device in other.devices)
+        raise DeviceError(
+            f"{runtime} computes on {' or '.join(row.devices)} alone; {others} can use {device}"
+        )
     try:
         module = import_module(f"app.runtimes.{runtime}")
     except ModuleNotFoundError as error:
-        file = error.name if error.name == "torch" else runtime
+        file = error.name if error.name == "torch" else row.requirements
         raise ArtifactError(
             f"SLIPWAY_RUNTIME={runtime} needs {error.name}: install app/requirements/{file}.txt"
         ) from None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.cpu import cpu_limit
-from app.runtimes import Device, DeviceError, InputRefused, Run, ShapeRefused, has_open_axes
+from app.runtimes import Device, InputRefused, Run, ShapeRefused, has_open_axes
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -32,15 +32,8 @@ def _tensorflow() -> Any:  # noqa: ANN401 - it has no types
 tf = _tensorflow()
 
 
-def load(folder: Path, signature: Signature, device: Device) -> Run:
-    """Return what runs the SavedModel's serving signature.
-
-    Raises:
-        DeviceError: it is to compute on a GPU, for which there is no image.
-
-    """
-    if device == "gpu":
-        raise DeviceError("TensorFlow computes on the CPU alone here; ONNX and TorchScript take a GPU")
+def load(folder: Path, signature: Signature, device: Device) -> Run:  # noqa: ARG001 - the CPU alone
+    """Return a function that runs the SavedModel's serving signature."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     # All calls share these: with fewer, they would wait for each other while cores are idle.
     tf.config.threading.set_inter_op_parallelism_threads(cpu_limit())

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import Metric
 
-from app.metrics import Metrics, ModelMetrics
+from app.serving.metrics import Metrics, ModelMetrics
 from app.signature import Signature
 from docs.references.tables import code, table
 

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from infra.registries import Registry
 from infra.registries.credentials import Credentials
+from infra.runtimes import RUNTIMES, RuntimeName
 from infra.settings.values import CONFIG, DnsLabel, OptionalText, invalid
 
 PLATFORMS = {
@@ -35,7 +36,7 @@ class ImageSettings:
     model: DnsLabel
     model_version: Annotated[str, Field(pattern=r"^\w+$")]
     model_directory: Path
-    runtime: Literal["onnx", "torchscript", "savedmodel"]
+    runtime: RuntimeName
     registry: Annotated[Registry, BeforeValidator(_registry)]
     registry_username: OptionalText
     registry_password: Annotated[pulumi.Output[str], InstanceOf] | None
@@ -58,8 +59,10 @@ class ImageSettings:
     @field_validator("runtime")
     @classmethod
     def _supports_the_device(cls, value: str, info: ValidationInfo) -> str:
-        if value == "savedmodel" and info.data.get("device") == "gpu":
-            raise invalid("onnx or torchscript, for device is gpu")
+        device = info.data.get("device", "cpu")
+        if device not in RUNTIMES[value].devices:
+            others = " or ".join(name for name, runtime in RUNTIMES.items() if device in runtime.devices)
+            raise invalid(f"{others}, for device is {device}")
         return value
 
     @field_validator("pull_secret")

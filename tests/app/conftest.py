@@ -18,8 +18,8 @@ from onnx.reference import ReferenceEvaluator
 from PIL import Image
 from starlette.types import ASGIApp
 
-from app.api import create_app
-from app.service import Service
+from app.http.api import create_app
+from app.serving.service import Service
 from app.settings import Settings
 from tests.app.process import Process
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from app.api import create_app
+from app.http.api import create_app
 from app.runtimes import ShapeRefused
-from app.service import Service
+from app.serving.service import Service
 from tests.app.conftest import DATATYPES, Client, write_artifact
 from tests.app.open_inference import infer, refused
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.runtimes import RUNTIMES
+
 APP = Path(__file__).parents[2] / "app"
 STAGES = re.split(r"^FROM ", (APP / "Dockerfile").read_text(), flags=re.MULTILINE)
 FINAL = STAGES[-1].splitlines()
@@ -85,12 +87,12 @@ def packages(runtime: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("runtime", ["onnx", "torchscript", "savedmodel"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_no_library_of_cuda_enters_an_image_without_a_gpu(runtime: str):
     assert not [name for name in packages(runtime) if re.match("nvidia|cuda|triton|onnxruntime-gpu", name)]
 
 
-@pytest.mark.parametrize("runtime", ["onnx", "torchscript"])
+@pytest.mark.parametrize("runtime", [name for name, row in RUNTIMES.items() if "gpu" in row.devices])
 def test_the_image_for_a_gpu_holds_the_libraries_of_cuda_and_else_what_the_other_holds(runtime: str):
     cpu, gpu = packages(runtime), packages(f"{runtime}-gpu")
 
@@ -117,3 +119,8 @@ def test_a_gpu_is_asked_for_by_the_image_for_a_gpu_alone():
     assert "NVIDIA" not in stage("base-cpu").partition("#")[0] + STAGES[-1]
     assert "${RUNTIME}-gpu.txt" in stage("requirements-gpu")
     assert "\nARG DEVICE=cpu\n" in STAGES[0]
+
+
+def test_the_image_holds_the_format_that_its_runtime_reads_and_no_other():
+    assert "ARG FORMAT=${RUNTIME}\n" in STAGES[0]
+    assert "COPY --link --chmod=755 --from=model ${FORMAT} /model/${FORMAT}\n" in STAGES[-1]

@@ -13,7 +13,7 @@ from tests.app.process import SAMPLE, Process
 WHEN = """
 import os, threading, time
 from pathlib import Path
-from app import batching, budget, model, pulse, service
+from app.serving import batching, budget, model, self_test as pulse, service
 pulse.ASK_SECONDS = 1
 def when(path):
     def wait():
@@ -102,7 +102,7 @@ def test_liveness_is_lost_within_seconds_and_the_process_ends(
 
 
 def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: Callable[..., Process]):
-    server = start(before="from app import pulse\npulse.ASK_SECONDS = 0.1")
+    server = start(before="from app.serving import self_test\nself_test.ASK_SECONDS = 0.1")
     server.wait_for("/health/ready")
     time.sleep(2)
     lines = httpx.get(f"http://127.0.0.1:{server.metrics_port}/metrics").text.splitlines()
@@ -119,7 +119,7 @@ def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: 
 @pytest.mark.serial
 def test_a_loaded_server_is_not_taken_for_a_dead_one(start: Callable[..., Process]):
     slow = """
-        from app import batching, model, pulse
+        from app.serving import batching, model, self_test as pulse
         model.INLINE_SECONDS = -1
         pulse.ASK_SECONDS = pulse.ANSWER_SECONDS = 0.2
         results = batching.Batcher._results

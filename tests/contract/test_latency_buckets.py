@@ -1,6 +1,6 @@
 """The server counts latencies in the buckets that the objectives may name."""
 
-from app.metrics import LATENCY_BUCKETS
+from app.serving.metrics import LATENCY_BUCKETS
 from infra.settings.monitoring import LATENCY_BOUNDS
 
 

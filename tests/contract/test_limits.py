@@ -1,7 +1,7 @@
 """The export uses the limits and tolerances of the server, so that no exported model is refused in a pod."""
 
-from app import model as served_model
-from app import photograph
+from app.protocols import photograph
+from app.serving import model as served_model
 from app.settings import Settings
 from model import image_file, parity, preprocessing
 

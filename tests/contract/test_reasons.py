@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from app.metrics import Metrics, ModelMetrics
+from app.serving.metrics import Metrics, ModelMetrics
 from ops.stack import PROJECT
 
 ROW = re.compile(r"^\| \d{3}, `(\w+)` \|", re.MULTILINE)

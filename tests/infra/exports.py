@@ -6,7 +6,7 @@ from typing import Any, cast
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.metrics import Metrics, ModelMetrics
+from app.serving.metrics import Metrics, ModelMetrics
 
 TARGET = {"namespace", "service", "pod", "container", "endpoint", "instance", "job"}
 """What prometheus-operator adds to each series of a ServiceMonitor."""

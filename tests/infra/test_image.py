@@ -6,6 +6,7 @@ import pulumi_docker_build
 import pytest
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
+from infra.runtimes import RUNTIMES, Runtime
 from ops.program import IMAGE, Run
 from ops.stack import PROJECT
 from tests.conftest import VERSION, write_artifact
@@ -63,6 +64,17 @@ def test_a_tag_is_the_models_version_and_what_computes_it(
 
     assert declared["tags"] == [f"docker.io/acme/tiny:{tag}"]
     assert declared["buildArgs"]["VERSION"] == VERSION
+
+
+def test_the_image_holds_the_format_that_its_runtime_reads(
+    image: Declare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(RUNTIMES, "onnx", Runtime(format="torchscript", devices=("cpu",)))
+    write_artifact(tmp_path, "tiny", VERSION, ("torchscript",))
+
+    declared = image(modelDirectory=str(tmp_path), modelVersion=VERSION)["buildArgs"]
+
+    assert (declared["RUNTIME"], declared["FORMAT"]) == ("onnx", "torchscript")
 
 
 def test_it_is_pushed_once_with_nothing_in_it_that_changes_by_itself(image: Declare):

@@ -6,7 +6,7 @@ from typing import Any, get_type_hints
 
 import promql_parser as promql
 
-from app.metrics import CODES, LATENCY_BUCKETS
+from app.serving.metrics import CODES, LATENCY_BUCKETS
 from infra.queries import CLIENTS_OWN, FAULTS, TOO_LATE, WAITED, Queries
 from tests.infra.exports import server
 from tests.infra.promql import names, parse

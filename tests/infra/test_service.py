@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fastapi.routing import APIRoute
 
-from app.api import create_app
+from app.http.api import create_app
 from app.settings import Settings as AppSettings
 from app.signature import Signature, Tensor
 from infra.service import ModelService
@@ -132,7 +132,7 @@ def test_every_probe_asks_for_a_path_that_the_server_has(declare: Declare):
         labels=None, activation=None, image=None,
     )  # fmt: skip
     service = SimpleNamespace(
-        routes={},
+        on_models_changed=[],
         signature=signature,
         settings=AppSettings(),  # pyright: ignore[reportCallIssue]
         artifact=SimpleNamespace(inputs={"x": np.zeros((1, 2))}),

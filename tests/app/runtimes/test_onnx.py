@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 
 from app.artifact import Artifact
-from app.model import Model
 from app.runtimes.onnx import CPU, CUDA
+from app.serving.model import Model
 from app.signature import ArtifactError
 
 Pretend = Callable[..., list[Any]]

@@ -14,8 +14,8 @@ import pytest
 from app import runtimes
 from app.artifact import Artifact
 from app.cpu import cpu_limit
-from app.model import Model
 from app.runtimes import InputRefused
+from app.serving.model import Model
 from app.signature import ArtifactError
 from app.tensors import Arrays
 from tests.app.process import ROOT
@@ -120,7 +120,10 @@ def test_there_can_be_as_many_calls_at_once_as_there_are_cores(tf: Any, tmp_path
 
 
 def test_it_takes_no_gpu(table: Artifact):
-    with pytest.raises(ArtifactError, match="SLIPWAY_DEVICE=gpu: TensorFlow computes on the CPU alone here"):
+    with pytest.raises(
+        ArtifactError,
+        match="SLIPWAY_DEVICE=gpu: savedmodel computes on cpu alone; onnx or",
+    ):
         Model.load(table, "savedmodel", 1, "gpu")
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from app.artifact import Artifact
-from app.model import Model
 from app.runtimes import InputRefused, torchscript
+from app.serving.model import Model
 from app.signature import ArtifactError
 from app.tensors import Arrays
 

@@ -1,0 +1,1 @@
+"""How a request carries tensors: /predict, and the Open Inference Protocol."""

@@ -1,0 +1,1 @@
+"""The models as they are served: loading, queues, batches, memory, metrics. Knows nothing of HTTP."""

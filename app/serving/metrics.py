@@ -1,0 +1,167 @@
+"""What Prometheus scrapes from :8001/metrics. Seconds and counts; only inference is counted, never a probe.
+
+`request_count` is the counter's name as OpenMetrics has it, and `request_count_total` its series: client
+libraries append `_total`, so that is what queries, panels and rules say.
+https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md#counter
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from app.signature import Signature
+
+CLIENT_CLOSED_REQUEST = 499
+"""nginx's code for a request whose client did not wait for the answer."""
+
+REASONS = {
+    HTTPStatus.BAD_REQUEST: "invalid",
+    HTTPStatus.NOT_FOUND: "unknown_model",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method",
+    HTTPStatus.REQUEST_TIMEOUT: "slow",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "media_type",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head_too_large",
+    HTTPStatus.NOT_IMPLEMENTED: "not_implemented",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "not_implemented",
+    HTTPStatus.SERVICE_UNAVAILABLE: "not_ready",
+    HTTPStatus.GATEWAY_TIMEOUT: "expired",
+}
+"""Why a request got no answer of the model, as the label `reason` says it, by the status code."""
+
+OVERLOADED = "overloaded"
+"""Another reason for 503: too many requests wait for the model."""
+
+CONNECTIONS = "connections"
+"""Another reason for 503: there are too many connections."""
+
+MEMORY = "memory"
+"""Another reason for 503: the requests that are being received fill the memory that there is for them."""
+
+ALL_REASONS = frozenset({*REASONS.values(), OVERLOADED, CONNECTIONS, MEMORY})
+
+CODES = (
+    HTTPStatus.OK.value,
+    HTTPStatus.INTERNAL_SERVER_ERROR.value,
+    CLIENT_CLOSED_REQUEST,
+    *map(int, REASONS),
+)
+"""Status codes of inference. Their series exist from the start: rate() ignores a new series' first sample."""
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
+LABELS = ("model", "version")
+
+
+class Metrics:
+    """The metrics of one server."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self.count = Counter("request_count", "Requests answered.", [*LABELS, "code"], registry=registry)
+        self.latency = Histogram(
+            "request_latency_seconds",
+            "From a request's headers to its answer.",
+            [*LABELS, "code"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.rejected = Counter(
+            "request_rejected",
+            "Requests refused without an answer of the model.",
+            [*LABELS, "reason"],
+            registry=registry,
+        )
+        self.in_flight = Gauge("request_in_flight", "Requests being answered.", LABELS, registry=registry)
+        self.queue_depth = Gauge(
+            "request_queue_depth", "Samples that wait for the model.", LABELS, registry=registry
+        )
+        self.queue_wait = Histogram(
+            "request_queue_wait_seconds",
+            "How long requests waited for the model.",
+            LABELS,
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.batch_size = Histogram(
+            "request_batch_size",
+            "Samples that the model was given at once.",
+            LABELS,
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
+        self.load_seconds = Gauge(
+            "model_load_seconds", "What loading and warming the model took.", LABELS, registry=registry
+        )
+        self.ready = Gauge(
+            "model_ready", "1 when the model is loaded, warm and not draining.", LABELS, registry=registry
+        )
+        self.info = Info("model", "A model that is served.", LABELS, registry=registry)
+        self.device_info = Info(
+            "model_device", "What computes a model, cpu or gpu.", LABELS, registry=registry
+        )
+
+
+class ModelMetrics:
+    """The metrics of one model: the series that carry its name and version, all there from the start."""
+
+    def __init__(self, metrics: Metrics, signature: Signature, ready: Callable[[], bool]) -> None:
+        self._metrics = metrics
+        model = self._model = {"model": signature.name, "version": signature.version}
+        self._answered = {code: self._of_code(code) for code in CODES}
+        self._rejected = {reason: metrics.rejected.labels(**model, reason=reason) for reason in ALL_REASONS}
+        self.in_flight = metrics.in_flight.labels(**model)
+        self.queued = metrics.queue_depth.labels(**model).set
+        self.waited = metrics.queue_wait.labels(**model).observe
+        self.batched = metrics.batch_size.labels(**model).observe
+        self.load_seconds = metrics.load_seconds.labels(**model)
+        # Read at each scrape: a signal handler turns readiness off, and may not take the lock of a gauge.
+        self._ready = metrics.ready.labels(**model)
+        self._ready.set_function(lambda: float(ready()))
+        metrics.info.labels(**model).info({})
+
+    def _of_code(self, code: int) -> tuple[Counter, Histogram]:
+        return (
+            self._metrics.count.labels(**self._model, code=code),
+            self._metrics.latency.labels(**self._model, code=code),
+        )
+
+    def device(self, name: str) -> None:
+        """Say what computes, once it is known."""
+        self._metrics.device_info.labels(**self._model).info({"device": name})
+
+    def answered(self, code: int, seconds: float, reason: str | None = None) -> None:
+        """Count one answer, how long it took, and why it was none of the model's."""
+        count, latency = self._answered.get(code) or self._of_code(code)
+        count.inc()
+        latency.observe(seconds)
+        if reason is not None:
+            self._rejected[reason].inc()
+
+    def forget(self) -> None:
+        """Remove this model's gauges. Its counters and histograms stay."""
+        metrics, values = self._metrics, tuple(self._model.values())
+        # A gauge with a function refers to itself, and so would keep the model in memory through it.
+        self._ready.set_function(float)
+        for gauge in (
+            metrics.in_flight,
+            metrics.queue_depth,
+            metrics.load_seconds,
+            metrics.ready,
+            metrics.info,
+            metrics.device_info,
+        ):
+            gauge.remove(*values)

@@ -1,0 +1,33 @@
+"""The runtimes of the server, from its own table."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+TABLE = Path(__file__).parents[1] / "app" / "runtimes" / "table.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What a stack must know of a runtime."""
+
+    format: str
+    """The format of the artifact that it reads."""
+
+    devices: tuple[str, ...]
+    """What it can compute on: `cpu`, `gpu`."""
+
+
+def _runtime(row: dict[str, Any]) -> Runtime:
+    return Runtime(format=row["format"], devices=tuple(row["devices"]))
+
+
+RUNTIMES = {name: _runtime(row) for name, row in tomllib.loads(TABLE.read_text()).items()}
+"""The runtimes by the names that the setting `runtime` takes."""
+
+if TYPE_CHECKING:
+    RuntimeName = str
+else:
+    # A type checker does not accept a Literal that is computed. Pydantic checks values by it.
+    RuntimeName = Literal[tuple(RUNTIMES)]

@@ -1,0 +1,85 @@
+"""What is found under one path, and who answers where."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.serving.repository import Repository
+from app.serving.service import Service
+from app.signature import ArtifactError
+from tests.app.conftest import Client
+from tests.app.versions import age, ask, write_models
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_models(tmp_path / "models")
+
+
+def test_an_artifact_folder_is_a_repository_of_one(folder: Path):
+    one = folder / "times" / "v2"
+
+    found = Repository.look(one)
+
+    assert found.artifacts == {("times", "v2"): one}
+    assert found.defaults(found.artifacts) == {"times": "v2"}
+
+
+def test_the_newest_version_is_the_default(folder: Path):
+    found = Repository.look(folder)
+
+    assert list(found.artifacts) == [("times", "v2"), ("times", "v3"), ("tenfold", "v10")]
+    assert found.defaults(found.artifacts) == {"times": "v3", "tenfold": "v10"}
+    age(folder / "times" / "v3", 200)
+    found = Repository.look(folder)
+    assert found.defaults(found.artifacts)["times"] == "v2"
+
+
+def test_a_link_names_the_default(folder: Path):
+    (folder / "times" / "latest").symlink_to("v2")
+
+    alias = folder.with_name("alias")
+    alias.symlink_to(folder)
+
+    for path in (folder, alias):
+        found = Repository.look(path)
+
+        assert len(found.artifacts) == 3
+        assert found.defaults(found.artifacts)["times"] == "v2"
+
+
+def test_a_link_to_nothing_or_to_what_is_not_served_is_passed_over(folder: Path):
+    (folder / "times" / "latest").symlink_to("v4")
+    found = Repository.look(folder)
+    assert found.defaults(found.artifacts)["times"] == "v3"
+
+    (folder / "times" / "latest").unlink()
+    (folder / "times" / "latest").symlink_to("v2")
+    found = Repository.look(folder)
+    assert found.defaults([("times", "v3")]) == {"times": "v3"}
+
+
+@pytest.mark.parametrize("path", ["nothing", "."])
+def test_a_path_without_an_artifact_is_told(tmp_path: Path, path: str, serve: Callable[..., Service]):
+    with pytest.raises(ArtifactError, match=f"{tmp_path / path}.*SLIPWAY_MODEL_PATH"):
+        serve(tmp_path / path)
+
+
+def test_a_server_does_not_start_with_a_broken_artifact(folder: Path, serve: Callable[..., Service]):
+    (folder / "times" / "v2" / "signature.json").write_text("{}")
+
+    with pytest.raises(ArtifactError, match=r"times/v2/signature\.json: name: "):
+        serve(folder)
+
+
+def test_each_version_answers_at_its_own_path(folder: Path, client_of: Callable[..., Client]):
+    client = client_of(folder)
+
+    assert ask(client, "times") == ("times", "v3", 3)
+    assert ask(client, "times/versions/v2") == ("times", "v2", 2)
+    assert ask(client, "times/versions/v3") == ("times", "v3", 3)
+    assert ask(client, "tenfold") == ("tenfold", "v10", 10)
+    assert client.get("/v2/models/times").json()["versions"] == ["v2", "v3"]
+    # The model of /predict is the first by name.
+    assert client.predict(b"[1]").json()["model_name"] == "tenfold"

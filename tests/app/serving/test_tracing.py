@@ -1,0 +1,135 @@
+"""Spans, as a collector receives them; and what tracing costs when nobody asks for it."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from app.http.record import Record
+from app.serving.service import Service
+from app.serving.tracing import Tracing
+from app.settings import Settings
+from tests.app.process import SAMPLE, Process
+
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+class Collector:
+    """An OTLP collector of 127.0.0.1."""
+
+    def __init__(self) -> None:
+        requests = self.requests = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                requests.append((self.path, body))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def spans(self) -> list[tuple[dict[str, str], Span]]:
+        found = []
+        for path, body in self.requests:
+            assert path == "/v1/traces"
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                of = {one.key: one.value.string_value for one in resource.resource.attributes}
+                found += [(of, span) for scope in resource.scope_spans for span in scope.spans]
+        return found
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+    thread = threading.Thread(target=collector.server.serve_forever)
+    thread.start()
+    yield collector
+    collector.server.shutdown()
+    thread.join()
+    collector.server.server_close()
+
+
+@pytest.mark.parametrize(("code", "is_error"), [(499, False), (500, True), (503, True)])
+def test_a_fault_of_the_server_is_an_error_in_the_trace(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, tiny: Path, code: int, is_error: bool
+):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    service = Service(Settings(model_path=tiny))
+    tracing = Tracing("tiny", "1")
+    Record(service.default, "/predict", {}, tracing).end(code, None, None)
+    tracing.close()
+    service.close()
+
+    ((_, span),) = collector.spans()
+    assert (span.status.code == Status.STATUS_CODE_ERROR) is is_error
+
+
+def test_each_request_is_a_span_below_its_clients(start: Callable[..., Process], collector: Collector):
+    server = start(environment={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+    server.wait_for("/health/ready")
+    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    httpx.post(f"{server.url}/predict", content=SAMPLE, headers=headers)
+    httpx.post(f"{server.url}/predict?x=1", content=b"?", headers=headers)
+    httpx.post(f"{server.url}/v2/models/tiny/infer", content=b"{}")
+    server.terminate()
+    assert server.exit_code() == 0
+
+    (resource, good), (_, bad), (_, alone) = collector.spans()
+
+    assert (resource["service.name"], resource["service.version"]) == ("tiny", "0123456789ab")
+    assert (good.name, alone.name) == ("POST /predict", "POST /v2/models/{name}/infer")
+    assert good.kind == Span.SPAN_KIND_SERVER
+    assert {(span.trace_id.hex(), span.parent_span_id.hex()) for span in (good, bad)} == {(TRACE, PARENT)}
+    assert alone.parent_span_id == b""
+    codes = [
+        attribute.value.int_value
+        for span in (good, bad, alone)
+        for attribute in span.attributes
+        if attribute.key == "http.response.status_code"
+    ]
+    assert codes == [200, 400, 400]
+    assert 0 < good.end_time_unix_nano - good.start_time_unix_nano < 5e9
+
+
+def test_the_names_of_the_environment_take_precedence(start: Callable[..., Process], collector: Collector):
+    server = start(
+        environment={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_SERVICE_NAME": "cats-in-paris"}
+    )
+    server.wait_for("/health/ready")
+    httpx.post(f"{server.url}/predict", content=SAMPLE)
+    server.terminate()
+    server.exit_code()
+
+    ((resource, _),) = collector.spans()
+    assert resource["service.name"] == "cats-in-paris"
+
+
+def test_a_collector_that_is_not_there_costs_no_answer(start: Callable[..., Process]):
+    server = start(
+        environment={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    )
+    server.wait_for("/health/ready")
+
+    assert httpx.post(f"{server.url}/predict", content=SAMPLE).status_code == 200
+    server.terminate()
+    assert server.exit_code() == 0
+
+
+def test_without_a_collector_nothing_of_it_is_imported(
+    tiny: Path, serve: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delitem(sys.modules, "app.serving.tracing", raising=False)
+
+    assert serve(tiny).tracing is None
+    assert "app.serving.tracing" not in sys.modules
