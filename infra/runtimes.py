@@ -3,7 +3,9 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import TypeAdapter
 
 TABLE = Path(__file__).parents[1] / "app" / "runtimes" / "table.toml"
 
@@ -19,11 +21,7 @@ class Runtime:
     """What it can compute on: `cpu`, `gpu`."""
 
 
-def _runtime(row: dict[str, Any]) -> Runtime:
-    return Runtime(format=row["format"], devices=tuple(row["devices"]))
-
-
-RUNTIMES = {name: _runtime(row) for name, row in tomllib.loads(TABLE.read_text()).items()}
+RUNTIMES = TypeAdapter(dict[str, Runtime]).validate_python(tomllib.loads(TABLE.read_text()))
 """The runtimes by the names that the setting `runtime` takes."""
 
 if TYPE_CHECKING:

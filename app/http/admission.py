@@ -6,14 +6,14 @@ from app.errors import ModelNotReady
 from app.http import codings
 from app.http.head import RequestHead
 from app.http.problems import Problem
-from app.protocols.messages import Codec
+from app.protocols.messages import WireProtocol
 from app.serving.served_model import ServedModel
 from app.settings import Settings
 from app.signature import Signature
 from app.tensors import DTYPES
 
 
-def check(head: RequestHead, codec: Codec, model: ServedModel, settings: Settings) -> None:
+def check(head: RequestHead, protocol: WireProtocol, model: ServedModel, settings: Settings) -> None:
     """Refuse what need not be read.
 
     Raises:
@@ -26,7 +26,7 @@ def check(head: RequestHead, codec: Codec, model: ServedModel, settings: Setting
             "the model is being loaded" if model.state == "loading" else "the model has failed"
         )
     codings.check(head.content_encodings)
-    accepted = codec.media_types(model.signature)
+    accepted = protocol.media_types(model.signature)
     if head.content_type not in accepted:
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import Response as StarletteResponse
 from starlette.routing import Match, Mount
 from starlette.routing import Route as PathRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +21,7 @@ from app.http.pages import add_pages
 from app.http.problems import Problem
 from app.http.routes import MODEL_PATH, PREDICT_PATH, VERSION_PATH, Route
 from app.protocols import protocol_v2
-from app.protocols.messages import JSON, Answer
+from app.protocols.messages import JSON, Response
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
 
@@ -38,7 +38,7 @@ def create_app(service: Service) -> FastAPI:
     """Return the application that answers for a service."""
     # FastAPI's own pages load their scripts from other hosts.
     api = FastAPI(redirect_slashes=False, openapi_url=None, docs_url=None, redoc_url=None)
-    api.add_middleware(_Guarded, api=api)
+    api.add_middleware(_ErrorMiddleware, api=api)
     document = openapi.Document(api, service)
     api.openapi = document
     _health(api, service)
@@ -47,30 +47,30 @@ def create_app(service: Service) -> FastAPI:
 
     # FastAPI's own route would write the document anew for each request.
     @api.get("/openapi.json", include_in_schema=False)
-    async def openapi_json() -> Response:  # pyright: ignore[reportUnusedFunction]
-        return Response(document.json(), media_type=JSON)
+    async def openapi_json() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
+        return StarletteResponse(document.json(), media_type=JSON)
 
     @api.post(PREDICT_PATH, responses=schemas.RESPONSES)
-    async def predict(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def predict(request: Request) -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """Answer one sample or a batch."""
         return await _infer(service, request, routes.predict(service))
 
     @api.exception_handler(Problem)
     async def problem(  # pyright: ignore[reportUnusedFunction]
         request: Request, error: Problem
-    ) -> Response:
+    ) -> StarletteResponse:
         return _problem(request, error)
 
     @api.exception_handler(RequestError)
     async def request_error(  # pyright: ignore[reportUnusedFunction]
         request: Request, error: RequestError
-    ) -> Response:
+    ) -> StarletteResponse:
         return _problem(request, problems.of(error))
 
     @api.exception_handler(HTTPException)
     async def http(  # pyright: ignore[reportUnusedFunction]
         request: Request, error: HTTPException
-    ) -> Response:
+    ) -> StarletteResponse:
         status = HTTPStatus(error.status_code)
         detail = f"{request.method} {request.url.path[:80]}: {status.phrase.lower()}; see /docs"
         headers = dict(error.headers or {})
@@ -86,12 +86,12 @@ def create_app(service: Service) -> FastAPI:
 def _health(api: FastAPI, service: Service) -> None:
     @api.get("/health", responses=schemas.HEALTH)
     @api.get("/health/ready", responses=schemas.HEALTH)
-    async def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def ready() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """200 while requests should be sent here: the models are loaded, warm and not draining."""
         return _state(service, is_well=service.state == "ready", **_summary(service))
 
     @api.get("/health/live", responses=schemas.HEALTH)
-    async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def live() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """200 as long as this process can answer, also while loading and draining; 503 where it must end."""
         return _state(service, is_well=service.state != "failed", **_summary(service))
 
@@ -104,17 +104,17 @@ def _protocol_v2(api: FastAPI, service: Service) -> None:
 
     @api.get("/v2", responses=schemas.SERVER_METADATA)
     @api.get("/v2/", include_in_schema=False)  # So it is in the specification's own OpenAPI document.
-    async def server() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def server() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """Tell what this server is."""
-        return _response(Answer.json(protocol_v2.server_metadata(SERVER, __version__)))
+        return _response(Response.json(protocol_v2.server_metadata(SERVER, __version__)))
 
     @api.get("/v2/health/live", responses=schemas.LIVE)
-    async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def live() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """As /health/live."""
         return _state(service, is_well=service.state != "failed", live=True)
 
     @api.get("/v2/health/ready", responses=schemas.READY)
-    async def ready() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def ready() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """As /health/ready."""
         # The specification says "live" here too; "ready" is what KServe's server says and its client reads.
         return _state(service, is_well=service.state == "ready", live=True, ready=True)
@@ -125,23 +125,23 @@ def _protocol_v2(api: FastAPI, service: Service) -> None:
 
 def _of_a_model(api: FastAPI, service: Service, path: str) -> None:
     @api.get(path, responses=schemas.MODEL_METADATA)
-    async def metadata(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def metadata(request: Request) -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """Tell what a model takes and gives."""
         signature = _model(service, request).signature
         versions = service.versions(signature.name)
         content = protocol_v2.model_metadata(signature, versions, service.settings.runtime)
-        return _response(Answer.json(content))
+        return _response(Response.json(content))
 
     @api.get(f"{path}/ready", responses=schemas.MODEL_READY)
-    async def ready(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def ready(request: Request) -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """200 while a model answers."""
         model = _model(service, request)
         if model.state != "ready" or service.draining:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the model is {_word(service, model)}")
-        return _response(Answer.json({"name": model.signature.name, "ready": True}))
+        return _response(Response.json({"name": model.signature.name, "ready": True}))
 
     @api.post(f"{path}/infer", responses=schemas.RESPONSES)
-    async def infer(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def infer(request: Request) -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """Answer an inference request."""
         return await _infer(service, request, routes.infer(_model(service, request)))
 
@@ -151,8 +151,8 @@ def _model(service: Service, request: Request) -> ServedModel:
     return service.model(**request.path_params)
 
 
-async def _infer(service: Service, request: Request, route: Route) -> Response:
-    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+async def _infer(service: Service, request: Request, route: Route) -> StarletteResponse:
+    answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
     exchange = Exchange(service, route, wanted(request.headers.raw), answered.set_result)
     try:
         # What is over by its head is answered without its body.
@@ -172,18 +172,18 @@ async def _infer(service: Service, request: Request, route: Route) -> Response:
         exchange.cancel()
 
 
-def _problem(request: Request, problem: Problem) -> Response:
-    return _response(problems.answer(problem, request.headers.get("x-request-id")))
+def _problem(request: Request, problem: Problem) -> StarletteResponse:
+    return _response(problems.response(problem, request.headers.get("x-request-id")))
 
 
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, dict(answer.headers), answer.content_type)
+def _response(response: Response) -> StarletteResponse:
+    return StarletteResponse(response.body, response.status, dict(response.headers), response.content_type)
 
 
-def _state(service: Service, *, is_well: bool, **content: str | bool) -> Response:
+def _state(service: Service, *, is_well: bool, **content: str | bool) -> StarletteResponse:
     if not is_well:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the model is {service.state}")
-    return _response(Answer.json(content))
+    return _response(Response.json(content))
 
 
 def _summary(service: Service) -> dict[str, str]:
@@ -213,7 +213,7 @@ def _methods(route: PathRoute | Mount) -> Iterable[str]:
     return FILE_METHODS if isinstance(route, Mount) else route.methods or ()
 
 
-class _Guarded:
+class _ErrorMiddleware:
     """Answers for a crash, and tells what may be asked."""
 
     def __init__(self, app: ASGIApp, api: FastAPI) -> None:
@@ -226,7 +226,7 @@ class _Guarded:
             return
         if scope["method"] == "OPTIONS" and (allowed := _allowed(self._api, scope)):
             headers = {"allow": ", ".join(allowed)}
-            await Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)(scope, receive, send)
+            await StarletteResponse(status_code=HTTPStatus.NO_CONTENT, headers=headers)(scope, receive, send)
             return
         started = False
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from app.errors import RequestError
 from app.http import problems
-from app.http.exchange import NO_ROOM
+from app.http.exchange import EMPTY_BUFFER
 from app.http.identity import REQUEST_ID
 from app.http.problems import Problem
 from app.http.request import Headers, Request
@@ -22,7 +22,7 @@ WHOLE = frozenset({b"content-length", b"connection", b"date"})
 log = logging.getLogger(__name__)
 
 
-class Application:
+class AsgiCall:
     """One call of the application. To the connection it looks as an exchange does."""
 
     def __init__(self, connection: "Connection", request: Request, request_id: str) -> None:
@@ -58,9 +58,9 @@ class Application:
         self.waiting += len(chunk)
         self._changed.set()
 
-    def room(self) -> memoryview:
+    def body_buffer(self) -> memoryview:
         """Return no room: the application takes the body in pieces."""
-        return NO_ROOM
+        return EMPTY_BUFFER
 
     def complete(self) -> None:
         """Say that the body is whole."""
@@ -83,7 +83,7 @@ class Application:
             log.exception("request failed", extra={"request_id": self._id, "path": self._path()})
         if not self._answered:
             problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed; its log says why")
-            self._connection.reply(problems.answer(problem, self._id))
+            self._connection.reply(problems.response(problem, self._id))
 
     def _path(self) -> str:
         return unquote(self._request.target.partition(b"?")[0].decode("ascii"))

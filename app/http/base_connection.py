@@ -19,7 +19,7 @@ Phase = Literal["idle", "head", "body", "answer", "closing"]
 """What is awaited: a request, the rest of its head, of its body, its answer, or that the client closes."""
 
 
-class Endpoint(asyncio.BufferedProtocol, ABC):
+class BaseConnection(asyncio.BufferedProtocol, ABC):
     """A connection that does not know yet what is said on it."""
 
     transport: asyncio.Transport

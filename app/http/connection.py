@@ -11,17 +11,17 @@ from http import HTTPStatus
 from typing import cast
 
 from app.errors import RequestError
-from app.http import head, identity, problems, request, response
-from app.http.asgi_call import Application
-from app.http.base_connection import Endpoint
-from app.http.exchange import NO_ROOM, Exchange
+from app.http import head, identity, problems, request
+from app.http.asgi_call import AsgiCall
+from app.http.base_connection import BaseConnection
+from app.http.exchange import EMPTY_BUFFER, Exchange
 from app.http.framing import Chunks, Length
 from app.http.handler import Handler
 from app.http.listener import PROBES, Listener, too_many
 from app.http.problems import Problem
 from app.http.request import END, MAX_HEAD_BYTES, Headers, Request
-from app.http.response import CONTINUE, written
-from app.protocols.messages import Answer
+from app.http.response import CONTINUE, encode_response, header_fields
+from app.protocols.messages import Response
 
 READ_BYTES = 64 * 1024
 AHEAD_BYTES = 16 * 1024
@@ -32,7 +32,7 @@ _buffer = memoryview(bytearray(READ_BYTES))
 _buffer_ahead = _buffer[:AHEAD_BYTES]
 
 
-class Connection(Endpoint):
+class Connection(BaseConnection):
     """A connection on which HTTP is spoken."""
 
     def __init__(self, listener: Listener) -> None:
@@ -48,7 +48,7 @@ class Connection(Endpoint):
         self._id = ""
         self._body: Length | Chunks = Length(0)
         self._handler: Handler | None = None
-        self._room = NO_ROOM
+        self._room = EMPTY_BUFFER
         """Where the next bytes of the body belong, if that is known."""
 
         self._answered = False
@@ -80,9 +80,9 @@ class Connection(Endpoint):
 
     # What the handler of a request calls.
 
-    def reply(self, answer: Answer) -> None:
+    def reply(self, response: Response) -> None:
         """Answer the request."""
-        self.respond(answer.status, response.fields(answer), answer.body)
+        self.respond(response.status, header_fields(response), response.body)
 
     def respond(self, status: int, fields: Headers, body: bytes) -> None:
         """Answer the request with a status, the headers that say what the body is, and the body."""
@@ -91,7 +91,7 @@ class Connection(Endpoint):
             return
         self._handler = None
         self._answered = True
-        self._room = NO_ROOM
+        self._room = EMPTY_BUFFER
         is_read = self.phase == "answer"
         # A client that waits to be told to go on may send its body or not: what follows cannot be told apart.
         keep_alive = (
@@ -177,7 +177,7 @@ class Connection(Endpoint):
             raise too_many()
         route = listener.routes.get(request.target) if request.method == "POST" else None
         if route is None or listener.service is None:
-            self._handler = Application(self, request, self._id)
+            self._handler = AsgiCall(self, request, self._id)
         else:
             headers = head.wanted(request.headers)
             headers[identity.REQUEST_ID] = self._id.encode()
@@ -204,7 +204,7 @@ class Connection(Endpoint):
             self._pending = self._body.unread
             self._loop.call_soon(self._advance)
         elif self._handler is not None:
-            self._room = self._handler.room()
+            self._room = self._handler.body_buffer()
 
     def _fill_room(self, count: int) -> None:
         """Take note of bytes of the body that were written where they belong."""
@@ -257,9 +257,9 @@ class Connection(Endpoint):
             target = self._request and self._request.target
             if self._request is None:
                 self._id = identity.request_id(())
-            answer = problems.answer(problem, self._id)
-            self.listener.refused(answer, self._id, target)
-            self._write(answer.status, response.fields(answer), answer.body, keep_alive=False)
+            response = problems.response(problem, self._id)
+            self.listener.refused(response, self._id, target)
+            self._write(response.status, header_fields(response), response.body, keep_alive=False)
         self._end()
 
     def _end(self) -> None:
@@ -267,10 +267,12 @@ class Connection(Endpoint):
         self._close_in_order()
 
     def _drop(self) -> None:
-        self._pending, self._room = b"", NO_ROOM
+        self._pending, self._room = b"", EMPTY_BUFFER
         self._count_pending()
 
     def _write(self, status: int, fields: Headers, body: bytes, *, keep_alive: bool) -> None:
         named = [*fields, (identity.REQUEST_ID, self._id.encode())]
         date = self.listener.date
-        self.transport.write(written(status, named, body, to=self._request, date=date, keep_alive=keep_alive))
+        self.transport.write(
+            encode_response(status, named, body, to=self._request, date=date, keep_alive=keep_alive)
+        )

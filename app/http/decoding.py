@@ -7,8 +7,8 @@ from app.errors import DeadlineExceeded, Overloaded, RequestError, TooLarge
 from app.http import codings
 from app.http.head import RequestHead
 from app.http.problems import Problem
-from app.protocols.messages import OCTETS, Call, Codec
-from app.serving.budget import Budget, Hold
+from app.protocols.messages import OCTETS, DecodedRequest, WireProtocol
+from app.serving.budget import Budget, Reservation
 from app.settings import Settings
 from app.signature import Signature
 
@@ -17,7 +17,7 @@ from app.signature import Signature
 class Decoder:
     """Reads the body of one request."""
 
-    codec: Codec
+    protocol: WireProtocol
     head: RequestHead
     signature: Signature
     settings: Settings
@@ -35,9 +35,9 @@ class Decoder:
             InvalidInput: the head contradicts itself.
 
         """
-        return not self.head.content_encodings and self.codec.is_quick(length, self.head, self.signature)
+        return not self.head.content_encodings and self.protocol.is_quick(length, self.head, self.signature)
 
-    def read(self, body: bytes | memoryview, *, wait: bool) -> tuple[Call, Hold] | Exception:
+    def read(self, body: bytes | memoryview, *, wait: bool) -> tuple[DecodedRequest, Reservation] | Exception:
         """Return what a body says, with the memory that its tensors take, or what is wrong with it.
 
         Args:
@@ -59,29 +59,29 @@ class Decoder:
         except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
             return error
 
-    def _read_quickly(self, body: bytes | memoryview) -> tuple[Call, Hold]:
-        call = self.codec.decode(body, self.head, self.signature, self.settings.batch_size)
+    def _read_quickly(self, body: bytes | memoryview) -> tuple[DecodedRequest, Reservation]:
+        decoded = self.protocol.decode(body, self.head, self.signature, self.settings.batch_size)
         # Octets are views of the body.
-        size = 0 if self.head.content_type == OCTETS else _size(call)
-        return call, self.budget.try_take(size)
+        size = 0 if self.head.content_type == OCTETS else _size(decoded)
+        return decoded, self.budget.try_take(size)
 
-    def _read_within_memory(self, body: bytes | memoryview) -> tuple[Call, Hold]:
+    def _read_within_memory(self, body: bytes | memoryview) -> tuple[DecodedRequest, Reservation]:
         limit, batch_size = self.settings.max_body_bytes, self.settings.batch_size
         plain = body
         if self.head.content_encodings:
             # What it costs to read, which is held after this, counts the body too.
             with self._hold(limit):
                 plain = codings.decompressed(body, self.head.content_encodings, limit)
-        hold = self._hold(self.codec.cost(plain, self.head, self.signature, batch_size))
+        hold = self._hold(self.protocol.cost(plain, self.head, self.signature, batch_size))
         try:
-            call = self.codec.decode(plain, self.head, self.signature, batch_size)
+            decoded = self.protocol.decode(plain, self.head, self.signature, batch_size)
         except BaseException:
             hold.release()
             raise
-        hold.shrink(min(hold.bytes, _size(call)))
-        return call, hold
+        hold.shrink(min(hold.bytes, _size(decoded)))
+        return decoded, hold
 
-    def take(self, size: int) -> Hold:
+    def take(self, size: int) -> Reservation:
         """Wait for memory, on a thread alone.
 
         Raises:
@@ -90,7 +90,7 @@ class Decoder:
         """
         return self.budget.take(size, self.deadline, lambda: self.wanted)
 
-    def _hold(self, size: int) -> Hold:
+    def _hold(self, size: int) -> Reservation:
         if size > self.budget.total:
             raise TooLarge(
                 f"reading this body takes about {size >> 20} MiB of memory, and there are "
@@ -99,5 +99,5 @@ class Decoder:
         return self.take(size)
 
 
-def _size(call: Call) -> int:
-    return sum(array.nbytes for array in call.inputs.values())
+def _size(decoded: DecodedRequest) -> int:
+    return sum(array.nbytes for array in decoded.inputs.values())

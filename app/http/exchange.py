@@ -19,15 +19,15 @@ from app.http.problems import Problem
 from app.http.record import Record
 from app.http.response import compressed
 from app.http.routes import Route
-from app.protocols.messages import Answer, Call
-from app.serving.budget import Hold
-from app.serving.decode_pool import Reading
+from app.protocols.messages import DecodedRequest, Response
+from app.serving.budget import Reservation
+from app.serving.decode_pool import DecodeJob
 from app.serving.metrics import CLIENT_CLOSED_REQUEST
-from app.serving.places import Place
-from app.serving.predictions import Answers
+from app.serving.places import QueueSlot
+from app.serving.predictions import BatchOutputs
 from app.serving.received import Body
 from app.serving.service import Service
-from app.serving.work import Work
+from app.serving.work import QueuedRequest
 
 MIN_DIRECT_BYTES = 64 * 1024
 """Bytes of a body that must be missing for it to be read straight into its place."""
@@ -48,7 +48,7 @@ With huge pages, even memory that is not written yet may take some:
 https://www.kernel.org/doc/html/latest/admin-guide/mm/transhuge.html
 """
 
-NO_ROOM = memoryview(b"")
+EMPTY_BUFFER = memoryview(b"")
 
 
 class Exchange:
@@ -77,7 +77,7 @@ class Exchange:
         service: Service,
         route: Route,
         headers: Mapping[bytes, bytes],
-        reply: Callable[[Answer], None],
+        reply: Callable[[Response], None],
     ) -> None:
         """Take a request's head. What it alone shows to be wrong is answered at once.
 
@@ -91,13 +91,13 @@ class Exchange:
         self._service = service
         path, self._codec, self._model = route
         self._head = RequestHead(headers)
-        self._reply: Callable[[Answer], None] | None = reply
+        self._reply: Callable[[Response], None] | None = reply
         self._body = Body(service.received)
-        self._place: Place | None = None
-        self._reading: Reading | None = None
-        self._hold: Hold | None = None
+        self._place: QueueSlot | None = None
+        self._reading: DecodeJob | None = None
+        self._hold: Reservation | None = None
         """Of the decoded body."""
-        self._work: Work | None = None
+        self._work: QueuedRequest | None = None
         self._decoder: Decoder | None = None
         self._over = False
         self._record = Record(self._model, path, headers, service.tracing)
@@ -127,7 +127,7 @@ class Exchange:
         except (Problem, RequestError) as error:
             self.refuse(error)
 
-    def room(self) -> memoryview:
+    def body_buffer(self) -> memoryview:
         """Return where the rest of the body is to be written, rather than received; then it is complete.
 
         Returns:
@@ -136,12 +136,12 @@ class Exchange:
         """
         received, length = self._body.length, self._head.content_length
         if self._over or length - received < MIN_DIRECT_BYTES or length > received * MAX_PREALLOCATION_RATIO:
-            return NO_ROOM
+            return EMPTY_BUFFER
         try:
             return self._body.grow(np.empty(length, np.uint8).data)
         except (Problem, RequestError) as error:
             self.refuse(error)
-            return NO_ROOM
+            return EMPTY_BUFFER
 
     def complete(self) -> None:
         """Say that the body is whole."""
@@ -168,7 +168,7 @@ class Exchange:
         assert self._place is not None  # noqa: S101 - it was admitted
         self._model.batcher.keep(self._place)
         read = partial(decoder.read, body, wait=True)
-        self._reading = Reading(self._deadline, read, self._submit, partial(self._fail, DeadlineExceeded()))
+        self._reading = DecodeJob(self._deadline, read, self._submit, partial(self._fail, DeadlineExceeded()))
         self._service.readers.submit(self._model, self._reading)
 
     def cancel(self) -> None:
@@ -179,7 +179,7 @@ class Exchange:
     def refuse(self, error: Problem | RequestError) -> None:
         """Answer with an error that the transport has found."""
         if not self._over:
-            self._finish(problems.answer(problems.of(error), self._head.request_id))
+            self._finish(problems.response(problems.of(error), self._head.request_id))
 
     def _admit(self) -> None:
         """Refuse what need not be read.
@@ -199,7 +199,7 @@ class Exchange:
             seconds = min(seconds, own)
         self._deadline = time.monotonic() + seconds
         decoder = self._decoder = Decoder(
-            codec=self._codec,
+            protocol=self._codec,
             head=head,
             signature=self._model.signature,
             settings=service.settings,
@@ -210,24 +210,24 @@ class Exchange:
         before = 0 if quick else service.readers.seconds_ahead(self._model)
         self._place = self._model.batcher.admit(seconds, before)
 
-    def _submit(self, read: tuple[Call, Hold] | Exception) -> None:
+    def _submit(self, read: tuple[DecodedRequest, Reservation] | Exception) -> None:
         self._reading = None
         if isinstance(read, Exception):
             if not self._over:
                 self._fail(read)
             return
-        call, hold = read
+        decoded, hold = read
         if self._over:
             hold.release()
             return
-        self._encode, self._hold = call.encode, hold
+        self._encode, self._hold = decoded.encode, hold
         deadline = self._deadline
-        if call.timeout_seconds is not None:
-            deadline = min(deadline, time.monotonic() + call.timeout_seconds)
-        work = self._work = Work(call.inputs, deadline, self._answered)
+        if decoded.timeout_seconds is not None:
+            deadline = min(deadline, time.monotonic() + decoded.timeout_seconds)
+        work = self._work = QueuedRequest(decoded.inputs, deadline, self._answered)
         self._model.batcher.submit(work, self._place)
 
-    def _answered(self, result: Answers | Exception, first: int) -> None:
+    def _answered(self, result: BatchOutputs | Exception, first: int) -> None:
         if isinstance(result, Exception):
             self._fail(result)
             return
@@ -241,30 +241,30 @@ class Exchange:
         assert decoder is not None  # noqa: S101 - it was admitted
 
         def encode() -> None:
-            answer: Answer | Exception
+            response: Response | Exception
             self._service.unread.wait(time.monotonic() + READ_SECONDS)
             try:
                 with decoder.take(result.values * BYTES_PER_VALUE):
-                    answer = self._encoded(result, first)
+                    response = self._encoded(result, first)
             except RequestError as error:
-                answer = error
-            loop.call_soon_threadsafe(self._finish_or_fail, answer)
+                response = error
+            loop.call_soon_threadsafe(self._finish_or_fail, response)
 
         self._service.writers.submit(encode)
 
-    def _encoded(self, result: Answers, first: int) -> Answer | Exception:
+    def _encoded(self, result: BatchOutputs, first: int) -> Response | Exception:
         try:
             return compressed(self._encode(result, first), self._head.coding)
         except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
             return error
 
-    def _finish_or_fail(self, answer: Answer | Exception) -> None:
+    def _finish_or_fail(self, response: Response | Exception) -> None:
         if self._over:
             return
-        if isinstance(answer, Exception):
-            self._fail(answer)
+        if isinstance(response, Exception):
+            self._fail(response)
         else:
-            self._finish(answer)
+            self._finish(response)
 
     def _fail(self, error: Exception) -> None:
         if not self._over:
@@ -272,13 +272,13 @@ class Exchange:
                 error = self._service.failed(error, self._model, self._record.context())
             self.refuse(error)
 
-    def _finish(self, answer: Answer) -> None:
+    def _finish(self, response: Response) -> None:
         if self._over:
             return
         reply = self._reply
-        self._end(answer.status, answer.reason, answer.detail)
+        self._end(response.status, response.reason, response.detail)
         if reply is not None:
-            reply(answer)
+            reply(response)
 
     def _give_back(self) -> None:
         """Release what the request still holds of the queue and of the memory."""

@@ -18,7 +18,7 @@ class Handler(Protocol):
         """Take a part of the body."""
         ...
 
-    def room(self) -> memoryview:
+    def body_buffer(self) -> memoryview:
         """Return where the rest of the body is to be written; no room where it is to be received."""
         ...
 

@@ -13,14 +13,14 @@ from starlette.types import ASGIApp
 from app import logs
 from app.http.problems import SERVER_ERROR, Problem
 from app.http.routes import Route, routes
-from app.protocols.messages import Answer
-from app.serving.budget import Hold
+from app.protocols.messages import Response
+from app.serving.budget import Reservation
 from app.serving.metrics import CONNECTIONS
 from app.serving.received import Received
 from app.serving.service import Service
 
 if TYPE_CHECKING:
-    from app.http.base_connection import Endpoint
+    from app.http.base_connection import BaseConnection
 
 SWEEP_SECONDS = 0.5
 
@@ -76,13 +76,13 @@ class Listener:
         self.tasks: set[asyncio.Task[None]] = set()
         """Requests that the application answers."""
 
-        self.idle: dict[Endpoint, None] = {}
+        self.idle: dict[BaseConnection, None] = {}
         """Those that wait for a request, the longest idle first."""
 
-        self._crowded: dict[Endpoint, None] = {}
+        self._crowded: dict[BaseConnection, None] = {}
         """Those beyond the most, the oldest first."""
 
-        self._unread: dict[Endpoint, Hold] = {}
+        self._unread: dict[BaseConnection, Reservation] = {}
         """Those whose clients have not read their answers, the longest first, with what these take."""
 
         self.date = b""
@@ -109,7 +109,7 @@ class Listener:
     def _update_routes(self, service: Service) -> None:
         self.routes = routes(service)
 
-    def opened(self, connection: "Endpoint") -> None:
+    def opened(self, connection: "BaseConnection") -> None:
         """Take a new connection. Where there are too many, the longest idle one gives way to it."""
         self.connections.add(connection)
         if self.full:
@@ -123,14 +123,14 @@ class Listener:
                     next(iter(self._crowded)).refuse(too_many())
         self.idle[connection] = None
 
-    def closed(self, connection: "Endpoint") -> None:
+    def closed(self, connection: "BaseConnection") -> None:
         """Forget a connection."""
         self.connections.discard(connection)
         self.idle.pop(connection, None)
         self._crowded.pop(connection, None)
         self.was_read(connection)
 
-    def unread(self, connection: "Endpoint", size: int) -> None:
+    def unread(self, connection: "BaseConnection", size: int) -> None:
         """Count an answer that its client has not read. Where these are too many, the oldest are given up."""
         if self.service is None:
             return
@@ -141,31 +141,31 @@ class Listener:
             self.was_read(longest)
             longest.transport.abort()
 
-    def was_read(self, connection: "Endpoint") -> None:
+    def was_read(self, connection: "BaseConnection") -> None:
         """Take note that a client has read its answer, or never will."""
         if (hold := self._unread.pop(connection, None)) is not None:
             hold.release()
 
-    def is_crowded(self, connection: "Endpoint") -> bool:
+    def is_crowded(self, connection: "BaseConnection") -> bool:
         """Tell whether a connection is beyond the most, and serves probes alone."""
         return connection in self._crowded
 
-    def refused(self, answer: Answer, request_id: str, target: bytes | None) -> None:
+    def refused(self, response: Response, request_id: str, target: bytes | None) -> None:
         """Count and log what no model and no application was asked."""
         if self.service is not None:
-            self.service.default.metrics.answered(answer.status, 0, answer.reason)
-        is_fault = answer.status >= SERVER_ERROR
+            self.service.default.metrics.answered(response.status, 0, response.reason)
+        is_fault = response.status >= SERVER_ERROR
         if not is_fault and not log.isEnabledFor(logging.DEBUG):
             return
         context = {
             "request_id": request_id,
             "path": target and target.partition(b"?")[0].decode("latin-1"),
-            "code": answer.status,
-            "reason": answer.reason,
-            "detail": answer.detail and logs.without_values(answer.detail),
+            "code": response.status,
+            "reason": response.reason,
+            "detail": response.detail and logs.without_values(response.detail),
         }
         if is_fault:
-            _warnings.write(answer.reason or str(answer.status), "request refused", context)
+            _warnings.write(response.reason or str(response.status), "request refused", context)
         log.debug("request refused", extra=context)
 
     async def sweep(self) -> None:
@@ -178,7 +178,7 @@ class Listener:
             for connection in tuple(self.connections):
                 self._end_where_late(connection, now)
 
-    def _end_where_late(self, connection: "Endpoint", now: float) -> None:
+    def _end_where_late(self, connection: "BaseConnection", now: float) -> None:
         limits, seconds = self.limits, now - connection.since
         if connection.unread_since is not None:
             if now - connection.unread_since > limits.body_seconds:

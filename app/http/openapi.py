@@ -14,7 +14,7 @@ from app.http.admission import samples_in
 from app.http.routes import PREDICT_PATH
 from app.protocols.messages import JSON
 from app.protocols.payload import INSTANCES, SERVING_DEFAULT, SIGNATURE_NAME
-from app.protocols.predict import Predict
+from app.protocols.predict import PredictProtocol
 from app.serving.service import Service
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES
@@ -99,7 +99,7 @@ def _predict_body(service: Service) -> dict[str, Any]:
     body: dict[str, Any] = {JSON: {"schema": {"anyOf": forms}}}
     if (shown := example(service.default.artifact)) is not None:
         body[JSON]["example"] = shown
-    others = [kind for kind in Predict().media_types(signature) if kind != JSON]
+    others = [kind for kind in PredictProtocol().media_types(signature) if kind != JSON]
     return body | dict.fromkeys(others, _binary(service))
 
 

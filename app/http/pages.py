@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse
+from starlette.responses import Response as StarletteResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from app.http import openapi
-from app.protocols.messages import JSON, Answer
-from app.protocols.predict import Predict
+from app.protocols.messages import JSON, Response
+from app.protocols.predict import PredictProtocol
 from app.serving.service import Service
 
 WEB = Path(__file__).parent / "web"
@@ -49,10 +50,10 @@ def add_pages(api: FastAPI, service: Service) -> None:
     _add_page(api, "/docs", "docs.html", POLICY.format(pictures="data:", others=""))
 
     @api.get("/web/model.json", include_in_schema=False)
-    async def model() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def model() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         """Tell the page what it shows of the model of /predict."""
-        body = Answer.json(_model(service)).body
-        return Response(body, media_type=JSON, headers={"cache-control": NO_STORE})
+        body = Response.json(_model(service)).body
+        return StarletteResponse(body, media_type=JSON, headers={"cache-control": NO_STORE})
 
     api.mount("/web", _Files(NO_STORE, directory=WEB))
     api.mount("/swagger-ui", _Files(REVALIDATE, packages=[SWAGGER_UI]))
@@ -67,7 +68,7 @@ def _add_page(api: FastAPI, path: str, file: str, policy: str) -> None:
     }
 
     @api.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
-    async def page() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def page() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
         return FileResponse(WEB / file, headers=headers)
 
 
@@ -81,7 +82,7 @@ def _model(service: Service) -> dict[str, Any]:
         "device": model.device,
         "runtime": settings.runtime,
         "inputs": [tensor.model_dump() for tensor in signature.inputs],
-        "media_types": Predict().media_types(signature),
+        "media_types": PredictProtocol().media_types(signature),
         "example": openapi.example(model.artifact),
         "max_body_bytes": settings.max_body_bytes,
         "port": settings.port,
@@ -102,7 +103,7 @@ class _Files(StaticFiles):
         async with self._turns:
             await super().__call__(scope, receive, send)
 
-    def file_response(self, *arguments: Any, **named: Any) -> Response:  # noqa: ANN401 - as Starlette's own
+    def file_response(self, *arguments: Any, **named: Any) -> StarletteResponse:  # noqa: ANN401 - as Starlette's own
         """Return a file, or 304 to a browser that has it already."""
         response = super().file_response(*arguments, **named)
         response.headers.update(self._headers)

@@ -7,7 +7,7 @@ import orjson
 
 from app import errors
 from app.errors import RequestError
-from app.protocols.messages import Answer
+from app.protocols.messages import Response
 from app.serving.metrics import MEMORY, OVERLOADED, REASONS
 from app.signature import Tensor
 
@@ -104,9 +104,9 @@ def of(error: Problem | RequestError) -> Problem:
     return Problem(status, error.detail, tensor=error.tensor, headers=headers, reason=reason)
 
 
-def answer(problem: Problem, request_id: str | None = None) -> Answer:
+def response(problem: Problem, request_id: str | None = None) -> Response:
     """Return the answer that tells a client of a problem."""
-    return Answer(
+    return Response(
         problem.status.value,
         orjson.dumps(problem.content(request_id)),
         MEDIA_TYPE,

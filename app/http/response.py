@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from app.http import codings
 from app.http.request import Headers, Request
-from app.protocols.messages import Answer
+from app.protocols.messages import Response
 
 COMPRESSED_FROM = 1024
 """Bytes of an answer below which compression saves nothing."""
@@ -17,7 +17,7 @@ _STATUS_LINES = {
 CONTINUE = _STATUS_LINES[HTTPStatus.CONTINUE] + b"\r\n"
 
 
-def written(
+def encode_response(
     status: int, fields: Headers, body: bytes, *, to: Request | None, date: bytes, keep_alive: bool
 ) -> bytes:
     """Return an answer's head and body.
@@ -48,15 +48,15 @@ def written(
     return b"".join(lines)
 
 
-def fields(answer: Answer) -> Headers:
+def header_fields(response: Response) -> Headers:
     """Return the headers of an answer, but for those that every answer has."""
-    named = {"content-type": answer.content_type, **answer.headers}
+    named = {"content-type": response.content_type, **response.headers}
     return [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
 
 
-def compressed(answer: Answer, coding: str | None) -> Answer:
+def compressed(response: Response, coding: str | None) -> Response:
     """Return an answer in a content coding, where that makes it smaller."""
-    if coding is None or len(answer.body) < COMPRESSED_FROM:
-        return answer
-    headers = {**answer.headers, "content-encoding": coding, "vary": "accept-encoding"}
-    return replace(answer, body=codings.compressed(answer.body, coding), headers=headers)
+    if coding is None or len(response.body) < COMPRESSED_FROM:
+        return response
+    headers = {**response.headers, "content-encoding": coding, "vary": "accept-encoding"}
+    return replace(response, body=codings.compressed(response.body, coding), headers=headers)

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from app.protocols.messages import Codec
-from app.protocols.predict import Predict
+from app.protocols.messages import WireProtocol
+from app.protocols.predict import PredictProtocol
 from app.protocols.protocol_v2 import ProtocolV2
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
@@ -20,13 +20,13 @@ class Route(NamedTuple):
     path: str
     """The path, with names in braces for what differs; for metrics, traces and logs."""
 
-    codec: Codec
+    protocol: WireProtocol
     model: ServedModel
 
 
 def predict(service: Service) -> Route:
     """Return the route of /predict."""
-    return Route(PREDICT_PATH, Predict(), service.default)
+    return Route(PREDICT_PATH, PredictProtocol(), service.default)
 
 
 def infer(model: ServedModel) -> Route:

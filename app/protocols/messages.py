@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import orjson
 
 from app.errors import InvalidInput, TooLarge
-from app.serving.predictions import Answers
+from app.serving.predictions import BatchOutputs
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -23,7 +23,7 @@ LONG = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What a client gets."""
 
     status: int
@@ -37,23 +37,23 @@ class Answer:
     """Why, in a sentence."""
 
     @classmethod
-    def json(cls, content: Any) -> "Answer":  # noqa: ANN401 - whatever JSON can carry
+    def json(cls, content: Any) -> "Response":  # noqa: ANN401 - whatever JSON can carry
         """Answer with JSON."""
         return cls(OK, orjson.dumps(content))
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class DecodedRequest:
     """A body understood: what goes into the model, and how its answers become an answer."""
 
     inputs: Arrays
-    encode: Callable[[Answers, int], Answer]
+    encode: Callable[[BatchOutputs, int], Response]
     """Takes a batch's answers and the index of the first that is this call's. May raise InvalidInput."""
 
     timeout_seconds: float | None = None
 
 
-class Head(Protocol):
+class BodyHeaders(Protocol):
     """What a protocol reads of a request's headers."""
 
     @property
@@ -72,14 +72,14 @@ class Head(Protocol):
         ...
 
 
-class Codec(Protocol):
+class WireProtocol(Protocol):
     """How one protocol carries tensors."""
 
     def media_types(self, signature: Signature) -> tuple[str, ...]:
         """Return what a body may be."""
         ...
 
-    def is_quick(self, length: int, head: Head, signature: Signature) -> bool:
+    def is_quick(self, length: int, head: BodyHeaders, signature: Signature) -> bool:
         """Tell whether a body of so many bytes is read without holding up the event loop.
 
         Raises:
@@ -88,7 +88,7 @@ class Codec(Protocol):
         """
         ...
 
-    def cost(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> int:
+    def cost(self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int) -> int:
         """Return how many bytes of memory it takes at most to read a body, beside the body itself.
 
         Raises:
@@ -97,7 +97,9 @@ class Codec(Protocol):
         """
         ...
 
-    def decode(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> Call:
+    def decode(
+        self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int
+    ) -> DecodedRequest:
         """Read a body.
 
         Raises:

@@ -4,8 +4,17 @@ from functools import partial
 
 from app.errors import InvalidInput
 from app.protocols import json_size, payload, photograph
-from app.protocols.messages import JSON, LONG, OCTETS, Answer, Call, Head, samples, without_mark
-from app.serving.predictions import Answers
+from app.protocols.messages import (
+    JSON,
+    LONG,
+    OCTETS,
+    BodyHeaders,
+    DecodedRequest,
+    Response,
+    samples,
+    without_mark,
+)
+from app.serving.predictions import BatchOutputs
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -13,7 +22,7 @@ STARTS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"\x
 """How files begin that are sent by a wrong name: https://mimesniff.spec.whatwg.org/#image-type-pattern-matching-algorithm."""
 
 
-class Predict:
+class PredictProtocol:
     """The codec of /predict."""
 
     def media_types(self, signature: Signature) -> tuple[str, ...]:
@@ -22,14 +31,14 @@ class Predict:
         octets = (OCTETS,) if numbers else ()
         return (JSON, *octets, *(photograph.FORMATS if signature.image else ()))
 
-    def is_quick(self, length: int, head: Head, signature: Signature) -> bool:
+    def is_quick(self, length: int, head: BodyHeaders, signature: Signature) -> bool:
         """Octets are a view of the body; pictures are decoded."""
         del signature
         if head.content_type == OCTETS:
             return True
         return head.content_type not in photograph.FORMATS and length <= LONG
 
-    def cost(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> int:
+    def cost(self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int) -> int:
         """Return what reading a body takes: of JSON by its values, of a picture by its head.
 
         Raises:
@@ -44,7 +53,9 @@ class Predict:
         assert signature.image is not None  # noqa: S101 - the media type was accepted
         return photograph.cost(body, head.content_type, signature.image, signature.inputs[0])
 
-    def decode(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> Call:
+    def decode(
+        self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int
+    ) -> DecodedRequest:
         """Read a body by its media type.
 
         Raises:
@@ -53,7 +64,7 @@ class Predict:
         """
         inputs = _inputs(body, head.content_type, signature, batch_size)
         size = samples(inputs, signature, batch_size)
-        return Call(inputs, partial(_encode, signature, size))
+        return DecodedRequest(inputs, partial(_encode, signature, size))
 
 
 def _inputs(body: bytes | memoryview, content_type: str, signature: Signature, batch_size: int) -> Arrays:
@@ -80,8 +91,8 @@ def _check_start(body: bytes | memoryview, content_type: str) -> None:
             raise InvalidInput(f"the body is {kind}, not {content_type}; send it with {right}")
 
 
-def _encode(signature: Signature, size: int, answers: Answers, first: int) -> Answer:
-    return Answer.json(
+def _encode(signature: Signature, size: int, answers: BatchOutputs, first: int) -> Response:
+    return Response.json(
         {
             "model_name": signature.name,
             "model_version": signature.version,

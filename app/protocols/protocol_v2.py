@@ -16,9 +16,19 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidInput
 from app.protocols import json_size, payload, strings
-from app.protocols.messages import JSON, LONG, OCTETS, OK, Answer, Call, Head, samples, without_mark
+from app.protocols.messages import (
+    JSON,
+    LONG,
+    OCTETS,
+    OK,
+    BodyHeaders,
+    DecodedRequest,
+    Response,
+    samples,
+    without_mark,
+)
 from app.runtimes import RUNTIMES
-from app.serving.predictions import Answers
+from app.serving.predictions import BatchOutputs
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
 
@@ -78,12 +88,12 @@ class ProtocolV2:
         """Return JSON, and octets, as which JSON followed by tensors may be sent."""
         return (JSON, OCTETS)
 
-    def is_quick(self, length: int, head: Head, signature: Signature) -> bool:
+    def is_quick(self, length: int, head: BodyHeaders, signature: Signature) -> bool:
         """Binary tensors are views of the body, unless they hold strings."""
         strings_in = any(tensor.datatype == "BYTES" for tensor in signature.inputs)
         return (length if strings_in or head.json_length is None else head.json_length) <= LONG
 
-    def cost(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> int:
+    def cost(self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int) -> int:
         """Return what reading a body takes: its JSON by its values, binary strings by their bytes.
 
         Raises:
@@ -97,7 +107,9 @@ class ProtocolV2:
         # Numbers are views of the body, or copies of it where it does not hold them aligned.
         return cost + binary * (strings.BYTES_A_BYTE if has_strings else int(length % ALIGNED != 0))
 
-    def decode(self, body: bytes | memoryview, head: Head, signature: Signature, batch_size: int) -> Call:
+    def decode(
+        self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int
+    ) -> DecodedRequest:
         """Read a body: JSON, then the tensors that it says are binary.
 
         Raises:
@@ -116,7 +128,7 @@ class ProtocolV2:
         size = samples(inputs, signature, batch_size)
         wanted = _wanted(request, signature)
         timeout = (request.parameters or _NONE).timeout
-        return Call(
+        return DecodedRequest(
             inputs,
             partial(_encode, signature, size, request.id, wanted),
             timeout / MICROSECONDS if timeout else None,
@@ -226,9 +238,9 @@ def _encode(
     size: int,
     identifier: str | None,
     wanted: tuple[tuple[Tensor, bool], ...],
-    answers: Answers,
+    answers: BatchOutputs,
     first: int,
-) -> Answer:
+) -> Response:
     arrays = answers.arrays(first, size)
     answers.check_finite((tensor.name for tensor, is_binary in wanted if not is_binary), first, size)
     outputs: list[dict[str, Any]] = []
@@ -256,8 +268,8 @@ def _encode(
         content["id"] = identifier
     json = orjson.dumps({**content, "outputs": outputs})
     if not tail:
-        return Answer(OK, json)
-    return Answer(OK, b"".join([json, *tail]), OCTETS, {JSON_LENGTH: str(len(json))})
+        return Response(OK, json)
+    return Response(OK, b"".join([json, *tail]), OCTETS, {JSON_LENGTH: str(len(json))})
 
 
 def _told(shape: list[int]) -> str:

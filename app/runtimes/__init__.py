@@ -4,12 +4,13 @@ A module has `load(folder, signature, device)`, and is imported only where its r
 """
 
 import tomllib
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
+
+from pydantic import TypeAdapter
 
 from app.signature import ArtifactError, Signature
 from app.tensors import Arrays
@@ -36,13 +37,7 @@ class Runtime:
 
 
 TABLE = Path(__file__).with_name("table.toml")
-
-
-def _runtime(row: dict[str, Any]) -> Runtime:
-    return Runtime(**{**row, "devices": tuple(row["devices"])})
-
-
-RUNTIMES = {name: _runtime(row) for name, row in tomllib.loads(TABLE.read_text()).items()}
+RUNTIMES = TypeAdapter(dict[str, Runtime]).validate_python(tomllib.loads(TABLE.read_text()))
 """The runtimes by the names that SLIPWAY_RUNTIME takes."""
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from app.errors import DeadlineExceeded
-from app.serving.places import Place, Places
-from app.serving.predictions import Answers
-from app.serving.work import Limits, Observer, Results, Work, joined, overloaded, tell
+from app.serving.places import QueueSlot, QueueSlots
+from app.serving.predictions import BatchOutputs
+from app.serving.work import Limits, Observer, QueuedRequest, Results, joined, overloaded, tell
 from app.tensors import Arrays
 
 SWEEP_SECONDS = 0.05
@@ -36,7 +36,7 @@ class Batcher:
 
     def __init__(
         self,
-        run: Callable[[Arrays], Answers],
+        run: Callable[[Arrays], BatchOutputs],
         *,
         limits: Limits,
         seconds_a_sample: float,
@@ -63,12 +63,12 @@ class Batcher:
         self._executors = executors if executor else 1
         self._idle = self._executors
         self._observer = observer
-        self._queue: deque[Work] = deque()
-        self._places = Places(limits.queue_size, observer.queued)
+        self._queue: deque[QueuedRequest] = deque()
+        self._places = QueueSlots(limits.queue_size, observer.queued)
         self._computing = 0
-        self._running: dict[int, tuple[float, list[Work]]] = {}
+        self._running: dict[int, tuple[float, list[QueuedRequest]]] = {}
         self._numbers = itertools.count()
-        self._taken: list[Work] = []
+        self._taken: list[QueuedRequest] = []
         """The batch that was taken last."""
         self._dispatching = False
         self._sweeping = False
@@ -95,7 +95,7 @@ class Batcher:
         """How long a request that comes now waits for those before it."""
         return (self._places.ahead + self._computing) * self._seconds / self._executors
 
-    def admit(self, seconds: float, before: float = 0) -> Place:
+    def admit(self, seconds: float, before: float = 0) -> QueueSlot:
         """Reserve a place for a request whose head has come.
 
         Args:
@@ -115,7 +115,7 @@ class Batcher:
             raise overloaded(self._places.ahead, wait)
         return self._places.reserve()
 
-    def keep(self, place: Place) -> None:
+    def keep(self, place: QueueSlot) -> None:
         """Keep the place of a request whose body is whole and will be read.
 
         Raises:
@@ -125,11 +125,11 @@ class Batcher:
         if not self._places.keep(place):
             raise overloaded(self._places.ahead, self._wait)
 
-    def release(self, place: Place) -> None:
+    def release(self, place: QueueSlot) -> None:
         """Give back the place of a request that will not be submitted."""
         self._places.release(place)
 
-    def submit(self, work: Work, place: Place | None = None) -> None:
+    def submit(self, work: QueuedRequest, place: QueueSlot | None = None) -> None:
         """Put work into the queue, in the place that its request holds.
 
         Work that is too late ends at once with DeadlineExceeded, and work without room with Overloaded.
@@ -148,7 +148,7 @@ class Batcher:
             self._dispatching = True
             asyncio.get_running_loop().call_soon(self._dispatch)
 
-    def cancel(self, work: Work) -> None:
+    def cancel(self, work: QueuedRequest) -> None:
         """Forget work whose client is gone. Its place in the queue is free at once."""
         if work.over:
             return
@@ -156,7 +156,7 @@ class Batcher:
         if work in self._queue:
             self._leave(work)
 
-    def _leave(self, work: Work) -> None:
+    def _leave(self, work: QueuedRequest) -> None:
         self._queue.remove(work)
         self._places.wait(-work.size)
 
@@ -180,7 +180,7 @@ class Batcher:
         for work in lost:
             work.end(error)
 
-    def _take(self) -> list[Work]:
+    def _take(self) -> list[QueuedRequest]:
         """Take from the queue's head what goes into one batch, the share of one idle executor.
 
         Work that cannot be done by its deadline is not computed, and a batch is no larger than the earliest
@@ -191,7 +191,7 @@ class Batcher:
         bound = max(1, int(min(self._limits.batch_seconds / self._seconds, self._limits.batch_size)))
         share = min(bound, math.ceil(self._places.waiting / self._idle))
         batch = self._taken = []
-        doubtful: Work | None = None
+        doubtful: QueuedRequest | None = None
         taken = 0
         earliest = math.inf
         queue = self._queue
@@ -225,7 +225,7 @@ class Batcher:
                 self._observer.waited(now - work.queued_at)
         return batch
 
-    def _start(self, batch: list[Work]) -> None:
+    def _start(self, batch: list[QueuedRequest]) -> None:
         number = next(self._numbers)
         began = time.monotonic()
         self._running[number] = began, batch
@@ -253,7 +253,7 @@ class Batcher:
             self._finish(number, self._seconds)
             tell(batch, [(error, 0)] * len(batch))
 
-    def _results(self, batch: list[Work]) -> Results:
+    def _results(self, batch: list[QueuedRequest]) -> Results:
         """Compute a batch, or each of its requests alone where the batch fails."""
         try:
             answers = self._run(joined(batch))
@@ -266,7 +266,7 @@ class Batcher:
         firsts = itertools.accumulate((work.size for work in batch), initial=0)
         return [(answers, first) for _, first in zip(batch, firsts, strict=False)]
 
-    def _finish(self, number: int, seconds: float) -> list[Work]:
+    def _finish(self, number: int, seconds: float) -> list[QueuedRequest]:
         _, batch = self._running.pop(number)
         self._idle += 1
         self._computing -= sum(work.size for work in batch)

@@ -38,7 +38,7 @@ def for_answers() -> int:
     return memory() // ANSWERS_SHARE
 
 
-class Hold:
+class Reservation:
     """Bytes that are held, until they are given back."""
 
     __slots__ = ("_budget", "bytes")
@@ -57,7 +57,7 @@ class Hold:
         if self.bytes:
             self.shrink(0)
 
-    def __enter__(self) -> "Hold":
+    def __enter__(self) -> "Reservation":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,7 +79,7 @@ class Budget:
             self.total = total
             self._changed.notify_all()
 
-    def try_take(self, size: int) -> Hold:
+    def try_take(self, size: int) -> Reservation:
         """Take bytes at once.
 
         Raises:
@@ -90,9 +90,9 @@ class Budget:
             if not self._fits(size):
                 raise _full()
             self.held += size
-        return Hold(self, size)
+        return Reservation(self, size)
 
-    def take(self, size: int, until: float, wanted: Callable[[], bool]) -> Hold:
+    def take(self, size: int, until: float, wanted: Callable[[], bool]) -> Reservation:
         """Wait for bytes; for threads alone.
 
         Args:
@@ -115,7 +115,7 @@ class Budget:
             finally:
                 self._waiting -= 1
             self.held += size
-        return Hold(self, size)
+        return Reservation(self, size)
 
     def check(self) -> None:
         """See that no more is held than there is.
@@ -132,11 +132,11 @@ class Budget:
         with contextlib.suppress(Overloaded):
             self.take(0, until, lambda: True)
 
-    def hold(self, size: int) -> Hold:
+    def hold(self, size: int) -> Reservation:
         """Count bytes that are here already, whatever is held: others wait for them."""
         with self._changed:
             self.held += size
-        return Hold(self, size)
+        return Reservation(self, size)
 
     def give(self, size: int) -> None:
         """Take note of bytes that are free again."""

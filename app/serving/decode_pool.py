@@ -19,7 +19,7 @@ SMOOTHING = 0.1
 """Weight of the newest body in the mean time that reading one takes."""
 
 
-class Reading:
+class DecodeJob:
     """One body to read."""
 
     __slots__ = ("deadline", "done", "expire", "over", "read")
@@ -48,15 +48,15 @@ class Reading:
         """Whether nobody waits for it any more."""
 
 
-class Readers:
+class DecodePool:
     """Reads bodies on threads. Lives on the event loop; all calls come from there, but for `oldest`."""
 
     def __init__(self, threads: int) -> None:
         """Take how many bodies are read at once."""
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="read")
         self._threads = self._idle = threads
-        self._lines: dict[object, deque[Reading]] = {}
-        self._running: dict[Reading, float] = {}
+        self._lines: dict[object, deque[DecodeJob]] = {}
+        self._running: dict[DecodeJob, float] = {}
         self._seconds: WeakKeyDictionary[object, float] = WeakKeyDictionary()
         self._sweeping = False
         self.finished = 0
@@ -83,12 +83,12 @@ class Readers:
             return 0
         return ahead / self._threads + self._seconds.get(line, 0)
 
-    def submit(self, line: object, reading: Reading) -> None:
+    def submit(self, line: object, reading: DecodeJob) -> None:
         """Have a body read, after those of its line."""
         self._lines.setdefault(line, deque()).append(reading)
         self._dispatch()
 
-    def cancel(self, line: object, reading: Reading) -> None:
+    def cancel(self, line: object, reading: DecodeJob) -> None:
         """Forget a body that nobody waits for any more. It is not read unless that has begun."""
         reading.over = True
         readings = self._lines.get(line, ())
@@ -113,7 +113,7 @@ class Readers:
         if self._lines or self._running:
             self._watch()
 
-    def _start(self, line: object, reading: Reading) -> None:
+    def _start(self, line: object, reading: DecodeJob) -> None:
         self._idle -= 1
         loop = asyncio.get_running_loop()
         began = self._running[reading] = time.monotonic()
@@ -131,7 +131,7 @@ class Readers:
             # There is no thread to be had.
             loop.call_soon(self._finish, line, reading, 0, error)
 
-    def _finish(self, line: object, reading: Reading, seconds: float, result: Any) -> None:  # noqa: ANN401
+    def _finish(self, line: object, reading: DecodeJob, seconds: float, result: Any) -> None:  # noqa: ANN401
         del self._running[reading]
         self._idle += 1
         self.finished += 1

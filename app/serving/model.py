@@ -103,7 +103,7 @@ class Model:
                     f"{worst:g} from the answer at export; export the model again"
                 )
 
-    def pace(self, batch_size: int) -> "Pace":
+    def pace(self, batch_size: int) -> "BatchProfile":
         """Measure how large a batch is worth it, on this machine and within this process's CPU limit.
 
         Args:
@@ -131,7 +131,7 @@ class Model:
         best = min(whole.values())
         chosen = next(size for size, each in whole.items() if each <= GOOD_ENOUGH * best)
         seconds_a_sample = whole[chosen] - HAND_OVER_SECONDS / chosen
-        return Pace(
+        return BatchProfile(
             batch_size=chosen,
             seconds_a_sample=seconds_a_sample,
             inline=chosen * seconds_a_sample <= INLINE_SECONDS,
@@ -168,7 +168,7 @@ def _loaded(artifact: Artifact, runtime: str, device: Literal[Device, "auto"]) -
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
+class BatchProfile:
     """How fast a model is, and what follows for its batches."""
 
     batch_size: int

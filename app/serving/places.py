@@ -10,7 +10,7 @@ RESERVED_SECONDS = 1.0
 which sends slowly, or nothing more, keeps nobody out."""
 
 
-class Place:
+class QueueSlot:
     """What a request holds of the queue. It counts as one sample until its body has been read."""
 
     __slots__ = ("since", "stage")
@@ -21,14 +21,14 @@ class Place:
         self.stage: Literal["expected", "unread", "gone"] = "expected"
 
 
-class Places:
+class QueueSlots:
     """Counts what waits before one model, and bounds it. Lives on the event loop."""
 
     def __init__(self, size: int, tell: Callable[[float], None]) -> None:
         """Take the most samples that may wait, and what is told how many do."""
         self._size = size
         self._tell = tell
-        self._order: deque[Place] = deque()
+        self._order: deque[QueueSlot] = deque()
         self._expected = 0
         self.unread = 0
         """Requests whose bodies are here and have not been read."""
@@ -45,9 +45,9 @@ class Places:
         """Samples that a request which comes now would have to wait for."""
         return self.unread + self.waiting
 
-    def reserve(self) -> Place:
+    def reserve(self) -> QueueSlot:
         """Keep a place for a request whose head has come."""
-        place = Place(time.monotonic())
+        place = QueueSlot(time.monotonic())
         self._expected += 1
         order = self._order
         while order and order[0].stage != "expected":
@@ -55,7 +55,7 @@ class Places:
         order.append(place)
         return place
 
-    def keep(self, place: Place) -> bool:
+    def keep(self, place: QueueSlot) -> bool:
         """Keep a place for a body that is whole and will be read.
 
         Returns:
@@ -70,7 +70,7 @@ class Places:
         self._told()
         return True
 
-    def settle(self, place: Place | None, samples: int) -> bool:
+    def settle(self, place: QueueSlot | None, samples: int) -> bool:
         """Turn a place into as many samples as the body holds.
 
         Returns:
@@ -84,7 +84,7 @@ class Places:
         self.wait(samples)
         return True
 
-    def release(self, place: Place) -> None:
+    def release(self, place: QueueSlot) -> None:
         """Give a place back, if it is still held."""
         if place.stage == "expected":
             self._expected -= 1

@@ -18,7 +18,7 @@ Prediction = dict[str, Any] | list[Any] | float
 """One sample's answer, ready for JSON."""
 
 
-class Answers:
+class BatchOutputs:
     """What the model answered to a batch, in whichever form its requests ask for; made once for all."""
 
     def __init__(self, outputs: Arrays, signature: Signature) -> None:

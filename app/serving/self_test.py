@@ -3,12 +3,12 @@
 import time
 
 from app.errors import RequestError
-from app.serving.budget import Hold
-from app.serving.decode_pool import Reading
-from app.serving.predictions import Answers
+from app.serving.budget import Reservation
+from app.serving.decode_pool import DecodeJob
+from app.serving.predictions import BatchOutputs
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
-from app.serving.work import Work
+from app.serving.work import QueuedRequest
 from app.tensors import Arrays
 
 ASK_SECONDS = 5.0
@@ -44,7 +44,7 @@ class Pulse:
         self._still_since = self._asked_at = time.monotonic()
         self._asked = False
         self._failures = 0
-        self._hold: Hold | None = None
+        self._hold: Reservation | None = None
 
     def beat(self) -> str | None:
         """Look whether anything moves; if not, ask.
@@ -72,7 +72,7 @@ class Pulse:
 
     def _ask(self, now: float) -> None:
         self._asked, self._asked_at = True, now
-        reading = Reading(now + ANSWER_SECONDS, self._read, self._submit, self._forget)
+        reading = DecodeJob(now + ANSWER_SECONDS, self._read, self._submit, self._forget)
         self._service.readers.submit(self._model, reading)
 
     def _forget(self) -> None:
@@ -90,9 +90,9 @@ class Pulse:
             self._answered(read, 0)
             return
         deadline = time.monotonic() + self._service.settings.request_timeout_seconds
-        self._model.batcher.submit(Work(read, deadline, self._answered, counted=False))
+        self._model.batcher.submit(QueuedRequest(read, deadline, self._answered, counted=False))
 
-    def _answered(self, result: Answers | Exception, _: int) -> None:
+    def _answered(self, result: BatchOutputs | Exception, _: int) -> None:
         self._asked = False
         if self._hold is not None:
             self._hold.release()

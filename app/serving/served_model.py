@@ -14,8 +14,8 @@ from app.artifact import Artifact
 from app.runtimes import Device, Run
 from app.serving.batching import Batcher
 from app.serving.metrics import Metrics, ModelMetrics
-from app.serving.model import Model, Pace
-from app.serving.predictions import Answers
+from app.serving.model import BatchProfile, Model
+from app.serving.predictions import BatchOutputs
 from app.serving.work import Limits
 from app.settings import Settings
 from app.tensors import Arrays
@@ -62,7 +62,7 @@ class ServedModel:
         return self._model.device if self._model else None
 
     @property
-    def stuck_since(self) -> float | None:
+    def running_since(self) -> float | None:
         """When the run that takes longest began, on the clock of `time.monotonic`. From any thread."""
         return self._batcher.oldest if self._batcher else None
 
@@ -105,13 +105,13 @@ class ServedModel:
             },
         )
 
-    def _queue(self, model: Model, pace: Pace) -> Batcher:
+    def _queue(self, model: Model, pace: BatchProfile) -> Batcher:
         settings, signature = self._settings, self.signature
 
-        def answer(inputs: Arrays) -> Answers:
+        def answer(inputs: Arrays) -> BatchOutputs:
             # A model that needs its batch gets the whole batch that its client has sent.
             size = pace.batch_size if signature.batchable else settings.batch_size
-            return Answers(in_parts(model.run, inputs, size), signature)
+            return BatchOutputs(in_parts(model.run, inputs, size), signature)
 
         return Batcher(
             answer,

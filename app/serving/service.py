@@ -13,7 +13,7 @@ from app.artifact import Artifact
 from app.errors import InternalError, InvalidInput, ModelNotFound, RequestError
 from app.runtimes import InputRefused
 from app.serving.budget import Budget, for_answers, for_requests
-from app.serving.decode_pool import Readers
+from app.serving.decode_pool import DecodePool
 from app.serving.metrics import Metrics
 from app.serving.received import Received
 from app.serving.repository import Key, Repository, Stamp
@@ -46,7 +46,7 @@ class Service:
         """Called on the event loop when a runtime cannot go on. Requests fail from then on."""
 
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
-        self.readers = Readers(settings.threads)
+        self.readers = DecodePool(settings.threads)
         """Decodes pictures and long JSON on its own threads, so that they do not queue behind inference."""
         self.writers = ThreadPoolExecutor(1, thread_name_prefix="write")
         """Long answers are encoded and compressed here."""
@@ -258,12 +258,12 @@ class Service:
     def stuck(self) -> ServedModel | None:
         """The model that has not come back from a run for longer than it may take. From any thread."""
         limit = time.monotonic() - self.settings.model_timeout_seconds
-        return next((model for model in self.models if (model.stuck_since or limit) < limit), None)
+        return next((model for model in self.models if (model.running_since or limit) < limit), None)
 
     @property
     def computes_on_the_loop(self) -> bool:
         """Whether a model is being computed on the event loop, which then waits for it. From any thread."""
-        return any(model.stuck_since is not None and model.inline for model in self.models)
+        return any(model.running_since is not None and model.inline for model in self.models)
 
     def drain(self) -> None:
         """Turn readiness off; requests are answered on. Takes no lock, so a signal handler may call it."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from app.errors import Overloaded
-from app.serving.predictions import Answers
+from app.serving.predictions import BatchOutputs
 from app.tensors import Arrays
 
 log = logging.getLogger(__name__)
@@ -27,12 +27,12 @@ class Observer(Protocol):
         """Tell how many samples the model was given at once."""
 
 
-Results = list[tuple[Answers | Exception, int]]
-Done = Callable[[Answers | Exception, int], None]
+Results = list[tuple[BatchOutputs | Exception, int]]
+Done = Callable[[BatchOutputs | Exception, int], None]
 """Takes a batch's answers with the index of the first that is one's own, or what went wrong."""
 
 
-class Work:
+class QueuedRequest:
     """A request's samples on their way through the model."""
 
     __slots__ = ("counted", "deadline", "done", "inputs", "key", "over", "queued_at", "size")
@@ -51,7 +51,7 @@ class Work:
         self.over = False
         """Whether it is answered or cancelled; then a result is dropped."""
 
-    def end(self, result: Answers | Exception, first: int = 0) -> None:
+    def end(self, result: BatchOutputs | Exception, first: int = 0) -> None:
         """Give the result, unless it is over. Whatever `done` raises is logged: the queue goes on."""
         if self.over:
             return
@@ -76,13 +76,13 @@ class Limits:
     """How long a batch should take at most. A single sample may take longer."""
 
 
-def tell(batch: list[Work], results: Results) -> None:
+def tell(batch: list[QueuedRequest], results: Results) -> None:
     """End each work of a batch with its result."""
     for work, (result, first) in zip(batch, results, strict=True):
         work.end(result, first)
 
 
-def joined(batch: list[Work]) -> Arrays:
+def joined(batch: list[QueuedRequest]) -> Arrays:
     """Return the inputs of a batch as the model takes them."""
     if len(batch) == 1:
         return batch[0].inputs

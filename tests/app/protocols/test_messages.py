@@ -3,8 +3,8 @@
 import pytest
 
 from app.http.head import RequestHead
-from app.protocols.messages import LONG, Codec
-from app.protocols.predict import Predict
+from app.protocols.messages import LONG, WireProtocol
+from app.protocols.predict import PredictProtocol
 from app.protocols.protocol_v2 import ProtocolV2
 from app.signature import Signature
 
@@ -26,10 +26,10 @@ def taking(datatype: str) -> Signature:
 @pytest.mark.parametrize(
     ("codec", "headers", "datatype", "length", "quick"),
     [
-        (Predict(), {}, "FP32", LONG, True),
-        (Predict(), {}, "FP32", LONG + 1, False),
-        (Predict(), {b"content-type": b"application/octet-stream"}, "FP32", 100 * LONG, True),
-        (Predict(), {b"content-type": b"image/png"}, "FP32", 100, False),
+        (PredictProtocol(), {}, "FP32", LONG, True),
+        (PredictProtocol(), {}, "FP32", LONG + 1, False),
+        (PredictProtocol(), {b"content-type": b"application/octet-stream"}, "FP32", 100 * LONG, True),
+        (PredictProtocol(), {b"content-type": b"image/png"}, "FP32", 100, False),
         (ProtocolV2(), {}, "FP32", LONG + 1, False),
         (ProtocolV2(), {b"inference-header-content-length": b"100"}, "FP32", 100 * LONG, True),
         (ProtocolV2(), {b"inference-header-content-length": b"100"}, "BYTES", LONG + 1, False),
@@ -37,6 +37,6 @@ def taking(datatype: str) -> Signature:
     ],
 )
 def test_only_what_is_read_at_once_is_read_on_the_event_loop(
-    codec: Codec, headers: dict[bytes, bytes], datatype: str, length: int, quick: bool
+    protocol: WireProtocol, headers: dict[bytes, bytes], datatype: str, length: int, quick: bool
 ):
-    assert codec.is_quick(length, RequestHead(headers), taking(datatype)) == quick
+    assert protocol.is_quick(length, RequestHead(headers), taking(datatype)) == quick

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.serving.decode_pool import Readers, Reading
+from app.serving.decode_pool import DecodeJob, DecodePool
 from tests.app.serving.batching.conftest import run, until
 
 
@@ -34,19 +34,19 @@ class Body:
             assert gate.wait(10)
             return name
 
-        self.reading = Reading(time.monotonic() + seconds, read, self.results.append, self._expire)
+        self.reading = DecodeJob(time.monotonic() + seconds, read, self.results.append, self._expire)
 
     def _expire(self) -> None:
         self.expired = True
 
 
-def reads(work: Callable[[Readers, list[str], threading.Event], Any], threads: int = 1) -> list[str]:
+def reads(work: Callable[[DecodePool, list[str], threading.Event], Any], threads: int = 1) -> list[str]:
     """Run a test with readers; return the order in which bodies were read."""
     order: list[str] = []
     gate = threading.Event()
 
     async def whole() -> None:
-        readers = Readers(threads)
+        readers = DecodePool(threads)
         try:
             await work(readers, order, gate)
         finally:
@@ -60,7 +60,7 @@ def reads(work: Callable[[Readers, list[str], threading.Event], Any], threads: i
 def test_a_model_with_many_bodies_does_not_hold_up_another():
     first, second = Line("first"), Line("second")
 
-    async def work(readers: Readers, order: list[str], gate: threading.Event) -> None:
+    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
         many = [Body(f"many {number}", order, gate) for number in range(5)]
         for body in many:
             readers.submit(first, body.reading)
@@ -73,7 +73,7 @@ def test_a_model_with_many_bodies_does_not_hold_up_another():
 
 
 def test_a_body_whose_deadline_has_come_is_not_read():
-    async def work(readers: Readers, order: list[str], gate: threading.Event) -> None:
+    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
         line = Line("m")
         first, late = Body("first", order, gate), Body("late", order, gate, seconds=0.05)
         for body in (first, late):
@@ -87,7 +87,7 @@ def test_a_body_whose_deadline_has_come_is_not_read():
 
 
 def test_a_deadline_is_kept_while_the_body_is_read():
-    async def work(readers: Readers, order: list[str], gate: threading.Event) -> None:
+    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
         late = Body("late", order, gate, seconds=0.05)
         readers.submit(Line("m"), late.reading)
         await until(lambda: late.expired)
@@ -99,7 +99,7 @@ def test_a_deadline_is_kept_while_the_body_is_read():
 
 
 def test_a_body_whose_client_has_left_is_not_read():
-    async def work(readers: Readers, order: list[str], gate: threading.Event) -> None:
+    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
         line = Line("m")
         first, gone, last = (Body(name, order, gate) for name in ("first", "gone", "last"))
         for body in (first, gone, last):
@@ -115,10 +115,10 @@ def test_a_body_whose_client_has_left_is_not_read():
 
 @pytest.mark.serial
 def test_how_long_a_body_would_wait_is_learned_from_those_before_it():
-    async def work(readers: Readers, order: list[str], gate: threading.Event) -> None:
+    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
         line = Line("m")
         assert readers.seconds_ahead(line) == 0
-        slow = Reading(time.monotonic() + 10, lambda: time.sleep(0.1), lambda _: None, lambda: None)
+        slow = DecodeJob(time.monotonic() + 10, lambda: time.sleep(0.1), lambda _: None, lambda: None)
         readers.submit(line, slow)
         await until(lambda: not readers.busy)
         for number in range(3):
@@ -131,7 +131,7 @@ def test_how_long_a_body_would_wait_is_learned_from_those_before_it():
 
 
 def test_whatever_goes_wrong_is_the_result_and_the_thread_goes_on():
-    async def work(readers: Readers, order: list[str], gate: threading.Event) -> None:
+    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
         gate.set()
         results: list[object] = []
 
@@ -139,7 +139,7 @@ def test_whatever_goes_wrong_is_the_result_and_the_thread_goes_on():
             raise SystemExit(1)
 
         line = Line("m")
-        readers.submit(line, Reading(time.monotonic() + 10, fail, results.append, lambda: None))
+        readers.submit(line, DecodeJob(time.monotonic() + 10, fail, results.append, lambda: None))
         after = Body("after", order, gate)
         readers.submit(line, after.reading)
         await until(lambda: after.results)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidInput
-from app.serving.predictions import Answers, Prediction
+from app.serving.predictions import BatchOutputs, Prediction
 from app.signature import Signature
 
 
@@ -26,7 +26,7 @@ def signature(outputs: int = 1, classes: int | None = None, activation: str | No
 
 
 def describe(outputs: dict, given: Signature) -> list[Prediction]:
-    return Answers(outputs, given).predictions(0, len(next(iter(outputs.values()))))
+    return BatchOutputs(outputs, given).predictions(0, len(next(iter(outputs.values()))))
 
 
 def test_scores_without_an_activation_are_told_as_they_are():
@@ -65,14 +65,14 @@ def test_several_outputs_without_labels_are_an_object_a_sample():
 
 
 def test_each_request_of_a_batch_gets_its_own_answers():
-    answers = Answers({"y0": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])}, signature())
+    answers = BatchOutputs({"y0": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])}, signature())
 
     assert answers.predictions(1, 2) == [[3, 4], [5, 6]]
     assert answers.arrays(0, 1)["y0"].tolist() == [[1, 2]]
 
 
 def test_an_answer_that_json_cannot_carry_is_its_own_requests_problem_alone():
-    answers = Answers(
+    answers = BatchOutputs(
         {"y0": np.array([[1, 2], [3, np.inf], [np.nan, 6]])}, signature(classes=2, activation="softmax")
     )
 

@@ -12,8 +12,8 @@ import pytest
 
 from app.errors import RequestError
 from app.serving.batching import Batcher
-from app.serving.predictions import Answers
-from app.serving.work import Limits, Work
+from app.serving.predictions import BatchOutputs
+from app.serving.work import Limits, QueuedRequest
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -40,13 +40,13 @@ class Model:
         self.gate = Event()
         self.gate.set()
 
-    def __call__(self, inputs: Arrays) -> Answers:
+    def __call__(self, inputs: Arrays) -> BatchOutputs:
         first = inputs["x"][:, 0]
         self.batches.append(first.tolist())
         assert self.gate.wait(10)
         if POISON in first:
             raise ValueError("poison")
-        return Answers({"y": first * 2}, SIGNATURE)
+        return BatchOutputs({"y": first * 2}, SIGNATURE)
 
 
 class Silent:
@@ -92,9 +92,9 @@ class Request:
         self.values = values
         self.results: list[list[float] | Exception] = []
         inputs = {"x": np.repeat(np.array(values, np.float32)[:, np.newaxis], width, axis=1)}
-        self.work = Work(inputs, time.monotonic() + seconds, self._done)
+        self.work = QueuedRequest(inputs, time.monotonic() + seconds, self._done)
 
-    def _done(self, result: Answers | Exception, first: int) -> None:
+    def _done(self, result: BatchOutputs | Exception, first: int) -> None:
         self.results.append(
             result if isinstance(result, Exception) else result.arrays(first, len(self.values))["y"].tolist()
         )

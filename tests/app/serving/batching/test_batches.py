@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.serving.work import Work
+from app.serving.work import QueuedRequest
 from tests.app.serving.batching.conftest import POISON, Model, Request, Silent, batcher, run, until
 
 
@@ -72,7 +72,8 @@ def test_the_next_batch_is_begun_before_the_last_is_answered(model: Model, threa
     async def work() -> None:
         for value in (1, 2):
             inputs = {"x": np.full((1, 1), value, np.float32)}
-            queue.submit(Work(inputs, time.monotonic() + 10, lambda *_: begun.append(len(seen.sizes))))
+            deadline = time.monotonic() + 10
+            queue.submit(QueuedRequest(inputs, deadline, lambda *_: begun.append(len(seen.sizes))))
         await until(lambda: len(begun) == 2)
 
     run(work)
