@@ -47,7 +47,7 @@ def test_the_metrics_have_a_series_for_every_status_and_reason():
 
 
 def test_the_answer_to_a_problem_is_problem_details():
-    answer = problems.answer(problems.Problem(HTTPStatus.BAD_REQUEST, "why"), "id")
+    answer = problems.response(problems.Problem(HTTPStatus.BAD_REQUEST, "why"), "id")
 
     assert (answer.status, answer.content_type) == (400, "application/problem+json")
     assert (answer.reason, answer.detail) == ("invalid", "why")

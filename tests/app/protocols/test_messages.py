@@ -24,7 +24,7 @@ def taking(datatype: str) -> Signature:
 
 
 @pytest.mark.parametrize(
-    ("codec", "headers", "datatype", "length", "quick"),
+    ("protocol", "headers", "datatype", "length", "quick"),
     [
         (PredictProtocol(), {}, "FP32", LONG, True),
         (PredictProtocol(), {}, "FP32", LONG + 1, False),
