@@ -18,13 +18,13 @@ MAX_UNREAD_BYTES = 16 * 1024
 Above that, nothing more is read from the client, and the bytes count as unread.
 """
 
-Phase = Literal["idle", "head", "body", "answer", "closing"]
+Phase = Literal["idle", "head", "body", "response", "closing"]
 """What the connection waits for.
 
 - idle: the next request;
 - head: the rest of a request's head, also directly after the connection was opened;
 - body: the rest of a request's body;
-- answer: the response of the handler;
+- response: the handler, which is to answer the request;
 - closing: the client, which is to close the connection.
 """
 

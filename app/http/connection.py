@@ -67,7 +67,7 @@ class Connection(BaseConnection):
             handler.cancel()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
-        return self._body_buffer or (_pipelining_buffer if self.phase == "answer" else _buffer)
+        return self._body_buffer or (_pipelining_buffer if self.phase == "response" else _buffer)
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._body_buffer:
@@ -103,7 +103,7 @@ class Connection(BaseConnection):
         self._handler = None
         self._response_written = True
         self._body_buffer = EMPTY_BUFFER
-        body_is_read = self.phase == "answer"
+        body_is_read = self.phase == "response"
         # A client that waits for status 100 may or may not send the body after this response. The server
         # cannot know, so it cannot find the next request.
         keep_alive = (
@@ -133,7 +133,7 @@ class Connection(BaseConnection):
             return True
         if self.phase == "body":
             return bool(self._pending)
-        return self.phase == "answer" and len(self._pending) >= MAX_PIPELINED_BYTES
+        return self.phase == "response" and len(self._pending) >= MAX_PIPELINED_BYTES
 
     # Reading a request.
 
@@ -235,7 +235,7 @@ class Connection(BaseConnection):
         if self._response_written:
             self._wait_for_request()
             return
-        self._enter_phase("answer")
+        self._enter_phase("response")
         if self._handler is not None:
             self._handler.complete()
 
@@ -253,7 +253,7 @@ class Connection(BaseConnection):
         """
         new_bytes = len(self._pending) - self._counted_bytes
         if new_bytes:
-            if new_bytes < 0 or self.phase == "answer":
+            if new_bytes < 0 or self.phase == "response":
                 # Pipelined bytes are few. They are never refused, because the current request is valid.
                 self.listener.received.hold(new_bytes)
             else:
@@ -271,7 +271,7 @@ class Connection(BaseConnection):
         if handler is not None:
             # The handler records the problem and writes the response, which closes the connection.
             self._drop_pending()
-            self._enter_phase("answer")
+            self._enter_phase("response")
             handler.refuse(problem)
             return
         if not self._response_written:

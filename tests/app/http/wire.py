@@ -84,6 +84,10 @@ def read_metric(server: Process, name: str, labels: str = "") -> float:
     return float(next(line for line in lines if line.startswith(f"{name}{{{labels}")).rpartition(" ")[2])
 
 
+def rejected_requests(server: Process, reason: str) -> float:
+    return read_metric(server, "request_rejected_total", f'model="tiny",reason="{reason}"')
+
+
 def wait_for_metric(server: Process, name: str, value: float) -> None:
     deadline = time.monotonic() + 10
     while read_metric(server, name) != value:
