@@ -77,7 +77,7 @@ def create_app(service: Service) -> FastAPI:
         if "Allow" in headers:
             headers["Allow"] = ", ".join(_allowed(api, request.scope))
         if status == HTTPStatus.METHOD_NOT_ALLOWED and request.url.path == PREDICT_PATH:
-            service.default.metrics.answered(status, 0, "method")
+            service.default_model.metrics.count_response(status, 0, "method")
         return _problem(request, Problem(status, detail, headers=headers))
 
     return api
@@ -188,7 +188,7 @@ def _state(service: Service, *, is_well: bool, **content: str | bool) -> Starlet
 
 def _summary(service: Service) -> dict[str, str]:
     summary = {"status": service.state, "model": service.signature.name}
-    if (device := service.default.device) is not None:
+    if (device := service.default_model.device) is not None:
         summary["device"] = device
     return summary
 

@@ -234,9 +234,9 @@ class Connection(BaseConnection):
         if more:
             if more < 0 or self.phase == "answer":
                 # What is sent ahead is little: the request before it is answered all the same.
-                self.listener.received.hold(more)
+                self.listener.received.add_unchecked(more)
             else:
-                self.listener.received.take(more)
+                self.listener.received.add(more)
             self._held += more
 
     # How a connection ends.

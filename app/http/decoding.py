@@ -63,7 +63,7 @@ class Decoder:
         decoded = self.protocol.decode(body, self.head, self.signature, self.settings.batch_size)
         # Octets are views of the body.
         size = 0 if self.head.content_type == OCTETS else _size(decoded)
-        return decoded, self.budget.try_take(size)
+        return decoded, self.budget.try_reserve(size)
 
     def _read_within_memory(self, body: bytes | memoryview) -> tuple[DecodedRequest, Reservation]:
         limit, batch_size = self.settings.max_body_bytes, self.settings.batch_size
@@ -72,7 +72,7 @@ class Decoder:
             # What it costs to read, which is held after this, counts the body too.
             with self._hold(limit):
                 plain = codings.decompressed(body, self.head.content_encodings, limit)
-        hold = self._hold(self.protocol.cost(plain, self.head, self.signature, batch_size))
+        hold = self._hold(self.protocol.memory_cost(plain, self.head, self.signature, batch_size))
         try:
             decoded = self.protocol.decode(plain, self.head, self.signature, batch_size)
         except BaseException:
@@ -88,7 +88,7 @@ class Decoder:
             Overloaded: there was none in time.
 
         """
-        return self.budget.take(size, self.deadline, lambda: self.wanted)
+        return self.budget.reserve(size, self.deadline, lambda: self.wanted)
 
     def _hold(self, size: int) -> Reservation:
         if size > self.budget.total:

@@ -23,11 +23,11 @@ from app.protocols.messages import DecodedRequest, Response
 from app.serving.budget import Reservation
 from app.serving.decode_pool import DecodeJob
 from app.serving.metrics import CLIENT_CLOSED_REQUEST
-from app.serving.places import QueueSlot
 from app.serving.predictions import BatchOutputs
-from app.serving.received import Body
+from app.serving.queue_slots import QueueSlot
+from app.serving.queued_request import QueuedRequest
+from app.serving.received_bytes import Body
 from app.serving.service import Service
-from app.serving.work import QueuedRequest
 
 MIN_DIRECT_BYTES = 64 * 1024
 """Bytes of a body that must be missing for it to be read straight into its place."""
@@ -92,7 +92,7 @@ class Exchange:
         path, self._codec, self._model = route
         self._head = RequestHead(headers)
         self._reply: Callable[[Response], None] | None = reply
-        self._body = Body(service.received)
+        self._body = Body(service.received_bytes)
         self._place: QueueSlot | None = None
         self._reading: DecodeJob | None = None
         self._hold: Reservation | None = None
@@ -138,7 +138,7 @@ class Exchange:
         if self._over or length - received < MIN_DIRECT_BYTES or length > received * MAX_PREALLOCATION_RATIO:
             return EMPTY_BUFFER
         try:
-            return self._body.grow(np.empty(length, np.uint8).data)
+            return self._body.move_into(np.empty(length, np.uint8).data)
         except (Problem, RequestError) as error:
             self.refuse(error)
             return EMPTY_BUFFER
@@ -166,10 +166,10 @@ class Exchange:
 
         """
         assert self._place is not None  # noqa: S101 - it was admitted
-        self._model.batcher.keep(self._place)
+        self._model.batcher.confirm(self._place)
         read = partial(decoder.read, body, wait=True)
         self._reading = DecodeJob(self._deadline, read, self._submit, partial(self._fail, DeadlineExceeded()))
-        self._service.readers.submit(self._model, self._reading)
+        self._service.decode_pool.submit(self._model, self._reading)
 
     def cancel(self) -> None:
         """Forget the request: its client is gone."""
@@ -191,9 +191,9 @@ class Exchange:
         """
         service, head = self._service, self._head
         admission.check(head, self._codec, self._model, service.settings)
-        service.received.take(0, announced=head.content_length)
+        service.received_bytes.add(0, announced=head.content_length)
         # Answers are computed faster than they are encoded.
-        service.computed.check()
+        service.computed_budget.check_not_exceeded()
         seconds = service.settings.request_timeout_seconds
         if (own := head.timeout_seconds) is not None:
             seconds = min(seconds, own)
@@ -207,7 +207,7 @@ class Exchange:
             deadline=self._deadline,
         )
         quick = decoder.is_quick(head.content_length)
-        before = 0 if quick else service.readers.seconds_ahead(self._model)
+        before = 0 if quick else service.decode_pool.seconds_ahead(self._model)
         self._place = self._model.batcher.admit(seconds, before)
 
     def _submit(self, read: tuple[DecodedRequest, Reservation] | Exception) -> None:
@@ -231,26 +231,26 @@ class Exchange:
         if isinstance(result, Exception):
             self._fail(result)
             return
-        if result.values <= MAX_INLINE_ENCODE_VALUES:
+        if result.value_count <= MAX_INLINE_ENCODE_VALUES:
             self._finish_or_fail(self._encoded(result, first))
             return
         # The inputs are not needed any more, and the answer needs memory.
         self._give_back()
-        self._hold = self._service.computed.hold(result.nbytes)
+        self._hold = self._service.computed_budget.reserve_unchecked(result.nbytes)
         loop, decoder = asyncio.get_running_loop(), self._decoder
         assert decoder is not None  # noqa: S101 - it was admitted
 
         def encode() -> None:
             response: Response | Exception
-            self._service.unread.wait(time.monotonic() + READ_SECONDS)
+            self._service.unread_budget.wait_until_not_exceeded(time.monotonic() + READ_SECONDS)
             try:
-                with decoder.take(result.values * BYTES_PER_VALUE):
+                with decoder.take(result.value_count * BYTES_PER_VALUE):
                     response = self._encoded(result, first)
             except RequestError as error:
                 response = error
             loop.call_soon_threadsafe(self._finish_or_fail, response)
 
-        self._service.writers.submit(encode)
+        self._service.encode_pool.submit(encode)
 
     def _encoded(self, result: BatchOutputs, first: int) -> Response | Exception:
         try:
@@ -269,7 +269,7 @@ class Exchange:
     def _fail(self, error: Exception) -> None:
         if not self._over:
             if not isinstance(error, Problem):
-                error = self._service.failed(error, self._model, self._record.context())
+                error = self._service.to_request_error(error, self._model, self._record.context())
             self.refuse(error)
 
     def _finish(self, response: Response) -> None:
@@ -283,7 +283,7 @@ class Exchange:
     def _give_back(self) -> None:
         """Release what the request still holds of the queue and of the memory."""
         if self._reading is not None:
-            self._service.readers.cancel(self._model, self._reading)
+            self._service.decode_pool.cancel(self._model, self._reading)
         if self._work is not None:
             self._model.batcher.cancel(self._work)
         if self._place is not None:
@@ -295,7 +295,7 @@ class Exchange:
 
     def _end(self, code: int, reason: str | None = None, detail: str | None = None) -> None:
         self._over = True
-        self._body.drop()
+        self._body.release()
         self._give_back()
         self._reply = None
         if self._decoder is not None:

@@ -16,7 +16,7 @@ from app.http.routes import Route, routes
 from app.protocols.messages import Response
 from app.serving.budget import Reservation
 from app.serving.metrics import CONNECTIONS
-from app.serving.received import Received
+from app.serving.received_bytes import ReceivedBytes
 from app.serving.service import Service
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ RESERVED = 64
 PROBES = frozenset({b"/health", b"/health/live", b"/health/ready", b"/v2/health/live", b"/v2/health/ready"})
 
 log = logging.getLogger(__name__)
-_warnings = logs.Warnings(log)
+_warnings = logs.RateLimitedWarnings(log)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Listener:
     """The connections of one port. Lives on one event loop."""
 
     def __init__(
-        self, app: ASGIApp, limits: Limits, received: Received, *, service: Service | None = None
+        self, app: ASGIApp, limits: Limits, received: ReceivedBytes, *, service: Service | None = None
     ) -> None:
         """Take what answers.
 
@@ -134,9 +134,9 @@ class Listener:
         """Count an answer that its client has not read. Where these are too many, the oldest are given up."""
         if self.service is None:
             return
-        budget = self.service.unread
-        self._unread[connection] = budget.hold(size)
-        while len(self._unread) > 1 and budget.held > budget.total:
+        budget = self.service.unread_budget
+        self._unread[connection] = budget.reserve_unchecked(size)
+        while len(self._unread) > 1 and budget.reserved > budget.total:
             longest = next(iter(self._unread))
             self.was_read(longest)
             longest.transport.abort()
@@ -153,7 +153,7 @@ class Listener:
     def refused(self, response: Response, request_id: str, target: bytes | None) -> None:
         """Count and log what no model and no application was asked."""
         if self.service is not None:
-            self.service.default.metrics.answered(response.status, 0, response.reason)
+            self.service.default_model.metrics.count_response(response.status, 0, response.reason)
         is_fault = response.status >= SERVER_ERROR
         if not is_fault and not log.isEnabledFor(logging.DEBUG):
             return

@@ -14,7 +14,7 @@ from app.http.admission import samples_in
 from app.http.routes import PREDICT_PATH
 from app.protocols.messages import JSON
 from app.protocols.payload import INSTANCES, SERVING_DEFAULT, SIGNATURE_NAME
-from app.protocols.predict import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol
 from app.serving.service import Service
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES
@@ -97,7 +97,7 @@ def _predict_body(service: Service) -> dict[str, Any]:
     if len(samples) == 1:
         forms = [*samples.values(), *forms]
     body: dict[str, Any] = {JSON: {"schema": {"anyOf": forms}}}
-    if (shown := example(service.default.artifact)) is not None:
+    if (shown := example(service.default_model.artifact)) is not None:
         body[JSON]["example"] = shown
     others = [kind for kind in PredictProtocol().media_types(signature) if kind != JSON]
     return body | dict.fromkeys(others, _binary(service))

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from app.protocols.messages import WireProtocol
-from app.protocols.predict import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol
 from app.protocols.protocol_v2 import ProtocolV2
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
@@ -26,7 +26,7 @@ class Route(NamedTuple):
 
 def predict(service: Service) -> Route:
     """Return the route of /predict."""
-    return Route(PREDICT_PATH, PredictProtocol(), service.default)
+    return Route(PREDICT_PATH, PredictProtocol(), service.default_model)
 
 
 def infer(model: ServedModel) -> Route:
@@ -40,6 +40,6 @@ def routes(service: Service) -> dict[bytes, Route]:
     for model in service.models:
         name, version = model.signature.name, model.signature.version
         found[f"{VERSION_PATH}/infer".format(name=name, version=version).encode()] = infer(model)
-    for name in service.names:
+    for name in service.model_names:
         found[INFER_PATH.format(name=name).encode()] = infer(service.model(name))
     return found

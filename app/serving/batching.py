@@ -14,9 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from app.errors import DeadlineExceeded
-from app.serving.places import QueueSlot, QueueSlots
 from app.serving.predictions import BatchOutputs
-from app.serving.work import Limits, Observer, QueuedRequest, Results, joined, overloaded, tell
+from app.serving.queue_slots import QueueSlot, QueueSlots
+from app.serving.queued_request import Limits, Observer, QueuedRequest, Results, joined, overloaded, tell
 from app.tensors import Arrays
 
 SWEEP_SECONDS = 0.05
@@ -115,7 +115,7 @@ class Batcher:
             raise overloaded(self._places.ahead, wait)
         return self._places.reserve()
 
-    def keep(self, place: QueueSlot) -> None:
+    def confirm(self, place: QueueSlot) -> None:
         """Keep the place of a request whose body is whole and will be read.
 
         Raises:

@@ -49,7 +49,7 @@ class Reservation:
 
     def shrink(self, size: int) -> None:
         """Keep only so many bytes."""
-        self._budget.give(self.bytes - size)
+        self._budget.release(self.bytes - size)
         self.bytes = size
 
     def release(self) -> None:
@@ -69,7 +69,7 @@ class Budget:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self.held = 0
+        self.reserved = 0
         self._changed = threading.Condition(threading.Lock())
         self._waiting = 0
 
@@ -79,7 +79,7 @@ class Budget:
             self.total = total
             self._changed.notify_all()
 
-    def try_take(self, size: int) -> Reservation:
+    def try_reserve(self, size: int) -> Reservation:
         """Take bytes at once.
 
         Raises:
@@ -89,10 +89,10 @@ class Budget:
         with self._changed:
             if not self._fits(size):
                 raise _full()
-            self.held += size
+            self.reserved += size
         return Reservation(self, size)
 
-    def take(self, size: int, until: float, wanted: Callable[[], bool]) -> Reservation:
+    def reserve(self, size: int, until: float, wanted: Callable[[], bool]) -> Reservation:
         """Wait for bytes; for threads alone.
 
         Args:
@@ -114,39 +114,39 @@ class Budget:
                     self._changed.wait(LOOK_SECONDS)
             finally:
                 self._waiting -= 1
-            self.held += size
+            self.reserved += size
         return Reservation(self, size)
 
-    def check(self) -> None:
+    def check_not_exceeded(self) -> None:
         """See that no more is held than there is.
 
         Raises:
             Overloaded: there is.
 
         """
-        if self.held > self.total:
+        if self.reserved > self.total:
             raise _full()
 
-    def wait(self, until: float) -> None:
+    def wait_until_not_exceeded(self, until: float) -> None:
         """Wait until no more is held than there is, but no longer than `until`; for threads alone."""
         with contextlib.suppress(Overloaded):
-            self.take(0, until, lambda: True)
+            self.reserve(0, until, lambda: True)
 
-    def hold(self, size: int) -> Reservation:
+    def reserve_unchecked(self, size: int) -> Reservation:
         """Count bytes that are here already, whatever is held: others wait for them."""
         with self._changed:
-            self.held += size
+            self.reserved += size
         return Reservation(self, size)
 
-    def give(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Take note of bytes that are free again."""
         with self._changed:
-            self.held -= size
+            self.reserved -= size
             if self._waiting:
                 self._changed.notify_all()
 
     def _fits(self, size: int) -> bool:
-        return self.held + size <= self.total
+        return self.reserved + size <= self.total
 
 
 def _full() -> Overloaded:

@@ -143,7 +143,7 @@ class ModelMetrics:
         """Say what computes, once it is known."""
         self._metrics.device_info.labels(**self._model).info({"device": name})
 
-    def answered(self, code: int, seconds: float, reason: str | None = None) -> None:
+    def count_response(self, code: int, seconds: float, reason: str | None = None) -> None:
         """Count one answer, how long it took, and why it was none of the model's."""
         count, latency = self._answered.get(code) or self._of_code(code)
         count.inc()
@@ -151,7 +151,7 @@ class ModelMetrics:
         if reason is not None:
             self._rejected[reason].inc()
 
-    def forget(self) -> None:
+    def remove_series(self) -> None:
         """Remove this model's gauges. Its counters and histograms stay."""
         metrics, values = self._metrics, tuple(self._model.values())
         # A gauge with a function refers to itself, and so would keep the model in memory through it.

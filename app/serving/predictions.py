@@ -26,7 +26,7 @@ class BatchOutputs:
         self._signature = signature
 
     @property
-    def values(self) -> int:
+    def value_count(self) -> int:
         """How many values the whole batch's outputs hold."""
         return sum(array.size for array in self._outputs.values())
 

@@ -12,7 +12,7 @@ LATEST = "latest"
 Key = tuple[str, str]
 """A model's name and version. The version is a hash of the content: the same key is the same model."""
 
-Stamp = frozenset[tuple[str, int, int]]
+Snapshot = frozenset[tuple[str, int, int]]
 """The files of a folder with their times and sizes: another one where something was changed."""
 
 
@@ -26,14 +26,14 @@ class Repository:
     latest: dict[str, str] = field(default_factory=dict[str, str])
     """The version of a model that a link names."""
 
-    faults: dict[Path, ArtifactError] = field(default_factory=dict[Path, ArtifactError])
+    errors: dict[Path, ArtifactError] = field(default_factory=dict[Path, ArtifactError])
     """What is wrong with a folder that cannot be read."""
 
-    stamps: dict[Path, Stamp] = field(default_factory=dict[Path, Stamp])
+    snapshots: dict[Path, Snapshot] = field(default_factory=dict[Path, Snapshot])
     """How each folder was before it was read."""
 
     @classmethod
-    def look(cls, path: Path, known: Mapping[Path, Key] | None = None) -> "Repository":
+    def scan(cls, path: Path, known: Mapping[Path, Key] | None = None) -> "Repository":
         """Read the signatures below a path: its own, or those of `<name>/<version>`.
 
         Args:
@@ -48,21 +48,23 @@ class Repository:
         ages: dict[Key, int] = {}
         # Where there is nothing, to read it says why.
         for folder in dict.fromkeys(folders or [path]):
-            found.stamps[folder] = _stamp(folder)
+            found.snapshots[folder] = _snapshot(folder)
             key = known.get(folder) if known else None
             try:
                 signature = Signature.read(folder)
                 key = signature.name, signature.version
             except ArtifactError as error:
-                found.faults[folder] = error
+                found.errors[folder] = error
             if key is not None:
                 found.artifacts[key] = folder
-                ages[key] = max((time for name, time, _ in found.stamps[folder] if name == FILE), default=0)
+                ages[key] = max(
+                    (time for name, time, _ in found.snapshots[folder] if name == FILE), default=0
+                )
         return cls(
             artifacts=dict(sorted(found.artifacts.items(), key=lambda item: (ages[item[0]], item[0]))),
             latest=dict(_links(path, found.artifacts)),
-            faults=found.faults,
-            stamps=found.stamps,
+            errors=found.errors,
+            snapshots=found.snapshots,
         )
 
     def defaults(self, served: Container[Key]) -> dict[str, str]:
@@ -79,7 +81,7 @@ def _links(path: Path, artifacts: dict[Key, Path]) -> list[Key]:
     return [named[link.resolve()] for link in path.glob(f"*/{LATEST}") if link.resolve() in named]
 
 
-def _stamp(folder: Path) -> Stamp:
+def _snapshot(folder: Path) -> Snapshot:
     files: set[tuple[str, int, int]] = set()
     for file in folder.rglob("*"):
         try:

@@ -6,9 +6,9 @@ from app.errors import RequestError
 from app.serving.budget import Reservation
 from app.serving.decode_pool import DecodeJob
 from app.serving.predictions import BatchOutputs
+from app.serving.queued_request import QueuedRequest
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
-from app.serving.work import QueuedRequest
 from app.tensors import Arrays
 
 ASK_SECONDS = 5.0
@@ -53,7 +53,7 @@ class Pulse:
             Why the model counts as failed, or None.
 
         """
-        now, batcher, readers = time.monotonic(), self._model.batcher, self._service.readers
+        now, batcher, readers = time.monotonic(), self._model.batcher, self._service.decode_pool
         if self._failures >= FAILURES:
             return "it cannot answer to its own sample"
         moved = batcher.finished, readers.finished
@@ -73,16 +73,16 @@ class Pulse:
     def _ask(self, now: float) -> None:
         self._asked, self._asked_at = True, now
         reading = DecodeJob(now + ANSWER_SECONDS, self._read, self._submit, self._forget)
-        self._service.readers.submit(self._model, reading)
+        self._service.decode_pool.submit(self._model, reading)
 
     def _forget(self) -> None:
         # Other bodies are read: the threads are not stuck, and the next question will tell.
-        self._asked = self._service.readers.finished == self._moved[1]
+        self._asked = self._service.decode_pool.finished == self._moved[1]
 
     def _read(self) -> Arrays:
         inputs = self._model.artifact.inputs
         size = sum(array.nbytes for array in inputs.values())
-        self._hold = self._service.budget.take(size, self._asked_at + ANSWER_SECONDS, lambda: True)
+        self._hold = self._service.budget.reserve(size, self._asked_at + ANSWER_SECONDS, lambda: True)
         return {name: array.copy() for name, array in inputs.items()}
 
     def _submit(self, read: Arrays | Exception) -> None:
@@ -99,4 +99,4 @@ class Pulse:
             self._hold = None
         self._failures = self._failures + 1 if isinstance(result, Exception) else 0
         if isinstance(result, Exception) and not isinstance(result, RequestError):
-            self._service.examine(self._model)
+            self._service.check_after_failure(self._model)

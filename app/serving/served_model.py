@@ -16,7 +16,7 @@ from app.serving.batching import Batcher
 from app.serving.metrics import Metrics, ModelMetrics
 from app.serving.model import BatchProfile, Model
 from app.serving.predictions import BatchOutputs
-from app.serving.work import Limits
+from app.serving.queued_request import Limits
 from app.settings import Settings
 from app.tensors import Arrays
 
@@ -126,7 +126,7 @@ class ServedModel:
             observer=self.metrics,
         )
 
-    def broken(self) -> Exception | None:
+    def self_test_error(self) -> Exception | None:
         """Try the artifact's own sample; return what goes wrong. For a thread, for the model may be slow."""
         try:
             if self._model:

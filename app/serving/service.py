@@ -15,8 +15,8 @@ from app.runtimes import InputRefused
 from app.serving.budget import Budget, for_answers, for_requests
 from app.serving.decode_pool import DecodePool
 from app.serving.metrics import Metrics
-from app.serving.received import Received
-from app.serving.repository import Key, Repository, Stamp
+from app.serving.received_bytes import ReceivedBytes
+from app.serving.repository import Key, Repository, Snapshot
 from app.serving.served_model import ServedModel
 from app.settings import Settings
 from app.signature import ArtifactError, Signature
@@ -41,34 +41,34 @@ class Service:
         """
         self.settings = settings
         self.metrics = Metrics()
-        self.received = Received(settings.max_received_bytes)
+        self.received_bytes = ReceivedBytes(settings.max_received_bytes)
         self.on_failure: Callable[[], None] = lambda: None
         """Called on the event loop when a runtime cannot go on. Requests fail from then on."""
 
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
-        self.readers = DecodePool(settings.threads)
+        self.decode_pool = DecodePool(settings.threads)
         """Decodes pictures and long JSON on its own threads, so that they do not queue behind inference."""
-        self.writers = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self.encode_pool = ThreadPoolExecutor(1, thread_name_prefix="write")
         """Long answers are encoded and compressed here."""
         self.budget = Budget(for_requests(0))
         """What decoded requests and long answers may take; less where models are loaded."""
-        self.computed = Budget(for_answers())
+        self.computed_budget = Budget(for_answers())
         """What long answers may take until they are encoded."""
-        self.unread = Budget(for_answers())
+        self.unread_budget = Budget(for_answers())
         """What answers may take that their clients have not read."""
         # A thread of its own, so that a model which is loaded later does not delay those that answer.
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._draining = False
         self._examined: set[ServedModel] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._repository = Repository.look(settings.model_path)
-        for error in self._repository.faults.values():
+        self._repository = Repository.scan(settings.model_path)
+        for error in self._repository.errors.values():
             raise error
         self._models: dict[Key, ServedModel] = {
             key: self._served(Artifact.read(path)) for key, path in self._repository.artifacts.items()
         }
         self._defaults = self._repository.defaults(self._models)
-        self._refused: dict[Path, Stamp] = {}
+        self._refused: dict[Path, Snapshot] = {}
         self.tracing = _tracing(self.signature) if settings.otlp_endpoint else None
         self.on_models_changed: list[Callable[[], None]] = []
         """Called on the event loop when other models are served than before."""
@@ -99,7 +99,7 @@ class Service:
         return list(self._models.values())
 
     @property
-    def default(self) -> ServedModel:
+    def default_model(self) -> ServedModel:
         """The model of /predict: the only one, or the first by name."""
         name, version = min(self._defaults.items())
         return self._models[name, version]
@@ -107,7 +107,7 @@ class Service:
     @property
     def signature(self) -> Signature:
         """The signature of the model of /predict."""
-        return self.default.signature
+        return self.default_model.signature
 
     def model(self, name: str, version: str | None = None) -> ServedModel:
         """Return a model by its name, in its default version or another.
@@ -125,7 +125,7 @@ class Service:
         return model
 
     @property
-    def names(self) -> list[str]:
+    def model_names(self) -> list[str]:
         """The names of the models that are served."""
         return list(self._defaults)
 
@@ -154,12 +154,12 @@ class Service:
         served changes nothing, and is logged once until it changes.
         """
         known = {path: key for key, path in self._repository.artifacts.items()}
-        repository = await asyncio.to_thread(Repository.look, self.settings.model_path, known)
-        for path, error in repository.faults.items():
-            self._refuse(path, repository.stamps[path], error)
+        repository = await asyncio.to_thread(Repository.scan, self.settings.model_path, known)
+        for path, error in repository.errors.items():
+            self._refuse(path, repository.snapshots[path], error)
         models: dict[Key, ServedModel] = {}
         for key, path in repository.artifacts.items():
-            model = self._models.get(key) or await self._loaded(path, repository.stamps[path])
+            model = self._models.get(key) or await self._loaded(path, repository.snapshots[path])
             if model is not None:
                 models[key] = model
         if not models:
@@ -174,17 +174,17 @@ class Service:
             changed()
         for model in gone:
             log.info("model served no more", extra={"version": model.signature.version})
-            self.keep(asyncio.create_task(self._retire(model)))
+            self.keep_task(asyncio.create_task(self._retire(model)))
 
     async def _retire(self, model: ServedModel) -> None:
         await model.drain()
         # The same version may be back meanwhile, and the series are its own now.
         if (model.signature.name, model.signature.version) not in self._models:
-            model.metrics.forget()
+            model.metrics.remove_series()
 
-    async def _loaded(self, path: Path, stamp: Stamp) -> ServedModel | None:
+    async def _loaded(self, path: Path, snapshot: Snapshot) -> ServedModel | None:
         """Return a new model, warm; None where it cannot be served, or is as it was when it could not."""
-        if self._refused.get(path) == stamp:
+        if self._refused.get(path) == snapshot:
             return None
         model = None
         try:
@@ -193,8 +193,8 @@ class Service:
             self._share_memory()
         except ArtifactError as error:
             if model is not None:
-                model.metrics.forget()
-            self._refuse(path, stamp, error)
+                model.metrics.remove_series()
+            self._refuse(path, snapshot, error)
             return None
         return model
 
@@ -202,20 +202,22 @@ class Service:
         """Give to requests what the models that are loaded leave of the memory."""
         others = max(0, self.settings.threads - 1) * max(model.run_bytes for model in self.models)
         total = for_requests(others)
-        self.budget.resize(total + self.budget.held)
+        self.budget.resize(total + self.budget.reserved)
         log.info("memory budget for bodies set", extra={"bytes_for_bodies": total})
 
-    def _refuse(self, path: Path, stamp: Stamp, error: ArtifactError) -> None:
-        if self._refused.get(path) != stamp:
-            self._refused[path] = stamp
+    def _refuse(self, path: Path, snapshot: Snapshot, error: ArtifactError) -> None:
+        if self._refused.get(path) != snapshot:
+            self._refused[path] = snapshot
             log.error("model not loaded; serving on: %s", error)
 
-    def keep(self, task: "asyncio.Task[None]") -> None:
+    def keep_task(self, task: "asyncio.Task[None]") -> None:
         """Keep a reference to a task until it is done: the event loop holds tasks weakly."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def failed(self, error: Exception, model: ServedModel, context: Mapping[str, object]) -> RequestError:
+    def to_request_error(
+        self, error: Exception, model: ServedModel, context: Mapping[str, object]
+    ) -> RequestError:
         """Return what a client is told of an error, and examine the model where the model may have caused it.
 
         Args:
@@ -229,20 +231,20 @@ class Service:
         if isinstance(error, InputRefused):
             log.info("input refused by the model", extra=dict(context))
             if not error.certain:
-                self.examine(model)
+                self.check_after_failure(model)
             return InvalidInput(error.told)
         log.error("request failed", exc_info=error, extra=dict(context))
-        self.examine(model)
+        self.check_after_failure(model)
         return InternalError()
 
-    def examine(self, model: ServedModel) -> None:
+    def check_after_failure(self, model: ServedModel) -> None:
         """Find out whether a runtime that failed a request can go on; where not, the service has failed."""
         if model not in self._examined:
             self._examined.add(model)
-            self.keep(asyncio.create_task(self._examine(model)))
+            self.keep_task(asyncio.create_task(self._examine(model)))
 
     async def _examine(self, model: ServedModel) -> None:
-        error = await asyncio.to_thread(model.broken)
+        error = await asyncio.to_thread(model.self_test_error)
         self._examined.discard(model)
         if error is not None:
             self.fail(model, f"it does not answer to its own sample any more: {error}")
@@ -255,7 +257,7 @@ class Service:
             self.on_failure()
 
     @property
-    def stuck(self) -> ServedModel | None:
+    def stuck_model(self) -> ServedModel | None:
         """The model that has not come back from a run for longer than it may take. From any thread."""
         limit = time.monotonic() - self.settings.model_timeout_seconds
         return next((model for model in self.models if (model.running_since or limit) < limit), None)
@@ -271,9 +273,9 @@ class Service:
 
     def close(self) -> None:
         """Give the threads back."""
-        for threads in (self._threads, self.writers, self._loader):
+        for threads in (self._threads, self.encode_pool, self._loader):
             threads.shutdown(wait=False, cancel_futures=True)
-        self.readers.close()
+        self.decode_pool.close()
         if self.tracing is not None:
             self.tracing.close()
 

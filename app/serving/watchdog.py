@@ -54,7 +54,7 @@ class Watchdog:
                     settings.drain_delay_seconds + settings.drain_timeout_seconds + TICK_SECONDS
                 ):
                     self._end("the drain took too long", 0)
-            elif (model := self._service.stuck) is not None:
+            elif (model := self._service.stuck_model) is not None:
                 why = f"it did not come back within {settings.model_timeout_seconds:g} s"
                 self._call_soon(self._service.fail, model, why)
                 if not self._closed.wait(GRACE_SECONDS):

@@ -293,7 +293,7 @@ def test_a_crash_is_told_to_the_log_and_not_to_the_client(
     def explode(_: object) -> object:
         raise RuntimeError("secret")
 
-    service.default.batcher._run = explode  # type: ignore[assignment]
+    service.default_model.batcher._run = explode  # type: ignore[assignment]
     client.app = create_app(service)
 
     response = client.predict(SAMPLE)

@@ -162,7 +162,7 @@ def test_every_error_is_documented_and_every_documented_error_happens(
     ]
     answers.append(client.predict(b" " * (service.settings.max_body_bytes + 1)))
     answers.append(client.predict(SAMPLE, **{"x-envoy-expected-rq-timeout-ms": "0"}))
-    monkeypatch.setattr(service.default.batcher, "_run", None)
+    monkeypatch.setattr(service.default_model.batcher, "_run", None)
     answers.append(client.predict(SAMPLE))
     loading = Service(Settings(model_path=tiny))
     client.app = create_app(loading)
@@ -184,7 +184,7 @@ def test_health_answers_as_documented(
     client, service = client_of(tiny), serve(tiny)
     client.app = create_app(service)
     good = client.get(path)
-    service.fail(service.default, "a test")
+    service.fail(service.default_model, "a test")
     bad = client.get(path)
 
     documented = operation(client, path, "get")["responses"]

@@ -13,7 +13,7 @@ import pytest
 from app.errors import RequestError
 from app.serving.batching import Batcher
 from app.serving.predictions import BatchOutputs
-from app.serving.work import Limits, QueuedRequest
+from app.serving.queued_request import Limits, QueuedRequest
 from app.signature import Signature
 from app.tensors import Arrays
 

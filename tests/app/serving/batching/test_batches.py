@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.serving.work import QueuedRequest
+from app.serving.queued_request import QueuedRequest
 from tests.app.serving.batching.conftest import POISON, Model, Request, Silent, batcher, run, until
 
 

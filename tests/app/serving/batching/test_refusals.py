@@ -218,12 +218,12 @@ def test_places_of_heads_whose_bodies_do_not_come_are_given_to_others(
     with pytest.raises(Overloaded):
         queue.admit(10)
 
-    monkeypatch.setattr("app.serving.places.time.monotonic", lambda: now + 2)
+    monkeypatch.setattr("app.serving.queue_slots.time.monotonic", lambda: now + 2)
 
-    queue.keep(queue.admit(10))
-    queue.keep(slow[0])
+    queue.confirm(queue.admit(10))
+    queue.confirm(slow[0])
     with pytest.raises(Overloaded):
-        queue.keep(slow[1])
+        queue.confirm(slow[1])
 
 
 def test_bodies_that_wait_to_be_read_are_told_as_waiting(model: Model):
@@ -231,7 +231,7 @@ def test_bodies_that_wait_to_be_read_are_told_as_waiting(model: Model):
     queue = batcher(model, queue_size=2, observer=seen)
     places = [queue.admit(10), queue.admit(10)]
     for place in places:
-        queue.keep(place)
+        queue.confirm(place)
 
     assert seen.depths[-1] == 2
     with pytest.raises(Overloaded):

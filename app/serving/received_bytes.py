@@ -3,7 +3,7 @@
 from app.errors import ReceiveBufferFull
 
 
-class Received:
+class ReceivedBytes:
     """Counts the bytes that all connections hold. Lives on one event loop."""
 
     def __init__(self, most: int) -> None:
@@ -12,7 +12,7 @@ class Received:
         self.held = 0
         """Bytes."""
 
-    def take(self, count: int, announced: int = 0) -> None:
+    def add(self, count: int, announced: int = 0) -> None:
         """Count bytes as held.
 
         Args:
@@ -27,9 +27,9 @@ class Received:
             raise ReceiveBufferFull(
                 "the requests that are being received fill the memory that there is for them"
             )
-        self.hold(count)
+        self.add_unchecked(count)
 
-    def hold(self, count: int) -> None:
+    def add_unchecked(self, count: int) -> None:
         """Count bytes that are here already, whatever is held; fewer where `count` is negative."""
         self.held += count
 
@@ -39,7 +39,7 @@ class Body:
 
     __slots__ = ("_first", "_received", "_rest", "length")
 
-    def __init__(self, received: Received) -> None:
+    def __init__(self, received: ReceivedBytes) -> None:
         self._received = received
         self._first: bytes | memoryview = b""
         self._rest: bytearray | None = None
@@ -53,7 +53,7 @@ class Body:
             ReceiveBufferFull: there is no memory for it.
 
         """
-        self._received.take(len(piece))
+        self._received.add(len(piece))
         if not self.length:
             self._first = piece
         else:
@@ -63,7 +63,7 @@ class Body:
             self._rest += piece
         self.length += len(piece)
 
-    def grow(self, whole: memoryview) -> memoryview:
+    def move_into(self, whole: memoryview) -> memoryview:
         """Move what is here to the start of a place for the whole body.
 
         Returns:
@@ -74,7 +74,7 @@ class Body:
 
         """
         here = self.length
-        self._received.take(len(whole) - here)
+        self._received.add(len(whole) - here)
         whole[:here] = self.content
         self._first, self._rest, self.length = whole, None, len(whole)
         return whole[here:]
@@ -84,7 +84,7 @@ class Body:
         """What is here."""
         return self._first if self._rest is None else memoryview(self._rest)
 
-    def drop(self) -> None:
+    def release(self) -> None:
         """Give the memory back."""
-        self._received.hold(-self.length)
+        self._received.add_unchecked(-self.length)
         self._first, self._rest, self.length = b"", None, 0
