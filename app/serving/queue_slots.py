@@ -1,4 +1,4 @@
-"""Places before a model: how many samples wait, from the heads of their requests on."""
+"""The slots of a queue bound how many samples may wait. A request counts as soon as its head arrives."""
 
 import time
 from collections import deque
@@ -6,111 +6,119 @@ from collections.abc import Callable
 from typing import Literal
 
 RESERVED_SECONDS = 1.0
-"""How long a place is kept for a body that is on its way. After that others may take it, so that a client
-which sends slowly, or nothing more, keeps nobody out."""
+"""How long a slot stays reserved for a body that has not arrived. After that, other requests may take it, so
+that a client which sends slowly, or stops sending, does not block others."""
 
 
 class QueueSlot:
-    """What a request holds of the queue. It counts as one sample until its body has been read."""
+    """The slot of one request. It counts as one sample until the body of the request is decoded."""
 
     __slots__ = ("since", "stage")
 
     def __init__(self, since: float) -> None:
         self.since = since
-        """When the head came, on the clock of `time.monotonic`."""
-        self.stage: Literal["expected", "unread", "gone"] = "expected"
+        """When the head arrived, on the clock of `time.monotonic`."""
+        self.stage: Literal["reserved", "undecoded", "released"] = "reserved"
+        """Whether the body is expected, or has arrived and is not decoded, or the slot is free again."""
 
 
 class QueueSlots:
-    """Counts what waits before one model, and bounds it. Lives on the event loop."""
+    """Counts and bounds what waits for one model. All methods must be called on the event loop."""
 
-    def __init__(self, size: int, tell: Callable[[float], None]) -> None:
-        """Take the most samples that may wait, and what is told how many do."""
+    def __init__(self, size: int, on_change: Callable[[float], None]) -> None:
+        """Create slots that are all free.
+
+        Args:
+            size: how many samples may wait.
+            on_change: receives the number of waiting samples when it changes.
+
+        """
         self._size = size
-        self._tell = tell
+        self._on_change = on_change
         self._order: deque[QueueSlot] = deque()
-        self._expected = 0
-        self.unread = 0
-        """Requests whose bodies are here and have not been read."""
+        """The slots in the order in which they were reserved."""
+        self._reserved = 0
+        self.undecoded = 0
+        """How many requests have a whole body that is not decoded yet."""
         self.waiting = 0
-        """Samples that wait for the model."""
+        """How many samples wait for the model."""
 
     @property
     def full(self) -> bool:
-        """Whether there is no place for another request."""
+        """Whether no slot is free for another request."""
         return not self._has_room(1)
 
     @property
-    def ahead(self) -> int:
-        """Samples that a request which comes now would have to wait for."""
-        return self.unread + self.waiting
+    def samples_ahead(self) -> int:
+        """How many samples a new request would have to wait for."""
+        return self.undecoded + self.waiting
 
     def reserve(self) -> QueueSlot:
-        """Keep a place for a request whose head has come."""
-        place = QueueSlot(time.monotonic())
-        self._expected += 1
+        """Return a slot for a request whose head has arrived."""
+        slot = QueueSlot(time.monotonic())
+        self._reserved += 1
         order = self._order
-        while order and order[0].stage != "expected":
+        while order and order[0].stage != "reserved":
             order.popleft()
-        order.append(place)
-        return place
+        order.append(slot)
+        return slot
 
-    def keep(self, place: QueueSlot) -> bool:
-        """Keep a place for a body that is whole and will be read.
-
-        Returns:
-            False where the place was given to others, and there is no other one.
-
-        """
-        if place.stage == "gone" and self.full:
-            return False
-        self.release(place)
-        place.stage = "unread"
-        self.unread += 1
-        self._told()
-        return True
-
-    def settle(self, place: QueueSlot | None, samples: int) -> bool:
-        """Turn a place into as many samples as the body holds.
+    def confirm(self, slot: QueueSlot) -> bool:
+        """Keep the slot of a request whose body has arrived and will be decoded.
 
         Returns:
-            False where so many have no room. A request that finds nothing before it always has.
+            False when the slot was given to another request and no other slot is free.
 
         """
-        if place is not None:
-            self.release(place)
-        if not self._has_room(samples) and self._expected + self.unread + self.waiting:
+        if slot.stage == "released" and self.full:
             return False
-        self.wait(samples)
+        self.release(slot)
+        slot.stage = "undecoded"
+        self.undecoded += 1
+        self._report()
         return True
 
-    def release(self, place: QueueSlot) -> None:
-        """Give a place back, if it is still held."""
-        if place.stage == "expected":
-            self._expected -= 1
-        elif place.stage == "unread":
-            self.unread -= 1
-            self._told()
-        place.stage = "gone"
+    def replace(self, slot: QueueSlot | None, samples: int) -> bool:
+        """Free the slot of a request, and count its samples as waiting.
 
-    def wait(self, samples: int) -> None:
-        """Count samples that begin to wait for the model, or, if negative, that wait no more."""
+        Returns:
+            False when there is no room for the samples. There is always room when nothing else waits.
+
+        """
+        if slot is not None:
+            self.release(slot)
+        if not self._has_room(samples) and self._reserved + self.undecoded + self.waiting:
+            return False
+        self.add_waiting(samples)
+        return True
+
+    def release(self, slot: QueueSlot) -> None:
+        """Free a slot. Does nothing when it is free already."""
+        if slot.stage == "reserved":
+            self._reserved -= 1
+        elif slot.stage == "undecoded":
+            self.undecoded -= 1
+            self._report()
+        slot.stage = "released"
+
+    def add_waiting(self, samples: int) -> None:
+        """Add to the number of samples that wait for the model; `samples` may be negative."""
         self.waiting += samples
-        self._told()
+        self._report()
 
-    def _told(self) -> None:
-        self._tell(self.waiting + self.unread)
+    def _report(self) -> None:
+        self._on_change(self.waiting + self.undecoded)
 
     def _has_room(self, samples: int) -> bool:
-        if self._expected + self.unread + self.waiting + samples <= self._size:
+        if self._reserved + self.undecoded + self.waiting + samples <= self._size:
             return True
-        self._lapse()
-        return self._expected + self.unread + self.waiting + samples <= self._size
+        self._release_late_slots()
+        return self._reserved + self.undecoded + self.waiting + samples <= self._size
 
-    def _lapse(self) -> None:
+    def _release_late_slots(self) -> None:
         limit = time.monotonic() - RESERVED_SECONDS
-        while self._order and (self._order[0].stage != "expected" or self._order[0].since < limit):
-            place = self._order.popleft()
-            # Its body may be whole by now: then it is not the deque's any more.
-            if place.stage == "expected":
-                self.release(place)
+        while self._order and (self._order[0].stage != "reserved" or self._order[0].since < limit):
+            slot = self._order.popleft()
+            # When its body has arrived meanwhile, the slot no longer depends on the time of its head.
+            if slot.stage == "reserved":
+                self.release(slot)

@@ -1,4 +1,4 @@
-"""What the queue before a model holds, how much of it, and who is told."""
+"""A request in the queue before a model, the limits of that queue, and the functions that handle a batch."""
 
 import logging
 from collections.abc import Callable
@@ -15,80 +15,116 @@ log = logging.getLogger(__name__)
 
 
 class Observer(Protocol):
-    """Is told what the queue does."""
+    """Measures what the queue does. The server passes the metrics of the model."""
 
-    def queued(self, value: float, /) -> None:
-        """Tell how many samples wait, those of bodies that have not been read among them."""
+    def set_queue_depth(self, value: float, /) -> None:
+        """Set how many samples wait, including one for each body that is not decoded yet."""
 
-    def waited(self, amount: float, /) -> None:
-        """Tell how long a request waited for the model."""
+    def observe_wait(self, amount: float, /) -> None:
+        """Record for how many seconds a request waited for the model."""
 
-    def batched(self, amount: float, /) -> None:
-        """Tell how many samples the model was given at once."""
+    def observe_batch_size(self, amount: float, /) -> None:
+        """Record how many samples the model got in one batch."""
 
 
 Results = list[tuple[BatchOutputs | Exception, int]]
-Done = Callable[[BatchOutputs | Exception, int], None]
-"""Takes a batch's answers with the index of the first that is one's own, or what went wrong."""
+"""For each request of a batch: the outputs with the index of its first sample, or an error."""
+
+OnResult = Callable[[BatchOutputs | Exception, int], None]
+"""Receives the outputs of a batch with the index of the request's first sample, or an error."""
 
 
 class QueuedRequest:
-    """A request's samples on their way through the model."""
+    """The samples of one request on their way through the model."""
 
-    __slots__ = ("counted", "deadline", "done", "inputs", "key", "over", "queued_at", "size")
+    __slots__ = (
+        "deadline",
+        "finished",
+        "in_metrics",
+        "inputs",
+        "on_result",
+        "queued_at",
+        "sample_shapes",
+        "size",
+    )
 
-    def __init__(self, inputs: Arrays, deadline: float, done: Done, *, counted: bool = True) -> None:
+    def __init__(
+        self, inputs: Arrays, deadline: float, on_result: OnResult, *, in_metrics: bool = True
+    ) -> None:
+        """Create a request that is not in a queue yet.
+
+        Args:
+            inputs: the input tensors by name, each of shape [samples, ...].
+            deadline: when the request must have its result, on the clock of `time.monotonic`.
+            on_result: is called once on the event loop, unless the request is cancelled before.
+            in_metrics: whether the request is counted in the metrics. False for the server's own self-test.
+
+        """
         self.inputs = inputs
         self.size = len(next(iter(inputs.values())))
+        """The number of samples."""
         self.deadline = deadline
-        """On the clock of `time.monotonic`."""
-        self.done = done
-        self.key = tuple(array.shape[1:] for array in inputs.values())
-        """Samples of other shapes cannot share a batch."""
-        self.counted = counted
-        """Whether it is a client's, and shows in the metrics."""
+        self.on_result = on_result
+        self.sample_shapes = tuple(array.shape[1:] for array in inputs.values())
+        """Only requests with the same shapes can share a batch."""
+        self.in_metrics = in_metrics
         self.queued_at = 0.0
-        self.over = False
-        """Whether it is answered or cancelled; then a result is dropped."""
+        """When it entered the queue, on the clock of `time.monotonic`."""
+        self.finished = False
+        """Whether it has its result or was cancelled. A result that comes later is dropped."""
 
-    def end(self, result: BatchOutputs | Exception, first: int = 0) -> None:
-        """Give the result, unless it is over. Whatever `done` raises is logged: the queue goes on."""
-        if self.over:
+    def finish(self, result: BatchOutputs | Exception, first: int = 0) -> None:
+        """Pass the result on, unless the request is finished.
+
+        An exception of `on_result` is logged, so that the queue can continue.
+
+        Args:
+            result: the outputs of the batch, or the error of this request.
+            first: the index of the request's first sample in the batch.
+
+        """
+        if self.finished:
             return
-        self.over = True
+        self.finished = True
         try:
-            self.done(result, first)
+            self.on_result(result, first)
         except Exception:
-            log.exception("an answer could not be given")
+            log.exception("a result could not be passed on")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How much may wait, and how much is computed at once."""
+    """The limits of a queue and of its batches."""
 
     queue_size: int
-    """Most samples that wait."""
+    """How many samples may wait."""
 
     batch_size: int
-    """Most samples in a batch."""
+    """How many samples a batch may have. A single request may have more."""
 
     batch_seconds: float
-    """How long a batch should take at most. A single sample may take longer."""
+    """How long computing a batch should take at most. A single sample may take longer."""
 
 
-def tell(batch: list[QueuedRequest], results: Results) -> None:
-    """End each work of a batch with its result."""
-    for work, (result, first) in zip(batch, results, strict=True):
-        work.end(result, first)
+def finish_all(batch: list[QueuedRequest], results: Results) -> None:
+    """Pass each request of a batch its result."""
+    for request, (result, first) in zip(batch, results, strict=True):
+        request.finish(result, first)
 
 
-def joined(batch: list[QueuedRequest]) -> Arrays:
-    """Return the inputs of a batch as the model takes them."""
+def concatenate_inputs(batch: list[QueuedRequest]) -> Arrays:
+    """Return the input tensors of a whole batch, by name."""
     if len(batch) == 1:
         return batch[0].inputs
-    return {name: np.concatenate([work.inputs[name] for work in batch]) for name in batch[0].inputs}
+    return {name: np.concatenate([request.inputs[name] for request in batch]) for name in batch[0].inputs}
 
 
-def overloaded(ahead: int, wait: float) -> Overloaded:
-    """Return the error of a request that finds no room, with the seconds until there should be some."""
-    return Overloaded(f"{ahead} samples wait already", wait)
+def overloaded(waiting: int, seconds: float) -> Overloaded:
+    """Return the error of a request for which the queue has no room.
+
+    Args:
+        waiting: how many samples are in the queue.
+        seconds: after how long the queue should have room again.
+
+    """
+    return Overloaded(f"{waiting} samples are already waiting for the model", seconds)

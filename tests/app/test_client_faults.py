@@ -49,7 +49,7 @@ def test_lengths_that_the_model_cannot_compute_are_told_in_the_runtimes_words(
     service = serve(sums)
     client = Client(create_app(service))
 
-    refused(infer(client, "sums", lengths(a, b)), "cannot take inputs of these shapes", words)
+    refused(infer(client, "sums", lengths(a, b)), "cannot compute inputs of these shapes", words)
 
     assert "/onnxruntime_src" not in infer(client, "sums", lengths(a, b)).text
     assert infer(client, "sums", lengths(8, 8)).status_code == 200

@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import Overloaded
 from app.serving import budget as module
-from app.serving.budget import LEAST, Budget, for_answers, for_requests
+from app.serving.budget import MIN_REQUEST_BYTES, Budget, bytes_for_outputs, bytes_for_requests
 
 MIB = 2**20
 
@@ -65,8 +65,8 @@ def test_requests_get_what_is_left_of_the_limit(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "memory", lambda: 512 * MIB)
     monkeypatch.setattr(module, "memory_used", lambda: 140 * MIB)
 
-    assert for_requests(0) == (512 - 140 - 64 - 2 * 16 - 40) * MIB
-    assert for_answers() == 16 * MIB
-    assert for_requests(28 * MIB) == for_requests(0) - 28 * MIB
+    assert bytes_for_requests(0) == (512 - 140 - 64 - 2 * 16 - 40) * MIB
+    assert bytes_for_outputs() == 16 * MIB
+    assert bytes_for_requests(28 * MIB) == bytes_for_requests(0) - 28 * MIB
     monkeypatch.setattr(module, "memory_used", lambda: 500 * MIB)
-    assert for_requests(0) == LEAST
+    assert bytes_for_requests(0) == MIN_REQUEST_BYTES

@@ -18,6 +18,7 @@ import pytest
 from app.artifact import Artifact
 from app.http.api import create_app
 from app.serving.service import Service
+from app.serving.watchdog import Watchdog
 from tests.app.conftest import Client
 from tests.app.process import Process
 from tests.app.versions import BODY, ask, times, write_models
@@ -111,13 +112,13 @@ def test_a_version_that_is_back_before_the_old_one_has_ended_keeps_its_metrics(
     async def away_and_back() -> None:
         old = service.model("times", "v3")
         # A request is on its way through the old one.
-        old.batcher._places.waiting = 1
+        old.batcher._slots.waiting = 1
         (folder / "times" / "v3").rename(folder.parent / "v3")
         await service.reload()
         (folder.parent / "v3").rename(folder / "times" / "v3")
         await service.reload()
         assert service.model("times", "v3") is not old
-        old.batcher._places.waiting = 0
+        old.batcher._slots.waiting = 0
         await asyncio.sleep(0.05)
 
     asyncio.run(away_and_back())
@@ -157,7 +158,7 @@ def test_a_broken_version_is_logged_once_and_changes_nothing(
     reload(service, 3)
 
     (error,) = errors(caplog)
-    assert error.startswith("model not loaded; serving on: ")
+    assert error.startswith("model not loaded; the models that are served stay: ")
     assert str(folder / "times" / "v4") in error
     assert ask(client, "times") == ("times", "v3", 3)
     assert ask(client, "tenfold") == ("tenfold", "v10", 10)
@@ -296,6 +297,20 @@ def test_a_version_that_is_gone_gives_its_memory_back_at_once(folder: Path, serv
     try:
         shutil.rmtree(folder / "times" / "v3")
         reload(service)
+        assert old() is None
+    finally:
+        gc.enable()
+
+
+def test_the_watchdog_does_not_keep_a_removed_version_in_memory(folder: Path, service: Service):
+    old = weakref.ref(service.model("times", "v3"))
+    watchdog = Watchdog(service, call_soon=lambda *_: None)
+    watchdog._poll_models()
+    gc.disable()
+    try:
+        shutil.rmtree(folder / "times" / "v3")
+        reload(service)
+        watchdog._poll_models()
         assert old() is None
     finally:
         gc.enable()
