@@ -78,7 +78,7 @@ def create_app(service: Service) -> FastAPI:
         if "Allow" in headers:
             headers["Allow"] = ", ".join(_allowed_methods(api, request.scope))
         if status == HTTPStatus.METHOD_NOT_ALLOWED and request.url.path == PREDICT_PATH:
-            service.default.metrics.answered(status, 0, "method")
+            service.default_model.metrics.count_response(status, 0, "method")
         return _problem_response(request, Problem(status, detail, headers=headers))
 
     return api
@@ -192,7 +192,7 @@ def _state_response(service: Service, *, is_ok: bool, **content: str | bool) -> 
 
 def _health_content(service: Service) -> dict[str, str]:
     content = {"status": service.state, "model": service.signature.name}
-    if (device := service.default.device) is not None:
+    if (device := service.default_model.device) is not None:
         content["device"] = device
     return content
 

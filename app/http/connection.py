@@ -255,9 +255,9 @@ class Connection(BaseConnection):
         if new_bytes:
             if new_bytes < 0 or self.phase == "response":
                 # Pipelined bytes are few. They are never refused, because the current request is valid.
-                self.listener.received.hold(new_bytes)
+                self.listener.received.add_unchecked(new_bytes)
             else:
-                self.listener.received.take(new_bytes)
+                self.listener.received.add(new_bytes)
             self._counted_bytes += new_bytes
 
     # Closing the connection.

@@ -76,13 +76,13 @@ class Decoder:
             Overloaded: the memory was not available before the deadline, or the request was cancelled.
 
         """
-        return self.budget.take(size, self.deadline, lambda: not self.cancelled)
+        return self.budget.reserve(size, self.deadline, lambda: not self.cancelled)
 
     def _decode_inline(self, body: bytes | memoryview) -> tuple[DecodedRequest, Reservation]:
         decoded = self.protocol.decode(body, self.head, self.signature, self.settings.batch_size)
         # Tensors of raw values are views of the body and take no memory of their own.
         size = 0 if self.head.content_type == OCTETS else _input_bytes(decoded)
-        return decoded, self.budget.try_take(size)
+        return decoded, self.budget.try_reserve(size)
 
     def _decode_on_thread(self, body: bytes | memoryview) -> tuple[DecodedRequest, Reservation]:
         limit, batch_size = self.settings.max_body_bytes, self.settings.batch_size
@@ -91,7 +91,7 @@ class Decoder:
             # This reservation ends before the next one starts, because `cost` includes the decompressed body.
             with self._reserve_if_possible(limit):
                 plain = codings.decompress(body, self.head.content_encodings, limit)
-        cost = self.protocol.cost(plain, self.head, self.signature, batch_size)
+        cost = self.protocol.memory_cost(plain, self.head, self.signature, batch_size)
         reservation = self._reserve_if_possible(cost)
         try:
             decoded = self.protocol.decode(plain, self.head, self.signature, batch_size)

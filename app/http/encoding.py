@@ -66,7 +66,7 @@ def encode_on_thread(
 
     def run() -> None:
         response: Response | Exception
-        service.unread.wait(time.monotonic() + UNREAD_WAIT_SECONDS)
+        service.unread_budget.wait_until_not_exceeded(time.monotonic() + UNREAD_WAIT_SECONDS)
         try:
             with decoder.reserve(values * BYTES_PER_VALUE):
                 response = encode_response()
@@ -74,4 +74,4 @@ def encode_on_thread(
             response = error
         loop.call_soon_threadsafe(on_encoded, response)
 
-    service.writers.submit(run)
+    service.encode_pool.submit(run)

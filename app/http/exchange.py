@@ -23,11 +23,11 @@ from app.protocols.messages import DecodedRequest, Response
 from app.serving.budget import Reservation
 from app.serving.decode_pool import DecodeJob
 from app.serving.metrics import CLIENT_CLOSED_REQUEST
-from app.serving.places import QueueSlot
 from app.serving.predictions import BatchOutputs
-from app.serving.received import Body
+from app.serving.queue_slots import QueueSlot
+from app.serving.queued_request import QueuedRequest
+from app.serving.received_bytes import Body
 from app.serving.service import Service
-from app.serving.work import QueuedRequest
 
 MIN_DIRECT_BYTES = 64 * 1024
 """Smallest rest of a body that the transport receives directly into the buffer of the whole body."""
@@ -83,7 +83,7 @@ class Exchange:
         path, self._protocol, self._model = route
         self._head = RequestHead(headers)
         self._reply: Callable[[Response], None] | None = reply
-        self._body = Body(service.received)
+        self._body = Body(service.received_bytes)
         self._queue_slot: QueueSlot | None = None
         self._decode_job: DecodeJob | None = None
         self._reservation: Reservation | None = None
@@ -132,7 +132,7 @@ class Exchange:
         if self._finished or is_short or length > received * MAX_PREALLOCATION_RATIO:
             return EMPTY_BUFFER
         try:
-            return self._body.grow(np.empty(length, np.uint8).data)
+            return self._body.move_into(np.empty(length, np.uint8).data)
         except (Problem, RequestError) as error:
             self.refuse(error)
             return EMPTY_BUFFER
@@ -172,9 +172,9 @@ class Exchange:
         """
         service, head = self._service, self._head
         admission.check_head(head, self._protocol, self._model, service.settings)
-        service.received.take(0, announced=head.content_length)
+        service.received_bytes.add(0, announced=head.content_length)
         # Models may compute outputs faster than these are encoded: refuse while too many wait for that.
-        service.computed.check()
+        service.computed_budget.check_not_exceeded()
         timeout_seconds = service.settings.request_timeout_seconds
         if (client_timeout := head.timeout_seconds) is not None:
             timeout_seconds = min(timeout_seconds, client_timeout)
@@ -188,7 +188,7 @@ class Exchange:
             deadline=self._deadline,
         )
         is_quick = decoder.is_quick(head.content_length)
-        decode_seconds = 0 if is_quick else service.readers.seconds_ahead(self._model)
+        decode_seconds = 0 if is_quick else service.decode_pool.seconds_ahead(self._model)
         self._queue_slot = self._model.batcher.admit(timeout_seconds, decode_seconds)
 
     def _decode_on_thread(self, decoder: Decoder, body: bytes | memoryview) -> None:
@@ -199,11 +199,11 @@ class Exchange:
 
         """
         assert self._queue_slot is not None  # noqa: S101 - set by _admit, or the request is finished
-        self._model.batcher.keep(self._queue_slot)
+        self._model.batcher.confirm(self._queue_slot)
         decode = partial(decoder.decode, body, on_thread=True)
         expire = partial(self._fail, DeadlineExceeded())
         self._decode_job = DecodeJob(self._deadline, decode, self._enqueue, expire)
-        self._service.readers.submit(self._model, self._decode_job)
+        self._service.decode_pool.submit(self._model, self._decode_job)
 
     def _enqueue(self, result: tuple[DecodedRequest, Reservation] | Exception) -> None:
         """Put the decoded request into the model's queue."""
@@ -234,15 +234,17 @@ class Exchange:
             self._fail(outputs)
             return
         coding = self._head.response_coding
-        if outputs.values <= MAX_INLINE_VALUES:
+        if outputs.value_count <= MAX_INLINE_VALUES:
             self._respond_or_fail(encode_outputs(self._encode, outputs, first, coding))
             return
         # The inputs are not needed any more: release their memory before the response takes some.
         self._release()
-        self._reservation = self._service.computed.hold(outputs.nbytes)
+        self._reservation = self._service.computed_budget.reserve_unchecked(outputs.nbytes)
         assert self._decoder is not None  # noqa: S101 - the request was admitted
         encode_response = partial(encode_outputs, self._encode, outputs, first, coding)
-        encode_on_thread(self._service, self._decoder, outputs.values, encode_response, self._respond_or_fail)
+        encode_on_thread(
+            self._service, self._decoder, outputs.value_count, encode_response, self._respond_or_fail
+        )
 
     def _respond_or_fail(self, response: Response | Exception) -> None:
         if isinstance(response, Exception):
@@ -255,7 +257,7 @@ class Exchange:
         if self._finished:
             return
         if not isinstance(error, Problem):
-            error = self._service.failed(error, self._model, self._record.context())
+            error = self._service.to_request_error(error, self._model, self._record.context())
         self.refuse(error)
 
     def _respond(self, response: Response) -> None:
@@ -268,7 +270,7 @@ class Exchange:
 
     def _finish(self, status: int, reason: str | None = None, detail: str | None = None) -> None:
         self._finished = True
-        self._body.drop()
+        self._body.release()
         self._release()
         self._reply = None
         if self._decoder is not None:
@@ -278,7 +280,7 @@ class Exchange:
     def _release(self) -> None:
         """Release the request's decode job, its place in the queue, and its memory."""
         if self._decode_job is not None:
-            self._service.readers.cancel(self._model, self._decode_job)
+            self._service.decode_pool.cancel(self._model, self._decode_job)
         if self._queued_request is not None:
             self._model.batcher.cancel(self._queued_request)
         if self._queue_slot is not None:

@@ -16,7 +16,7 @@ from app.http.routes import Route, inference_routes
 from app.protocols.messages import Response
 from app.serving.budget import Reservation
 from app.serving.metrics import CONNECTIONS
-from app.serving.received import Received
+from app.serving.received_bytes import ReceivedBytes
 from app.serving.service import Service
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ PROBE_PATHS = frozenset(
 )
 
 log = logging.getLogger(__name__)
-_warnings = logs.Warnings(log)
+_warnings = logs.RateLimitedWarnings(log)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Listener:
     """The connections to one port. Lives on one event loop."""
 
     def __init__(
-        self, app: ASGIApp, limits: Limits, received: Received, *, service: Service | None = None
+        self, app: ASGIApp, limits: Limits, received: ReceivedBytes, *, service: Service | None = None
     ) -> None:
         """Create a listener without connections.
 
@@ -154,9 +154,9 @@ class Listener:
         """
         if self.service is None:
             return
-        budget = self.service.unread
-        self._unread[connection] = budget.hold(size)
-        while len(self._unread) > 1 and budget.held > budget.total:
+        budget = self.service.unread_budget
+        self._unread[connection] = budget.reserve_unchecked(size)
+        while len(self._unread) > 1 and budget.reserved > budget.total:
             oldest = next(iter(self._unread))
             self.remove_unread(oldest)
             oldest.transport.abort()
@@ -191,7 +191,7 @@ class Listener:
 
         """
         if self.service is not None:
-            self.service.default.metrics.answered(response.status, 0, response.reason)
+            self.service.default_model.metrics.count_response(response.status, 0, response.reason)
         is_server_error = response.status >= SERVER_ERROR
         if not is_server_error and not log.isEnabledFor(logging.DEBUG):
             return

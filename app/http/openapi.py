@@ -14,7 +14,7 @@ from app.http.admission import raw_samples_within
 from app.http.routes import PREDICT_PATH
 from app.protocols.messages import JSON
 from app.protocols.payload import INSTANCES, SERVING_DEFAULT, SIGNATURE_NAME
-from app.protocols.predict import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol
 from app.serving.service import Service
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES
@@ -101,7 +101,7 @@ def _predict_body(service: Service) -> dict[str, Any]:
     if len(inputs) == 1:
         forms = [*inputs.values(), *forms]
     content: dict[str, Any] = {JSON: {"schema": {"anyOf": forms}}}
-    if (sample := example(service.default.artifact)) is not None:
+    if (sample := example(service.default_model.artifact)) is not None:
         content[JSON]["example"] = sample
     binary_types = [
         media_type for media_type in PredictProtocol().media_types(signature) if media_type != JSON

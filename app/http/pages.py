@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.http import openapi
 from app.protocols.messages import JSON, Response
-from app.protocols.predict import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol
 from app.serving.service import Service
 
 WEB = Path(__file__).parent / "web"
@@ -73,7 +73,7 @@ def _add_page(api: FastAPI, path: str, file: str, policy: str) -> None:
 
 
 def _model_facts(service: Service) -> dict[str, Any]:
-    model, settings = service.default, service.settings
+    model, settings = service.default_model, service.settings
     signature = model.signature
     return {
         "name": signature.name,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.serving.tracing import Tracing
 
 log = logging.getLogger(__name__)
-_warnings = logs.Warnings(log)
+_warnings = logs.RateLimitedWarnings(log)
 
 
 class Record:
@@ -67,7 +67,7 @@ class Record:
         seconds = time.perf_counter() - self._start
         metrics = self._model.metrics
         metrics.in_flight.dec()
-        metrics.answered(code, seconds, reason)
+        metrics.count_response(code, seconds, reason)
         if self._end_span is not None:
             self._end_span({"http.response.status_code": code}, code >= SERVER_ERROR)
         if code >= SERVER_ERROR:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from app.protocols.messages import WireProtocol
-from app.protocols.predict import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol
 from app.protocols.protocol_v2 import ProtocolV2
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
@@ -26,7 +26,7 @@ class Route(NamedTuple):
 
 def predict_route(service: Service) -> Route:
     """Return the route of /predict."""
-    return Route(PREDICT_PATH, PredictProtocol(), service.default)
+    return Route(PREDICT_PATH, PredictProtocol(), service.default_model)
 
 
 def infer_route(model: ServedModel) -> Route:
@@ -41,6 +41,6 @@ def inference_routes(service: Service) -> dict[bytes, Route]:
         name, version = model.signature.name, model.signature.version
         path = f"{VERSION_PATH}/infer".format(name=name, version=version)
         routes[path.encode()] = infer_route(model)
-    for name in service.names:
+    for name in service.model_names:
         routes[INFER_PATH.format(name=name).encode()] = infer_route(service.model(name))
     return routes

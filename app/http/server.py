@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from app.http.api import create_app
 from app.http.connection import Connection
 from app.http.listener import Limits, Listener
-from app.serving.received import Received
+from app.serving.received_bytes import ReceivedBytes
 from app.serving.service import Service
 from app.serving.watchdog import Watchdog
 from app.settings import Settings
@@ -54,7 +54,7 @@ class _Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._start_drain)
 
     def _start_drain(self) -> None:
-        self._service.keep(asyncio.create_task(self._end_after_drain_delay()))
+        self._service.keep_task(asyncio.create_task(self._end_after_drain_delay()))
 
     async def _end_after_drain_delay(self) -> None:
         settings = self._service.settings
@@ -96,7 +96,7 @@ async def serve(settings: Settings) -> int:
 
     """
     service = Service(settings)
-    listener = Listener(create_app(service), _limits(settings), service.received, service=service)
+    listener = Listener(create_app(service), _limits(settings), service.received_bytes, service=service)
 
     def new_connection(**_: object) -> Connection:
         return Connection(listener)
@@ -120,14 +120,14 @@ async def serve(settings: Settings) -> int:
     service.on_failure = server.fail_soon
     listening_socket = server.config.bind_socket()
     metrics_app: ASGIApp = make_asgi_app(service.metrics.registry)  # pyright: ignore[reportUnknownVariableType]
-    metrics_listener = Listener(metrics_app, METRICS_LIMITS, Received(MAX_METRICS_REQUEST_BYTES))
+    metrics_listener = Listener(metrics_app, METRICS_LIMITS, ReceivedBytes(MAX_METRICS_REQUEST_BYTES))
     metrics_server = await asyncio.get_running_loop().create_server(
         lambda: Connection(metrics_listener), settings.host, settings.metrics_port
     )
     watchdog = Watchdog(service, asyncio.get_running_loop().call_soon_threadsafe)
     watchdog.start()
     for coroutine in (_load(service, server), listener.sweep(), metrics_listener.sweep()):
-        service.keep(asyncio.create_task(coroutine))
+        service.keep_task(asyncio.create_task(coroutine))
     try:
         await server.serve([listening_socket])
     finally:

@@ -170,7 +170,7 @@ def test_an_unexpected_error_is_logged_but_not_shown_to_the_client(
     def fail(_: object) -> object:
         raise RuntimeError("secret")
 
-    service.default.batcher._run = fail  # type: ignore[assignment]
+    service.default_model.batcher._run = fail  # type: ignore[assignment]
     client.app = create_app(service)
 
     response = client.predict(SAMPLE)

@@ -158,7 +158,7 @@ def test_every_error_is_documented_and_every_documented_error_happens(
     ]
     responses.append(client.predict(b" " * (service.settings.max_body_bytes + 1)))
     responses.append(client.predict(SAMPLE, **{"x-envoy-expected-rq-timeout-ms": "0"}))
-    monkeypatch.setattr(service.default.batcher, "_run", None)
+    monkeypatch.setattr(service.default_model.batcher, "_run", None)
     responses.append(client.predict(SAMPLE))
     loading = Service(Settings(model_path=tiny))
     client.app = create_app(loading)
@@ -179,7 +179,7 @@ def test_health_answers_as_documented(
     client, service = client_of(tiny), serve(tiny)
     client.app = create_app(service)
     healthy = client.get(path)
-    service.fail(service.default, "test")
+    service.fail(service.default_model, "test")
     failed = client.get(path)
 
     documented = operation(client, path, "get")["responses"]
