@@ -91,6 +91,7 @@ def description(signature: Signature) -> str:
 
 
 def _predict_body(service: Service) -> dict[str, Any]:
+    """Return the content of the request body of /predict, by media type."""
     signature = service.signature
     batch_size = service.settings.batch_size
     inputs = {tensor.name: _sample_or_batch(tensor, batch_size) for tensor in signature.inputs}
@@ -141,6 +142,7 @@ def _predict_response(signature: Signature) -> dict[str, Any]:
 
 
 def _sample_or_batch(tensor: Tensor, batch_size: int) -> dict[str, Any]:
+    """Return the schema of one input: a sample, or a list of samples."""
     forms = _sample_forms(tensor)
     batches = [{"type": "array", "items": form, "minItems": 1, "maxItems": batch_size} for form in forms]
     return {
@@ -152,13 +154,14 @@ def _sample_or_batch(tensor: Tensor, batch_size: int) -> dict[str, Any]:
 
 def _sample_forms(tensor: Tensor) -> list[dict[str, Any]]:
     """Return the schemas of one sample: nested lists and, if that is different, a flat list."""
-    forms = [_nested(tensor, tensor.sample_shape)]
+    forms = [_list_schema(tensor, tensor.sample_shape)]
     if tensor.sample_size is not None and len(tensor.sample_shape) != 1:
-        forms.append(_nested(tensor, (tensor.sample_size,)))
+        forms.append(_list_schema(tensor, (tensor.sample_size,)))
     return forms
 
 
-def _nested(tensor: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
+def _list_schema(tensor: Tensor, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the schema of nested lists of this shape; a length of -1 is any length."""
     schema = _value_schema(DTYPES[tensor.datatype])
     for length in reversed(shape):
         bounds = {} if length == -1 else {"minItems": length, "maxItems": length}

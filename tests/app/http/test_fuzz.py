@@ -24,7 +24,7 @@ from tests.app.open_inference import ECHO, LENGTH, OCTETS, ROWS, TINY, VALUE, bi
 from tests.app.process import Process
 
 PROBLEM = Draft202012Validator(problems.SCHEMA)
-HERE = Path(__file__).parents[1]
+TESTS_OF_APP = Path(__file__).parents[1]
 BOUNDED = settings(
     max_examples=400,
     deadline=None,
@@ -230,7 +230,7 @@ def test_schemathesis_finds_no_difference_from_the_openapi_document(
         [
             tool,
             "--no-color",
-            f"--config-file={HERE / 'schemathesis.toml'}",
+            f"--config-file={TESTS_OF_APP / 'schemathesis.toml'}",
             "run",
             tmp_path / "openapi.json",
             f"--url={server.url}",
