@@ -13,9 +13,9 @@ HALF_REQUEST_GRACE_SECONDS = 0.5
 """How long a connection stays open at shutdown for a request that may be on its way."""
 
 MAX_UNREAD_BYTES = 16 * 1024
-"""Most bytes of responses that wait for the client to read them.
+"""Size of the responses that may wait for the client to read them.
 
-Above that, nothing more is read from the client, and the bytes count as unread.
+Above that, the server reads nothing more from the client, and counts the bytes as unread.
 """
 
 Phase = Literal["idle", "head", "body", "response", "closing"]

@@ -19,10 +19,10 @@ RAW_DEFLATE_WINDOW_BITS = -zlib.MAX_WBITS
 """zlib's `wbits` for clients that send "deflate" without the zlib header (section 8.4.1.2)."""
 
 MAX_CODINGS = 4
-"""Most codings that are applied to one body, one after the other."""
+"""Maximum number of codings that may be applied to one body, one after the other."""
 
 MAX_GZIP_MEMBERS = 100
-"""Most members of a gzip body. Each one costs a copy of all bytes that follow it."""
+"""Maximum number of members of a gzip body. Decoding a member copies all bytes that follow it."""
 
 _ALIASES = {"x-gzip": GZIP}
 """Section 8.4.1.3."""
@@ -91,7 +91,7 @@ def decompress(body: bytes | memoryview, codings: Sequence[str], limit: int) -> 
     Args:
         body: as it was received.
         codings: in the order in which the client applied them; they are decoded in reverse order.
-        limit: most bytes that the body may have after each decoding.
+        limit: maximum number of bytes after each decoding.
 
     Raises:
         Problem: 400 if the body is not valid in its coding, 413 if it decodes to more than `limit` bytes.
@@ -139,8 +139,8 @@ def _decompress_member(
         body: the member and what follows it.
         coding: for error messages.
         window_bits: zlib's `wbits`.
-        remaining: most bytes that this member may decode to.
-        limit: most bytes that the whole body may decode to, for error messages.
+        remaining: maximum number of bytes of the decoded member.
+        limit: maximum number of bytes of the whole decoded body, for error messages.
 
     Returns:
         The decoded member, and the encoded bytes that follow it.

@@ -26,10 +26,10 @@ from app.http.response import CONTINUE, content_headers, encode_response
 from app.protocols.messages import Response
 
 READ_BYTES = 64 * 1024
-"""Most bytes that are received at once, and most bytes of a body that a handler may leave unprocessed."""
+"""Maximum number of bytes per read from the socket, and of a body that waits for the handler."""
 
 MAX_PIPELINED_BYTES = 16 * 1024
-"""Most bytes that a client may send ahead of a response; the rest stays in the kernel."""
+"""Maximum number of bytes that are received ahead of a response; the rest stays in the kernel."""
 
 # Shared by all connections; safe because buffer_updated() copies the bytes before the next read.
 _buffer = memoryview(bytearray(READ_BYTES))

@@ -102,7 +102,13 @@ class Decoder:
         return decoded, reservation
 
     def _reserve_if_possible(self, size: int) -> Reservation:
-        """Reserve memory as `reserve` does, but refuse at once more than the whole budget."""
+        """Wait for memory and reserve it, unless `size` is more than the whole budget.
+
+        Raises:
+            TooLarge: `size` is more than the whole budget.
+            Overloaded: as in `reserve`.
+
+        """
         if size > self.budget.total:
             raise TooLarge(
                 f"reading this body takes about {size >> 20} MiB of memory, and all requests together may "

@@ -12,10 +12,10 @@ from app.serving.predictions import BatchOutputs
 from app.serving.service import Service
 
 MAX_INLINE_VALUES = 8192
-"""Most output values that are encoded on the event loop; encoding so many takes about a millisecond."""
+"""Maximum number of output values that are encoded on the event loop; this takes about a millisecond."""
 
 BYTES_PER_VALUE = 64
-"""Most memory that encoding takes for one output value: as a Python object, and as text."""
+"""Maximum memory to encode one output value: as a Python object, and as text."""
 
 UNREAD_WAIT_SECONDS = 1.0
 """How long encoding waits for clients to read earlier responses, if these fill the memory for them."""

@@ -30,7 +30,7 @@ from app.serving.received_bytes import Body
 from app.serving.service import Service
 
 MIN_DIRECT_BYTES = 64 * 1024
-"""Smallest rest of a body that the transport receives directly into the buffer of the whole body."""
+"""Minimum number of missing bytes for which a buffer of the whole body is allocated; see `body_buffer`."""
 
 MAX_PREALLOCATION_RATIO = 16
 """Allocate a whole body only when 1/16 of it has arrived, so that a header alone allocates nothing.

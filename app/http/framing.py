@@ -8,12 +8,12 @@ from app.http.problems import Problem
 from app.http.request import CRLF, HEAD_END, MAX_HEAD_BYTES
 
 MAX_CHUNK_LINE_BYTES = 4096
-"""Most bytes of the line that starts a chunk: its size and its extensions."""
+"""Maximum length of the line that starts a chunk; it has the size and the extensions of the chunk."""
 
 MAX_SIZE_DIGITS = 16
 
 MAX_CHUNKS_PER_TURN = 256
-"""Chunks that are read before the event loop serves other connections: about half a millisecond."""
+"""Maximum number of chunks that are read before other connections are served; about half a millisecond."""
 
 _CHUNK_LINE = re.compile(rb"0*([0-9A-Fa-f]*)(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
 """chunk-size [ chunk-ext ] CRLF (section 7.1). Extensions are ignored, as section 7.1.1 requires."""

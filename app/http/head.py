@@ -32,7 +32,7 @@ _MEDIA_TYPE_ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "
 """The registered media type for each unofficial name that clients use."""
 
 MAX_DIGITS = 18
-"""Most digits of a number in a header, leading zeros not counted."""
+"""Maximum number of digits of a number in a header, without leading zeros."""
 
 
 def select_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

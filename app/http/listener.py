@@ -29,7 +29,7 @@ CLOSING_SECONDS = 5
 """How long a client may continue to send after the last response, so that it can still read the response."""
 
 EXTRA_CONNECTIONS = 64
-"""Connections above the limit that are still open, for health probes only."""
+"""Number of connections that are accepted above the limit, for health probes only."""
 
 PROBE_PATHS = frozenset(
     {b"/health", b"/health/live", b"/health/ready", b"/v2/health/live", b"/v2/health/ready"}
@@ -44,16 +44,16 @@ class Limits:
     """The limits of the connections to one port."""
 
     connections: int
-    """Most connections at once, `EXTRA_CONNECTIONS` not counted."""
+    """Maximum number of connections at once, without the `EXTRA_CONNECTIONS`."""
 
     head_seconds: float
-    """Longest time for the head of a request to arrive."""
+    """Maximum time in which the head of a request must arrive."""
 
     body_seconds: float
-    """Longest time for the body of a request to arrive, and for the client to read a response."""
+    """Maximum time in which the body of a request must arrive, and in which a response must be read."""
 
     idle_seconds: float
-    """Longest time between two requests."""
+    """Maximum time between two requests."""
 
 
 class Listener:

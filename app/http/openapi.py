@@ -20,7 +20,7 @@ from app.signature import Signature, Tensor
 from app.tensors import DTYPES
 
 MAX_EXAMPLE_VALUES = 1000
-"""Most values of a sample that is shown as an example; a longer one is unreadable."""
+"""Maximum number of values of a sample that is shown as an example; a longer one is unreadable."""
 
 
 class Document:

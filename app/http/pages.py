@@ -31,7 +31,7 @@ REVALIDATE = "no-cache"
 """Cache-Control of the 2 MB of Swagger UI: browsers store them, and ask each time if they have changed."""
 
 MAX_OPEN_FILES = 4
-"""Most files of a folder that are sent at once, because each file is in memory completely."""
+"""Maximum number of files of a folder that are sent at once. Each is loaded into memory completely."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {pictures}; "

@@ -13,10 +13,10 @@ from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserU
 from app.http.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
-"""Most bytes of a head; also of the extensions, and of the trailers, of a chunked body."""
+"""Maximum size of a head; also of the extensions, and of the trailers, of a chunked body."""
 
 MAX_CACHED_HEAD_BYTES = 1024
-"""Largest head whose parsed form is cached."""
+"""Maximum size of a head whose parsed form is cached."""
 
 CRLF = b"\r\n"
 HEAD_END = b"\r\n\r\n"

@@ -8,7 +8,7 @@ from app.http.request import Headers, Request
 from app.protocols.messages import Response
 
 MIN_COMPRESSED_BYTES = 1024
-"""Smallest body that is compressed; compression of a smaller one saves nothing."""
+"""Minimum size of a body that is compressed; to compress a smaller one saves nothing."""
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus

@@ -31,7 +31,7 @@ METRICS_LIMITS = Limits(connections=32, head_seconds=5, body_seconds=5, idle_sec
 """The limits of the metrics port. Prometheus keeps its connection open from one scrape to the next."""
 
 MAX_METRICS_REQUEST_BYTES = 2**20
-"""Most bytes of requests to the metrics port that are held in memory."""
+"""Maximum size of all requests to the metrics port that are held in memory."""
 
 log = logging.getLogger(__name__)
 

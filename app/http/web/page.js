@@ -96,7 +96,7 @@ async function predict(event) {
   event.preventDefault();
   const input = request();
   $("time").textContent = "";
-  $("whole").hidden = true;
+  $("response-details").hidden = true;
   if (input.problem) {
     $("answer").replaceChildren(problem("Nothing was sent", input.problem));
     return;
@@ -120,8 +120,8 @@ async function send({ type, body }) {
   const content = JSON.parse(text);
   if (!response.ok) return [problem(`${response.status} ${content.title}`, content.detail)];
   $("time").textContent = `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms, version ${content.model_version}`;
-  $("whole-text").textContent = truncate(pretty(content));
-  $("whole").hidden = false;
+  $("response-json").textContent = truncate(pretty(content));
+  $("response-details").hidden = false;
   return predictions(content.predictions);
 }
 

@@ -121,7 +121,7 @@ def test_the_example_can_be_sent_at_once(page: Page, tiny_server: Process):
     expect(page.locator("#answer li").first).to_contain_text("twice")
     assert page.locator("#answer li").count() == 3
     page.get_by_text("As JSON").click()
-    expect(page.locator("#whole-text")).to_contain_text('"model_version": "0123456789ab"')
+    expect(page.locator("#response-json")).to_contain_text('"model_version": "0123456789ab"')
 
 
 def test_json_can_be_sent_with_the_keyboard_alone(page: Page, tiny_server: Process):
@@ -143,7 +143,7 @@ def test_invalid_json_shows_the_error_of_the_server(page: Page, tiny_server: Pro
 
     expect(page.get_by_role("alert")).to_contain_text("400 Bad Request")
     expect(page.get_by_role("alert")).to_contain_text(response.json()["detail"])
-    expect(page.locator("#whole")).to_be_hidden()
+    expect(page.locator("#response-details")).to_be_hidden()
 
 
 def test_predictions_without_labels_are_shown_as_json(page: Page, lookup_server: Process):
