@@ -189,7 +189,7 @@ def test_octets_are_answered_as_the_same_values_in_json(tiny: Path, client_of: C
     ("body", "why"),
     [
         (b"", "0 octets"),
-        (b"1234567", "7 octets, no whole number of samples of 24"),
+        (b"1234567", "7 octets, but a sample has 24"),
         (np.array([0, 0, 0, 0, np.nan, 0], "<f4").tobytes(), "not finite at [0][1][1]"),
     ],
 )

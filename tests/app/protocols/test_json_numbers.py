@@ -24,7 +24,7 @@ def piece(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 def numbers(body: bytes, only: Tensor) -> np.ndarray | None:
     """Return what is read; None where it is left to others, or refused since it is longer than a piece."""
     try:
-        return json_numbers.numbers(body, only)
+        return json_numbers.read_numbers(body, only)
     except StructureError:
         assert len(body) > json_numbers.PIECE_BYTES
         return None

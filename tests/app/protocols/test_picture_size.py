@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from app.protocols.picture_size import cost
+from app.protocols.picture_size import memory_cost
 from tests.app.protocols.test_photograph import file_of, image
 
 SIDE = 1000
@@ -15,7 +15,7 @@ PIXELS = SIDE * SIDE
 def cost_of(body: bytes) -> float:
     """Bytes a pixel."""
     with Image.open(io.BytesIO(body)) as opened:
-        return cost(opened, body, image()) / PIXELS
+        return memory_cost(opened, body, image()) / PIXELS
 
 
 def turned() -> Image.Exif:

@@ -46,8 +46,8 @@ def without(tensor: dict[str, Any], key: str) -> dict[str, Any]:
         ({"data": [0] * 7}, ["7 values"]),
         ({"data": []}, ["an empty list"]),
         ({"data": None}, ["neither data nor binary_data_size"]),
-        ({"data": [[[0, 1], [2, 3], [4, 5]]]}, ["[1, 3, 2] by the nesting of its data", "[1, 2, 3]"]),
-        ({"data": [[0, 1, 2], [3, 4, 5]]}, ["[2, 3] by the nesting of its data", "[1, 2, 3]"]),
+        ({"data": [[[0, 1], [2, 3], [4, 5]]]}, ["nested data of the shape [1, 3, 2]", "[1, 2, 3]"]),
+        ({"data": [[0, 1, 2], [3, 4, 5]]}, ["nested data of the shape [2, 3]", "[1, 2, 3]"]),
         ({"data": [[0, 1, 2], [3, 4]]}, ["ragged"]),
         ({"data": [0, 1, 2, 3, 4, "5"]}, ['"5" at [5]']),
         ({"data": [0, 1, 2, 3, 4, True]}, ["true at [5]"]),
@@ -155,7 +155,7 @@ def test_inputs_that_are_not_the_models_are_named(client: Client, inputs: list[A
     ("wanted", "words"),
     [
         ([{"name": "other"}], ["output 'other'", "outputs are found, doubled"]),
-        ([{"name": "found"}, {"name": "found"}], ["output 'found' is asked for twice"]),
+        ([{"name": "found"}, {"name": "found"}], ["output 'found' is requested twice"]),
         ([{"name": "o" * 1000}], [f"output '{'o' * 40}'"]),
     ],
 )
@@ -196,7 +196,7 @@ def test_more_samples_than_a_request_may_hold_are_too_large(client: Client):
     ],
 )
 def test_what_is_no_inference_request_is_told_where(client: Client, body: object, where: str):
-    refused(infer(client, "tiny", body), "no inference request", where)
+    refused(infer(client, "tiny", body), "not an inference request", where)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_what_is_no_inference_request_is_told_where(client: Client, body: object
 def test_what_is_not_json_is_told(client: Client, content: bytes):
     path = "/v2/models/tiny/infer"
 
-    refused(client.request("POST", path, content=content), "no inference request")
+    refused(client.request("POST", path, content=content), "not an inference request")
 
 
 def test_the_length_of_the_json_is_held_against_the_body(client: Client):
@@ -228,23 +228,23 @@ def test_the_length_of_the_json_is_held_against_the_body(client: Client):
 
     assert sent(len(body)).status_code == 200
     size = len(body) + len(SIX)
-    refused(sent(size + 1), f"{LENGTH} is {size + 1}", f"the body has {size} bytes")
-    refused(sent(0), "no inference request")
-    refused(sent(len(body) - 1), "no inference request")
-    refused(sent(len(body) + 1), "no inference request")
+    refused(sent(size + 1), f"{LENGTH} is {size + 1}", f"the body has only {size} bytes")
+    refused(sent(0), "not an inference request")
+    refused(sent(len(body) - 1), "not an inference request")
+    refused(sent(len(body) + 1), "not an inference request")
     refused(sent(len(body), body + SIX + b"!!"), "2 bytes after the last binary tensor")
     for length in ("-1", "1e3", "", "9" * 21, " "):
         refused(sent(length), f"{LENGTH}: ", "is not a number")
     # It counts what was compressed.
     packed_body = gzip.compress(body + SIX)
     assert sent(len(body), packed_body, **{"content-encoding": "gzip"}).status_code == 200
-    refused(sent(size + 1, packed_body, **{"content-encoding": "gzip"}), f"the body has {size} bytes")
+    refused(sent(size + 1, packed_body, **{"content-encoding": "gzip"}), f"the body has only {size} bytes")
 
 
 def test_bytes_after_json_without_its_length_are_no_json(client: Client):
     content = json.dumps({"inputs": [binary(TINY, 24)]}).encode() + SIX
 
-    refused(client.request("POST", "/v2/models/tiny/infer", content=content), "no inference request")
+    refused(client.request("POST", "/v2/models/tiny/infer", content=content), "not an inference request")
 
 
 def test_another_content_type_is_refused_with_those_that_are_taken(client: Client):

@@ -141,7 +141,7 @@ def test_a_runtime_that_is_not_installed_is_named_with_its_requirements(
         (lambda s: s.pop("version"), "version: Field required"),
         (lambda s: s["inputs"][0].update(datatype="FLOAT"), "inputs.0.datatype"),
         (lambda s: s["inputs"][0].update(shape=[1, 2, 3]), "inputs.0: Value error, shape [1, 2, 3]"),
-        (lambda s: s.update(labels=["a"]), "labels: 1 do not name the classes of 'logits' [-1, 3]"),
+        (lambda s: s.update(labels=["a"]), "labels: 1 cannot name the classes of 'logits' [-1, 3]"),
         (lambda s: s["inputs"][0].update(name="y"), "'y' is nothing"),
         (lambda s: s["inputs"][0].update(shape=[-1, 7]), "float32 [1, 2, 3]; the signature says FP32 [1, 7]"),
     ],
@@ -156,7 +156,9 @@ def test_a_photograph_that_does_not_become_the_input_is_refused(colours: Path, t
     copy = Path(shutil.copytree(colours, tmp_path / "colours"))
     change_signature(copy, lambda s: s["image"].update(crop=[8, 8]))
 
-    assert "image: a photograph becomes 'image' FP32 [-1, 3, 8, 8], not the input" in error_of(copy)
+    assert "image: a picture becomes 'image' FP32 [-1, 3, 8, 8], and this must be the only input" in error_of(
+        copy
+    )
 
 
 @pytest.mark.parametrize("name", ["signature.json", "sample.npz"])
