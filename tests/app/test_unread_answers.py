@@ -71,7 +71,9 @@ def unread(port: int, request: bytes, buffer: int = 4096) -> socket.socket:
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-def test_answers_that_nobody_reads_do_not_fill_the_memory(kind: str, server: Process, group: MemoryCgroup):
+def test_answers_that_clients_do_not_read_do_not_fill_the_memory(
+    kind: str, server: Process, group: MemoryCgroup
+):
     with ExitStack() as clients:
         for _ in range(CLIENTS):
             clients.enter_context(unread(server.port, REQUESTS[kind]))
@@ -86,7 +88,7 @@ def test_answers_that_nobody_reads_do_not_fill_the_memory(kind: str, server: Pro
         assert group.kills == 0
 
 
-def test_a_client_that_reads_slowly_gets_a_long_answer_whole(server: Process):
+def test_a_client_that_reads_slowly_gets_the_whole_answer(server: Process):
     with unread(server.port, REQUESTS["json"], buffer=2**18) as client:
         # Its answer is beyond what unread answers may take, and another's is asked for meanwhile.
         assert httpx.post(f"{server.url}/predict", json=[[2.0]] * ROWS, timeout=60).status_code == 200

@@ -46,10 +46,10 @@ def test_a_full_batch_of_nested_samples_is_never_refused(shape: list[int]):
 
 
 @pytest.mark.parametrize(("shape", "datatype"), [([-1], "FP32"), ([1], "BYTES")])
-def test_where_any_number_of_values_may_be_right_the_memory_is_told(shape: list[int], datatype: str):
+def test_without_a_limit_on_values_the_memory_is_estimated(shape: list[int], datatype: str):
     assert memory_cost(filled(b"{}"), signature(shape, datatype), 4) > 500 * MIB
     assert memory_cost(b'["' + b"a, [b], {c}. " * 1000 + b'"]', signature(shape, datatype), 4) < MIB
 
 
-def test_what_belongs_to_no_tensor_has_room():
+def test_values_outside_of_tensors_are_allowed():
     assert memory_cost(filled(b"0", ALLOWANCE), signature([1]), 1) > 0

@@ -59,7 +59,7 @@ COMMENT = b"\xff\xfe\x00\x02"
         (b"\x89PNG\r\n\x1a\n\x00", PNG),
     ],
 )
-def test_pictures_as_they_are_written_pass(body: bytes, kind: str):
+def test_pictures_from_ordinary_encoders_are_accepted(body: bytes, kind: str):
     picture_parts.check(memoryview(body), kind)
 
 
@@ -80,6 +80,6 @@ def test_pictures_as_they_are_written_pass(body: bytes, kind: str):
         (png(*[chunk(b"zTXt", b"a\0\0"), chunk(b"iTXt", b"a\0\1\0\0\0")] * MAX_COMPRESSED), PNG, "texts"),
     ],
 )
-def test_a_picture_of_too_many_parts_is_refused(body: bytes, kind: str, what: str):
+def test_a_picture_with_too_many_parts_is_refused(body: bytes, kind: str, what: str):
     with pytest.raises(TooLarge, match=what):
         picture_parts.check(body, kind)
