@@ -133,7 +133,7 @@ def send_until(enough: Event, name: str, artifact: Path, connections: int) -> Co
 
 
 class Pods:
-    """Records how many pods are wanted and ready, and after how many seconds each number was first reached."""
+    """Records the numbers of wanted and ready pods, and after how many seconds each was first reached."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
