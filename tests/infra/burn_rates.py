@@ -177,7 +177,7 @@ def steady(promise: Promise) -> dict[str, Traffic]:
 
 
 def bursts_and_burns(promise: Promise, speeds: Sequence[Speed]) -> Traffic:
-    """Return for each alert a burst that only its short window sees, and a burn and its end; slowest first."""
+    """Return per alert a burst that only the short window sees, and a burn and its end, slowest first."""
     phases = [(speeds[0].long, 0.0)]
     for speed, following in zip(speeds, [*speeds[1:], speeds[-1]], strict=True):
         share = min(1, 1.5 * promise.threshold(speed))
