@@ -1,4 +1,4 @@
-"""README's commands, run in their order and unchanged, on the local cluster and in a copy of the checkout.
+"""Run the commands of the README in order and unchanged, on the local cluster and in a copy of the checkout.
 
 A command is left out if it needs something that this machine does not have: LEFT_OUT says which and why.
 """
@@ -35,7 +35,7 @@ def is_left_out(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Path]:
-    """A copy of the tracked files, with this environment. No local cluster runs before or after the tests."""
+    """Return a copy of the tracked files with this environment. No cluster runs before or after the tests."""
     subprocess.run([sys.executable, "-m", "ops.local", "down"], cwd=PROJECT, check=True)
     # Below the project, because the path of an artifact is part of the image's build.
     copy = PROJECT / "build" / "e2e" / "readme"
@@ -50,7 +50,7 @@ def checkout() -> Iterator[Path]:
 
 
 def type_in(checkout: Path, command: str) -> str:
-    """Run a command unchanged; return what it wrote to stdout."""
+    """Run a command unchanged; return its stdout."""
     began = time.monotonic()
     done = subprocess.run(
         ["sh", "-ec", command],
@@ -66,7 +66,7 @@ def type_in(checkout: Path, command: str) -> str:
 
 
 def serve_in(checkout: Path, command: str) -> None:
-    """Run a command that serves until Ctrl-C. Check that the page answers, and that Ctrl-C ends it."""
+    """Run a command that serves until Ctrl-C. Check that the page answers, and that Ctrl-C stops it."""
     began = time.monotonic()
     with subprocess.Popen(
         ["sh", "-ec", command],
@@ -119,7 +119,7 @@ def test_every_command_works_after_those_before_it(checkout: Path):
     assert not answers("dev")
 
 
-def test_down_of_watched_leaves_dev_and_down_of_dev_leaves_nothing(checkout: Path):
+def test_down_of_watched_keeps_dev_and_down_of_dev_stops_the_cluster(checkout: Path):
     for command in ("make up", "make up STACK=watched"):
         type_in(checkout, command)
     assert answers("dev")
