@@ -54,7 +54,9 @@ def dcgm_exporter(
     if driver_folder:
         # https://cloud.google.com/stackdriver/docs/managed-prometheus/exporters/nvidia-dcgm
         values |= {
-            "securityContext": {"privileged": True},
+            # Helm merges this with the chart's default, whose `allowPrivilegeEscalation: false` Kubernetes
+            # refuses in a privileged container.
+            "securityContext": {"privileged": True, "allowPrivilegeEscalation": True},
             "extraHostVolumes": [{"name": "nvidia", "hostPath": driver_folder}],
             "extraVolumeMounts": [{"name": "nvidia", "mountPath": "/usr/local/nvidia", "readOnly": True}],
             "extraEnv": [{"name": "LD_LIBRARY_PATH", "value": "/usr/local/nvidia/lib64"}],
