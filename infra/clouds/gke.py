@@ -16,6 +16,10 @@ GPU_MACHINE_TYPE = "g2-standard-4"
 GPU_ACCELERATOR = "nvidia-l4"
 """The GPU that the machine type has, once."""
 
+GPU_DRIVER_VERSION = "LATEST"
+"""The series of NVIDIA's driver that GKE installs. The images hold CUDA 13, which needs series 580. The series
+DEFAULT may be older: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus#installing_drivers."""
+
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 """All scopes, as Google recommends: the roles of the node's service account limit what a node may do."""
 
@@ -99,7 +103,7 @@ class GkeCluster(CloudCluster):
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
         """Declare a pool of GPU nodes: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus."""
         driver = gcp.container.NodePoolNodeConfigGuestAcceleratorGpuDriverInstallationConfigArgs(
-            gpu_driver_version="DEFAULT"
+            gpu_driver_version=GPU_DRIVER_VERSION
         )
         accelerator = gcp.container.NodePoolNodeConfigGuestAcceleratorArgs(
             type=nodes.accelerator or GPU_ACCELERATOR, count=1, gpu_driver_installation_config=driver

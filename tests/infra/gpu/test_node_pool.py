@@ -52,7 +52,7 @@ def test_gke_installs_the_driver_and_counts_the_nodes_of_all_zones_together(pool
 
     node = declared["nodeConfig"]
     assert node["machineType"] == "g2-standard-4"
-    driver = {"gpuDriverVersion": "DEFAULT"}
+    driver = {"gpuDriverVersion": "LATEST"}
     assert node["guestAccelerators"] == [
         {"type": "nvidia-l4", "count": 1, "gpuDriverInstallationConfig": driver}
     ]
