@@ -21,7 +21,7 @@ in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
 monitoring: list[pulumi.Resource] = []
 gpu_nodes: list[pulumi.Resource] = []
 if settings.monitoring == "install":
-    monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(settings), in_cluster))
+    monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(settings, instance), in_cluster))
 if settings.device == "gpu" and cluster.cloud:
     gpu_nodes.append(GpuNodePool("gpu", GpuNodePoolArgs.of(settings, cluster.cloud, monitoring), in_cluster))
 

@@ -1,4 +1,4 @@
-"""The cluster that a stack deploys to, and the namespace that it creates there."""
+"""The cluster that a stack deploys to, and its namespace there."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,14 @@ from infra.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """Which cluster it is, how it is reached, and which namespace is created."""
+    """Which cluster it is, how it is reached, and which namespace is used."""
 
     namespace: str
     instance: str
     """Name of the stack that the namespace belongs to."""
+
+    creates_namespace: bool = True
+    """Whether the namespace is created. Otherwise it exists, and stays as it is."""
 
     cloud: str | None = None
     """A key of `infra.clouds.CLOUDS`, if the cloud is asked for the cluster or for nodes."""
@@ -47,6 +50,7 @@ class ClusterArgs:
             kubeconfig=settings.kubeconfig,
             context=settings.kube_context,
             namespace=settings.namespace,
+            creates_namespace=settings.create_namespace,
             instance=instance,
             # Only on a cluster that nobody else uses: on another cluster a stack could take over, and later
             # delete, the namespace of somebody else.
@@ -55,7 +59,7 @@ class ClusterArgs:
 
 
 class Cluster(pulumi.ComponentResource):
-    """An existing or created cluster, and a namespace that accepts only hardened pods.
+    """An existing or created cluster, and a namespace. A created one accepts only hardened pods.
 
     Example:
         >>> cluster = Cluster("cluster", ClusterArgs(namespace="cats", instance=pulumi.get_stack()))
@@ -83,20 +87,11 @@ class Cluster(pulumi.ComponentResource):
         in_cluster = pulumi.ResourceOptions(parent=self, provider=self.provider)
         if self.cloud and not args.cloud_name:
             self.cloud.add_ons(name, in_cluster)
-        namespace = Namespace(
-            f"{name}-namespace",
-            metadata=ObjectMetaArgs(
-                name=args.namespace,
-                labels={
-                    **PART_OF,
-                    INSTANCE: args.instance,
-                    # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
-                    "pod-security.kubernetes.io/enforce": "restricted",
-                },
-            ),
-            opts=in_cluster,
+        self.namespace = (
+            _namespace(name, args, in_cluster)
+            if args.creates_namespace
+            else pulumi.Output.from_input(args.namespace)
         )
-        self.namespace = namespace.metadata["name"]
         self.register_outputs({"namespace": self.namespace})
 
     def _access(self, args: ClusterArgs) -> tuple[pulumi.Input[str] | None, pulumi.Input[str] | None]:
@@ -113,3 +108,21 @@ class Cluster(pulumi.ComponentResource):
         if self.cloud and not (args.kubeconfig or args.context):
             return self.cloud.kubeconfig, self.cloud.identifier
         return str(args.kubeconfig.expanduser()) if args.kubeconfig else None, args.context
+
+
+def _namespace(name: str, args: ClusterArgs, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """Declare the namespace, and return its name."""
+    namespace = Namespace(
+        f"{name}-namespace",
+        metadata=ObjectMetaArgs(
+            name=args.namespace,
+            labels={
+                **PART_OF,
+                INSTANCE: args.instance,
+                # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+                "pod-security.kubernetes.io/enforce": "restricted",
+            },
+        ),
+        opts=opts,
+    )
+    return namespace.metadata["name"].apply(str)

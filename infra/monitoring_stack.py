@@ -15,7 +15,7 @@ from infra.charts import (
     KubePrometheusStackValues,
     PrometheusAdapterValues,
 )
-from infra.labels import COMPONENT, MONITORING, PART_OF
+from infra.labels import COMPONENT, INSTANCE, MONITORING, PART_OF
 from infra.settings import Settings
 from infra.settings.values import mebibytes
 
@@ -43,6 +43,12 @@ class MonitoringStackArgs:
     """Where the charts are installed, how long samples are kept, and Grafana's password."""
 
     namespace: str
+    creates_namespace: bool
+    """Whether the namespace is created. Otherwise it exists, and stays as it is."""
+
+    instance: str
+    """Name of the stack that the namespace belongs to."""
+
     grafana_admin_password: pulumi.Output[str]
     retention_days: int
     storage: str | None
@@ -61,7 +67,7 @@ class MonitoringStackArgs:
     """Address of Prometheus from within the cluster."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "MonitoringStackArgs":
+    def of(cls, settings: Settings, instance: str) -> "MonitoringStackArgs":
         """Take from the settings what concerns the monitoring stack.
 
         Raises:
@@ -72,6 +78,8 @@ class MonitoringStackArgs:
             raise ValueError(f"monitoring is {settings.monitoring}: nothing is installed")
         return cls(
             namespace=settings.monitoring_namespace,
+            creates_namespace=settings.create_monitoring_namespace,
+            instance=instance,
             grafana_admin_password=settings.grafana_admin_password,
             retention_days=settings.slo_window_days,
             storage=settings.prometheus_storage,
@@ -100,16 +108,18 @@ class MonitoringStack(pulumi.ComponentResource):
     ) -> None:
         super().__init__("slipway:infra:MonitoringStack", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        labels = {**PART_OF, COMPONENT: MONITORING}
-        namespace = Namespace(
-            f"{name}-namespace",
-            metadata=ObjectMetaArgs(
-                name=args.namespace,
-                # The exporter of the nodes' metrics needs access to the node itself.
-                labels={**labels, "pod-security.kubernetes.io/enforce": "privileged"},
-            ),
-            opts=child,
-        ).metadata["name"]
+        labels = {**PART_OF, INSTANCE: args.instance, COMPONENT: MONITORING}
+        namespace: pulumi.Input[str] = args.namespace
+        if args.creates_namespace:
+            namespace = Namespace(
+                f"{name}-namespace",
+                metadata=ObjectMetaArgs(
+                    name=args.namespace,
+                    # The exporter of the nodes' metrics needs access to the node itself.
+                    labels={**labels, "pod-security.kubernetes.io/enforce": "privileged"},
+                ),
+                opts=child,
+            ).metadata["name"]
         admin = Secret(
             f"{name}-grafana-admin",
             # The engine chooses the name: a new password gives a new Secret, which restarts Grafana.

@@ -17,8 +17,8 @@ GPU_ACCELERATOR = "nvidia-l4"
 """The GPU that the machine type has, once."""
 
 GPU_DRIVER_VERSION = "LATEST"
-"""The series of NVIDIA's driver that GKE installs. The images hold CUDA 13, which needs series 580. The series
-DEFAULT may be older: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus#installing_drivers."""
+"""NVIDIA's driver that GKE installs. The images hold CUDA 13, which needs series 580. DEFAULT may be older:
+https://cloud.google.com/kubernetes-engine/docs/how-to/gpus#installing_drivers."""
 
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 """All scopes, as Google recommends: the roles of the node's service account limit what a node may do."""

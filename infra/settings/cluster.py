@@ -7,7 +7,15 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
 from infra.clouds import CLOUDS
-from infra.settings.values import CONFIG, DnsLabel, OptionalPath, OptionalText, either, invalid
+from infra.settings.values import (
+    CONFIG,
+    DnsLabel,
+    OptionalPath,
+    OptionalText,
+    either,
+    invalid,
+    is_of_kubernetes,
+)
 
 CLUSTERS = ("local", "kubeconfig", *CLOUDS)
 """Values of `cluster`: the local cluster, any cluster by kubeconfig, or a cluster of a cloud."""
@@ -31,6 +39,7 @@ class ClusterSettings:
     kubeconfig: OptionalPath
     kube_context: OptionalText
     namespace: DnsLabel
+    create_namespace: bool
     device: Literal["cpu", "gpu"]
     gpu_machine_type: OptionalText
     gpu_accelerator: OptionalText
@@ -71,6 +80,20 @@ class ClusterSettings:
     ) -> Path | str | None:
         if value and (info.data.get("cluster_stack") or _is_created(info)):
             raise invalid("empty, for the kubeconfig is that of clusterStack or of the cluster created here")
+        return value
+
+    @field_validator("namespace")
+    @classmethod
+    def _is_not_the_systems(cls, value: str) -> str:
+        if is_of_kubernetes(value):
+            raise invalid("another namespace than default and kube-*, which belong to the cluster itself")
+        return value
+
+    @field_validator("create_namespace")
+    @classmethod
+    def _is_created_on_the_local_cluster(cls, value: bool, info: ValidationInfo) -> bool:
+        if not value and info.data.get("cluster") == "local":
+            raise invalid("true, for cluster is local: its stacks are found by their namespaces")
         return value
 
     @field_validator("device")

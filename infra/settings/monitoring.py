@@ -1,12 +1,23 @@
 """Settings of monitoring, and the service level objectives (SLOs)."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pulumi
 from pydantic import AnyHttpUrl, BeforeValidator, Field, InstanceOf, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from infra.settings.values import CONFIG, DnsLabel, OptionalText, empty_to_none, invalid, mebibytes
+from infra.labels import INSTANCE, PART_OF
+from infra.settings.values import (
+    CONFIG,
+    DnsLabel,
+    OptionalText,
+    empty_to_none,
+    invalid,
+    is_of_kubernetes,
+    labels,
+    mebibytes,
+)
 
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper bounds, in seconds, of the buckets of the server's `request_latency_seconds`."""
@@ -20,6 +31,8 @@ class MonitoringSettings:
 
     monitoring: Literal["none", "existing", "install"]
     monitoring_namespace: DnsLabel
+    create_monitoring_namespace: bool
+    monitoring_labels: Annotated[Mapping[str, str], BeforeValidator(labels)]
     prometheus_url: Annotated[AnyHttpUrl | None, BeforeValidator(empty_to_none)]
     prometheus_storage: OptionalText
     grafana_admin_password: Annotated[pulumi.Output[str], InstanceOf] | None
@@ -36,11 +49,31 @@ class MonitoringSettings:
 
     @field_validator("monitoring_namespace")
     @classmethod
-    def _differs_from_the_namespace(cls, value: str, info: ValidationInfo) -> str:
-        if info.data.get("monitoring") == "install" and value == info.data.get("namespace"):
+    def _can_take_an_installed_prometheus(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("monitoring") != "install":
+            return value
+        if value == info.data.get("namespace"):
             raise invalid(
                 "another one than namespace: that one does not allow what Prometheus needs of a node"
             )
+        if is_of_kubernetes(value):
+            raise invalid("another namespace than default and kube-*, which belong to the cluster itself")
+        return value
+
+    @field_validator("create_monitoring_namespace")
+    @classmethod
+    def _belongs_to_an_installation(cls, value: bool, info: ValidationInfo) -> bool:
+        if not value and info.data.get("monitoring", "install") != "install":
+            raise invalid("true, unless monitoring is install: otherwise no such namespace is created")
+        return value
+
+    @field_validator("monitoring_labels")
+    @classmethod
+    def _select_what_is_declared(cls, value: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        if value and info.data.get("monitoring") == "none":
+            raise invalid("empty, for monitoring is none: there is no ServiceMonitor")
+        if own := sorted({INSTANCE, *PART_OF} & value.keys()):
+            raise invalid(f"labels without {own[0]}, by which Slipway finds its own objects")
         return value
 
     @field_validator("prometheus_storage")

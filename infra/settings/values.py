@@ -59,6 +59,28 @@ def empty_to_none(value: str) -> str | None:
     return value or None
 
 
+_LABEL_NAME = r"[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?"
+_LABEL = re.compile(rf"((?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?{_LABEL_NAME})=((?:{_LABEL_NAME})?)", re.ASCII)
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
+
+
+def labels(text: str) -> dict[str, str]:
+    """Read labels in kubectl's form, `KEY=VALUE,KEY=VALUE`."""
+    found = [_LABEL.fullmatch(part) for part in text.split(",")] if text else []
+    result = {match[1]: match[2] for match in found if match}
+    if len(result) < len(found):
+        raise invalid("labels in the form KEY=VALUE,KEY=VALUE, each key once")
+    return result
+
+
+def is_of_kubernetes(namespace: str) -> bool:
+    """Return whether a namespace is one of those that every cluster has, where nobody else should deploy.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#initial-namespaces
+    """
+    return namespace == "default" or namespace.startswith("kube-")
+
+
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 OptionalPath = Annotated[Path | None, BeforeValidator(empty_to_none)]
 OptionalText = Annotated[str | None, BeforeValidator(empty_to_none)]

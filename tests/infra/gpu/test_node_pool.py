@@ -233,7 +233,7 @@ def test_the_gpus_metrics_are_exported_where_a_prometheus_asks_for_them(program:
     assert "dcgm-exporter" not in unwatched
     exporter = watched["dcgm-exporter"]
     assert exporter["namespace"] == "watch"
-    assert exporter["values"]["serviceMonitor"] == {"enabled": True}
+    assert exporter["values"]["serviceMonitor"]["enabled"] is True
     assert exporter["values"]["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
     assert exporter["values"]["tolerations"] == [PRESENT]
     # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus: where GKE puts the driver
