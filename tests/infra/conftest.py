@@ -103,6 +103,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "aws:index/getAvailabilityZones:getAvailabilityZones": {"zoneIds": ["euw1-az1", "euw1-az2"]},
     "aws:ec2/getSubnets:getSubnets": {"ids": ["subnet-a", "subnet-b"]},
+    "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": {"locations": ["euw1-az1", "euw1-az2"]},
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": TOKEN},
     "azure-native:containerservice:listManagedClusterUserCredentials": {
         "kubeconfigs": [{"name": "user", "value": KUBECONFIG}]

@@ -70,7 +70,7 @@ def test_eks_takes_the_image_with_nvidias_driver_and_room_for_cudas(pool: Callab
     assert declared["diskSize"] >= 50
     assert declared["scalingConfig"] == {"minSize": 1, "desiredSize": 1, "maxSize": 5}
     assert declared["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]
-    assert (declared["clusterName"], declared["subnetIds"]) == ("theirs", ["subnet-1", "subnet-2"])
+    assert (declared["clusterName"], declared["subnetIds"]) == ("theirs", ["subnet-a", "subnet-b"])
 
 
 def test_aks_installs_the_driver(pool: Callable[..., Any]):
