@@ -12,7 +12,11 @@ from infra.clouds import CLOUDS
 from infra.clouds.cluster import CloudCluster, GpuNodes
 from infra.sdk import configured
 
-VM_SIZE = "Standard_D2s_v5"
+VM_SIZE = "Standard_D4s_v5"
+MIN_NODES = 2
+"""AKS asks for two nodes with four virtual CPUs each where its own pods run:
+https://learn.microsoft.com/azure/aks/use-system-pools."""
+
 MAX_NODES = 4
 
 GPU_VM_SIZE = "Standard_NC4as_T4_v3"
@@ -52,6 +56,8 @@ class AksCluster(CloudCluster):
                 type=containerservice.ResourceIdentityType.SYSTEM_ASSIGNED
             ),
             agent_pool_profiles=[_system_pool()],
+            # Explicit, because it cannot be changed later.
+            enable_rbac=True,
             network_profile=containerservice.ContainerServiceNetworkProfileArgs(
                 network_plugin=containerservice.NetworkPlugin.AZURE,
                 network_plugin_mode=containerservice.NetworkPluginMode.OVERLAY,
@@ -130,8 +136,8 @@ def _system_pool() -> containerservice.ManagedClusterAgentPoolProfileArgs:
         os_type=containerservice.OSType.LINUX,
         vm_size=VM_SIZE,
         enable_auto_scaling=True,
-        count=1,
-        min_count=1,
+        count=MIN_NODES,
+        min_count=MIN_NODES,
         max_count=MAX_NODES,
     )
 
