@@ -19,7 +19,10 @@ class GpuNodes:
     """None means the cloud's smallest machine with a current GPU for inference."""
 
     accelerator: str | None
-    """The GPU, in clouds that choose it apart from the machine type. None means the default machine's."""
+    """The GPU, in clouds that choose it apart from the machine type. None means the machine's own."""
+
+    zones: Sequence[str]
+    """Zones of the nodes, in clouds that choose them. Empty means those of the cluster."""
 
     min_nodes: int
     max_nodes: int

@@ -36,7 +36,7 @@ def default_subnets(region: str) -> pulumi.Output[list[str]]:
         lambda ids: _some(
             ids,
             f"aws:region: {region!r}: the account has no default VPC there, in which a cluster could be "
-            "created: create it with `aws ec2 create-default-vpc`, or set clusterName to a cluster that exists",
+            "created: run `aws ec2 create-default-vpc`, or set clusterName to a cluster that exists",
         )
     )
 
@@ -58,8 +58,8 @@ def subnets_that_offer(
 
     """
     message = (
-        f"{instance_type} is offered in no zone of the cluster's subnets in {region}: set another machine type "
-        "or region; `aws ec2 describe-instance-type-offerings --location-type availability-zone` lists them"
+        f"{instance_type} is offered in no zone of the cluster's subnets in {region}: set another type or "
+        "region; `aws ec2 describe-instance-type-offerings --location-type availability-zone` lists them"
     )
     offerings = aws.ec2.get_instance_type_offerings_output(
         location_type="availability-zone-id",

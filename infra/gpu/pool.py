@@ -48,6 +48,7 @@ class GpuNodePoolArgs:
         nodes = GpuNodes(
             machine_type=settings.gpu_machine_type,
             accelerator=settings.gpu_accelerator,
+            zones=settings.gpu_zones,
             min_nodes=settings.gpu_min_nodes,
             max_nodes=settings.gpu_max_nodes,
             is_spot=settings.gpu_spot,

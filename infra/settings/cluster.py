@@ -1,9 +1,10 @@
 """Settings of the cluster and of its GPU nodes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
 from infra.clouds import CLOUDS
@@ -15,6 +16,7 @@ from infra.settings.values import (
     either,
     invalid,
     is_of_kubernetes,
+    listed,
 )
 
 CLUSTERS = ("local", "kubeconfig", *CLOUDS)
@@ -43,6 +45,7 @@ class ClusterSettings:
     device: Literal["cpu", "gpu"]
     gpu_machine_type: OptionalText
     gpu_accelerator: OptionalText
+    gpu_zones: Annotated[Sequence[DnsLabel], BeforeValidator(listed)]
     gpu_min_nodes: Annotated[int, Field(ge=0)]
     gpu_max_nodes: Annotated[int, Field(ge=1)]
     gpu_spot: bool
@@ -103,6 +106,32 @@ class ClusterSettings:
             raise invalid(f"cpu, for cluster is {info.data['cluster']}")
         return value
 
+    @field_validator("gpu_accelerator")
+    @classmethod
+    def _fits_the_machine_type(cls, value: str | None, info: ValidationInfo) -> str | None:
+        cloud = CLOUDS.get(info.data.get("cluster", ""))
+        gpu = cloud.gpu if cloud and info.data.get("device") == "gpu" else None
+        machine_type = info.data.get("gpu_machine_type", "") or (gpu.default_machine_type if gpu else None)
+        if gpu is None or gpu.accelerators is None or machine_type is None:
+            return value
+        own = gpu.accelerators.get(machine_type)
+        if own is None and value is None:
+            raise invalid(f"the name of a GPU, for {machine_type} has none by itself")
+        if own and value not in (None, own):
+            raise invalid(f"{own} or empty, for {machine_type} has it: others need an n1 type")
+        return value
+
+    @field_validator("gpu_zones")
+    @classmethod
+    def _are_of_nodes_with_zones(cls, value: Sequence[str], info: ValidationInfo) -> Sequence[str]:
+        if not value or not {"cluster", "device"} <= info.data.keys():
+            return value
+        cloud = CLOUDS.get(info.data["cluster"])
+        if info.data["device"] != "gpu" or not (cloud and cloud.gpu and cloud.gpu.takes_zones):
+            names = [name for name, cloud in CLOUDS.items() if cloud.gpu and cloud.gpu.takes_zones]
+            raise invalid(f"empty, unless device is gpu and cluster is {either(names)}")
+        return value
+
     @field_validator("gpu_machine_type", "gpu_accelerator")
     @classmethod
     def _describes_created_nodes(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -111,8 +140,8 @@ class ClusterSettings:
         cloud = CLOUDS.get(info.data["cluster"])
         if info.data["device"] != "gpu" or cloud is None:
             raise invalid("empty, unless device is gpu and cluster is a cloud's")
-        if info.field_name == "gpu_accelerator" and not (cloud.gpu and cloud.gpu.takes_accelerator):
-            names = [name for name, cloud in CLOUDS.items() if cloud.gpu and cloud.gpu.takes_accelerator]
+        if info.field_name == "gpu_accelerator" and not (cloud.gpu and cloud.gpu.accelerators):
+            names = [name for name, cloud in CLOUDS.items() if cloud.gpu and cloud.gpu.accelerators]
             raise invalid(
                 f"empty, unless cluster is {either(names)}: elsewhere gpuMachineType brings its GPU"
             )

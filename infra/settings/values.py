@@ -54,6 +54,11 @@ mebibytes = _quantity(
 """Mebibytes in a Kubernetes memory quantity: `1Gi` is 1024."""
 
 
+def listed(text: str) -> list[str]:
+    """Read a list in the form `VALUE,VALUE`."""
+    return text.split(",") if text else []
+
+
 def empty_to_none(value: str) -> str | None:
     """Read an empty string as None."""
     return value or None

@@ -123,6 +123,7 @@ STATES: dict[str, dict[str, Any]] = {
         "endpoint": "https://ours.eks.amazonaws.com",
         "certificateAuthority": {"data": AUTHORITY},
     },
+    "gcp:serviceaccount/account:Account": {"email": "cluster-nodes@acme.iam.gserviceaccount.com"},
     "aws:iam/role:Role": {"name": "role-1a2b3c4", "arn": "arn:aws:iam::123456789012:role/role-1a2b3c4"},
     "azure-native:containerservice:ManagedCluster": {"name": "cluster1a2b3c4"},
     "azure-native:resources:ResourceGroup": {"name": "group1a2b3c4"},

@@ -94,7 +94,12 @@ class Combination:
             "aks": {"azure-native:containerservice:AgentPool"},
         }.get(cluster, set())
         made = {
-            "gke": pool | {"gcp:container/cluster:Cluster"},
+            "gke": pool
+            | {
+                "gcp:container/cluster:Cluster",
+                "gcp:projects/iAMMember:IAMMember",
+                "gcp:serviceaccount/account:Account",
+            },
             "eks": pool
             | {
                 "aws:eks/cluster:Cluster",

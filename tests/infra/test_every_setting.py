@@ -46,7 +46,10 @@ CHANGES: dict[str, Change] = {
     "createNamespace": Change("false"),
     "device": Change("gpu"),
     "gpuMachineType": Change("g2-standard-8", GPU_POOL),
-    "gpuAccelerator": Change("nvidia-tesla-t4", GPU_POOL),
+    "gpuAccelerator": Change(
+        "nvidia-tesla-t4", {**GPU_POOL, "gpuMachineType": "n1-standard-4"}, before="nvidia-tesla-p4"
+    ),
+    "gpuZones": Change("europe-west4-a,europe-west4-b", GPU_POOL),
     "gpuMinNodes": Change("1", GPU_POOL),
     "gpuMaxNodes": Change("3", GPU_POOL),
     "gpuSpot": Change("true", GPU_POOL),

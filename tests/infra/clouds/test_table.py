@@ -54,7 +54,14 @@ def test_a_class_of_another_kind_is_refused():
 
 def test_a_cloud_without_gpu_nodes_says_what_to_do_instead():
     nodes = GpuNodes(
-        machine_type=None, accelerator=None, min_nodes=0, max_nodes=1, is_spot=False, labels={}, taints=[]
+        machine_type=None,
+        accelerator=None,
+        zones=(),
+        min_nodes=0,
+        max_nodes=1,
+        is_spot=False,
+        labels={},
+        taints=[],
     )
     found = SmallCloud(name="x", kubeconfig=None, identifier="x")  # type: ignore[arg-type]
 

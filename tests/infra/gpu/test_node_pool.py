@@ -91,7 +91,9 @@ def test_aks_installs_the_driver(pool: Callable[..., Any]):
     [("gke", ["nodeConfig", "machineType"]), ("eks", ["instanceTypes", 0]), ("aks", ["vmSize"])],
 )
 def test_the_machine_is_the_settings(pool: Callable[..., Any], cloud: str, path: list[Any]):
-    value = pool(cloud, gpuMachineType="big")
+    value = pool(
+        cloud, gpuMachineType="big", **({"gpuAccelerator": "nvidia-tesla-t4"} if cloud == "gke" else {})
+    )
     for key in path:
         value = value[key]
 
@@ -99,7 +101,9 @@ def test_the_machine_is_the_settings(pool: Callable[..., Any], cloud: str, path:
 
 
 def test_the_accelerator_of_gke_is_the_settings(pool: Callable[..., Any]):
-    (accelerator,) = pool("gke", gpuAccelerator="nvidia-tesla-t4")["nodeConfig"]["guestAccelerators"]
+    (accelerator,) = pool("gke", gpuMachineType="n1-standard-4", gpuAccelerator="nvidia-tesla-t4")[
+        "nodeConfig"
+    ]["guestAccelerators"]
 
     assert accelerator["type"] == "nvidia-tesla-t4"
 
