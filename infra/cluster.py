@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.clouds.cluster import CloudCluster, cloud_cluster
+from infra.clouds.cluster import CloudCluster, Pulls, cloud_cluster
 from infra.labels import INSTANCE, PART_OF
 from infra.settings import Settings
 
@@ -37,6 +37,9 @@ class ClusterArgs:
     context: str | None = None
     """Context within the kubeconfig. None means its current context."""
 
+    pulls: Pulls | None = None
+    """The registry that the nodes of a created cluster may pull from. None grants nothing."""
+
     takes_over: bool = False
     """Whether an existing object becomes part of the stack, for example after an update that was killed."""
 
@@ -49,6 +52,9 @@ class ClusterArgs:
             stack=settings.cluster_stack,
             kubeconfig=settings.kubeconfig,
             context=settings.kube_context,
+            pulls=None
+            if settings.pull_secret
+            else Pulls(registry=settings.registry, resource_group=settings.registry_resource_group),
             namespace=settings.namespace,
             creates_namespace=settings.create_namespace,
             instance=instance,
@@ -87,6 +93,8 @@ class Cluster(pulumi.ComponentResource):
         in_cluster = pulumi.ResourceOptions(parent=self, provider=self.provider)
         if self.cloud and not args.cloud_name:
             self.cloud.add_ons(name, in_cluster)
+            if args.pulls:
+                self.cloud.allow_pulls(f"{name}-pull", args.pulls, child)
         self.namespace = (
             _namespace(name, args, in_cluster)
             if args.creates_namespace

@@ -1,15 +1,18 @@
 """Azure Kubernetes Service (AKS)."""
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Self
 
 import pulumi
 import pulumi_azure_native as azure
 from pulumi_azure_native import containerservice, resources
+from pulumi_azure_native.containerservice import outputs
 
 from infra.clouds import CLOUDS
-from infra.clouds.cluster import CloudCluster, GpuNodes
+from infra.clouds.aks_registry import allow_pulls
+from infra.clouds.cluster import CloudCluster, GpuNodes, Pulls
 from infra.sdk import configured
 
 VM_SIZE = "Standard_D4s_v5"
@@ -28,6 +31,8 @@ class AksCluster(CloudCluster):
     """A cluster of Azure Kubernetes Service."""
 
     resource_group: pulumi.Input[str]
+    kubelets: pulumi.Output[str] | None = None
+    """Object identifier of the identity that pulls images. None for a cluster that existed before."""
 
     @classmethod
     def find(cls, name: str) -> Self:
@@ -76,7 +81,14 @@ class AksCluster(CloudCluster):
                 pulumi.ResourceOptions(ignore_changes=["agentPoolProfiles"]),
             ),
         )
-        return cls._of(group.name, cluster.name, identifier=cluster.id, nodes=(cluster,))
+        created = cls._of(group.name, cluster.name, identifier=cluster.id, nodes=(cluster,))
+        return replace(created, kubelets=cluster.identity_profile.apply(_kubelets))
+
+    def allow_pulls(self, name: str, pulls: Pulls, opts: pulumi.ResourceOptions) -> None:
+        """Allow the nodes to pull from a registry of Azure."""
+        registry = pulls.registry.host_parts.get("registry")
+        if registry and pulls.resource_group and self.kubelets is not None:
+            allow_pulls(name, self.kubelets, pulls.resource_group, registry, opts)
 
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
         """Declare a pool of GPU nodes: https://learn.microsoft.com/azure/aks/use-nvidia-gpu."""
@@ -126,6 +138,16 @@ class AksCluster(CloudCluster):
             nodes=nodes,
             resource_group=group,
         )
+
+
+def _kubelets(profile: Mapping[str, outputs.UserAssignedIdentityManagedClusterResponse] | None) -> str:
+    """Return the object identifier of the identity of a cluster's kubelets, which AKS creates."""
+    identity = (profile or {}).get("kubeletidentity")
+    if identity is None or identity.object_id is None:
+        raise pulumi.RunError(
+            "AKS has named no identity of the kubelets, which must be allowed to pull images"
+        )
+    return identity.object_id
 
 
 def _system_pool() -> containerservice.ManagedClusterAgentPoolProfileArgs:

@@ -9,8 +9,8 @@ import pulumi_gcp as gcp
 from pulumi_gcp.container import outputs
 
 from infra.clouds import gke_gpus
-from infra.clouds.cluster import CloudCluster, GpuNodes, kubeconfig
-from infra.clouds.gke_accounts import node_account
+from infra.clouds.cluster import CloudCluster, GpuNodes, Pulls, kubeconfig
+from infra.clouds.gke_accounts import allow_project, allow_repository, node_account
 from infra.sdk import configured
 
 MACHINE_TYPE = "e2-standard-2"
@@ -109,6 +109,17 @@ class GkeCluster(CloudCluster):
             account=account,
             nodes=(nodes,),
         )
+
+    def allow_pulls(self, name: str, pulls: Pulls, opts: pulumi.ResourceOptions) -> None:
+        """Allow the nodes to pull from a repository of Artifact Registry, or from the registry before it."""
+        if self.account is None:
+            return
+        registry = pulls.registry
+        project, *rest = registry.prefix.removeprefix(f"{registry.host}/").split("/")
+        if location := registry.host_parts.get("location"):
+            allow_repository(name, self.account, project, location, rest[0], opts)
+        elif registry.host.endswith("gcr.io"):
+            allow_project(name, self.account, project, opts)
 
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
         """Declare a pool of GPU nodes: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus.

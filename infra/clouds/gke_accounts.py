@@ -34,9 +34,25 @@ def node_account(
     return account.email, grant
 
 
-def allow_pulls(
+def allow_project(
+    name: str, account: pulumi.Input[str | None], project: str, opts: pulumi.ResourceOptions
+) -> None:
+    """Allow an account to pull from all repositories of a project.
+
+    Those of gcr.io are created by the first push, so they cannot be named before.
+    """
+    gcp.projects.IAMMember(
+        name,
+        project=project,
+        role=PULL_ROLE,
+        member=pulumi.Output.from_input(account).apply(_member),
+        opts=opts,
+    )
+
+
+def allow_repository(
     name: str,
-    account: pulumi.Input[str],
+    account: pulumi.Input[str | None],
     project: str,
     location: str,
     repository: str,
@@ -64,5 +80,5 @@ def allow_pulls(
     )
 
 
-def _member(account: str) -> str:
+def _member(account: str | None) -> str:
     return f"serviceAccount:{account}"

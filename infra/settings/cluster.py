@@ -31,6 +31,11 @@ def _known_cluster(value: str) -> str:
     return value
 
 
+def is_created(info: ValidationInfo, *clouds: str) -> bool:
+    """Return whether the cluster is created here, in one of some clouds, or in any."""
+    return info.data.get("cluster") in (clouds or CLOUDS) and info.data.get("cluster_name", "?") is None
+
+
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class ClusterSettings:
     """Where to deploy, and on which kind of node."""
@@ -72,7 +77,7 @@ class ClusterSettings:
     def _names_another_program(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value and info.data.get("cluster") == "local":
             raise invalid("empty, for cluster is local")
-        if value and _is_created(info):
+        if value and is_created(info):
             raise invalid("empty, or with clusterName: a cluster that is created here is in no other stack")
         return value
 
@@ -81,7 +86,7 @@ class ClusterSettings:
     def _reaches_an_existing_cluster(
         cls, value: Path | str | None, info: ValidationInfo
     ) -> Path | str | None:
-        if value and (info.data.get("cluster_stack") or _is_created(info)):
+        if value and (info.data.get("cluster_stack") or is_created(info)):
             raise invalid("empty, for the kubeconfig is that of clusterStack or of the cluster created here")
         return value
 
@@ -153,7 +158,3 @@ class ClusterSettings:
         if value < (minimum := info.data.get("gpu_min_nodes", value)):
             raise invalid(f"at least gpuMinNodes, {minimum}")
         return value
-
-
-def _is_created(info: ValidationInfo) -> bool:
-    return info.data.get("cluster") in CLOUDS and info.data.get("cluster_name", "?") is None

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from infra.registries import Registry
 from infra.registries.credentials import Credentials
 from infra.runtimes import RUNTIMES, RuntimeName
+from infra.settings.cluster import is_created
 from infra.settings.values import CONFIG, DnsLabel, OptionalText, invalid
 
 PLATFORMS = {
@@ -41,6 +42,7 @@ class ImageSettings:
     registry_username: OptionalText
     registry_password: Annotated[pulumi.Output[str], InstanceOf] | None
     pull_secret: bool
+    registry_resource_group: OptionalText
     retain_image: bool
     builder: OptionalText
     platform: Literal["linux/amd64", "linux/arm64"]
@@ -70,6 +72,18 @@ class ImageSettings:
     def _has_credentials(cls, value: bool, info: ValidationInfo) -> bool:
         if value and None in (info.data.get("registry_username"), info.data.get("registry_password")):
             raise invalid("true only with registryUsername and registryPassword")
+        return value
+
+    @field_validator("registry_resource_group")
+    @classmethod
+    def _finds_a_registry_of_azure(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "registry" not in info.data:
+            return value
+        is_asked = "registry" in info.data["registry"].host_parts and is_created(info, "aks")
+        if value and not is_asked:
+            raise invalid("empty, unless registry is in azurecr.io, and cluster is aks without clusterName")
+        if value is None and is_asked and not info.data.get("pull_secret"):
+            raise invalid("the resource group of registry, or pullSecret true: otherwise no pod may pull")
         return value
 
     @field_validator("platform", mode="before")

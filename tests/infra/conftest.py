@@ -89,6 +89,8 @@ AUTHORITY = base64.b64encode(b"certificate").decode()
 KUBECONFIG = base64.b64encode(b"apiVersion: v1\nkind: Config\n").decode()
 TOKEN = "token-of-ecr"
 
+REGISTRIES = "Microsoft.ContainerRegistry/registries"
+
 ANSWERS: dict[str, dict[str, Any]] = {
     "gcp:container/getCluster:getCluster": {
         "endpoint": "203.0.113.1",
@@ -105,6 +107,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "aws:ec2/getSubnets:getSubnets": {"ids": ["subnet-a", "subnet-b"]},
     "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": {"locations": ["euw1-az1", "euw1-az2"]},
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": TOKEN},
+    "azure-native:containerregistry:getRegistry": {
+        "id": f"/subscriptions/ours/resourceGroups/models/providers/{REGISTRIES}/models"
+    },
     "azure-native:containerservice:listManagedClusterUserCredentials": {
         "kubeconfigs": [{"name": "user", "value": KUBECONFIG}]
     },
@@ -125,7 +130,10 @@ STATES: dict[str, dict[str, Any]] = {
     },
     "gcp:serviceaccount/account:Account": {"email": "cluster-nodes@acme.iam.gserviceaccount.com"},
     "aws:iam/role:Role": {"name": "role-1a2b3c4", "arn": "arn:aws:iam::123456789012:role/role-1a2b3c4"},
-    "azure-native:containerservice:ManagedCluster": {"name": "cluster1a2b3c4"},
+    "azure-native:containerservice:ManagedCluster": {
+        "name": "cluster1a2b3c4",
+        "identityProfile": {"kubeletidentity": {"objectId": "kubelets-of-ours"}},
+    },
     "azure-native:resources:ResourceGroup": {"name": "group1a2b3c4"},
 }
 """Outputs of created resources beside their inputs, as far as the program reads them."""

@@ -61,6 +61,9 @@ CHANGES: dict[str, Change] = {
     "registryUsername": Change("else", CREDENTIALS, before="someone"),
     "registryPassword": Change("other", CREDENTIALS, before="hunter2"),
     "pullSecret": Change("true", CREDENTIALS),
+    "registryResourceGroup": Change(
+        "others", {**CLOUD_CONFIG["aks"], "registry": "models.azurecr.io"}, before="models"
+    ),
     "retainImage": Change("false"),
     "builder": Change("remote"),
     "platform": Change("linux/arm64"),
