@@ -85,6 +85,9 @@ CLOUD_CONFIG = {
 }
 """The fewest settings with which each cloud creates a cluster."""
 
+GPU = {"device": "gpu", "memoryLimit": "4Gi", "maxReplicas": "2"}
+"""The fewest settings with which a pod has a GPU."""
+
 AUTHORITY = base64.b64encode(b"certificate").decode()
 KUBECONFIG = base64.b64encode(b"apiVersion: v1\nkind: Config\n").decode()
 TOKEN = "token-of-ecr"

@@ -15,7 +15,7 @@ import yaml
 
 from ops.helm import Release
 from ops.program import Run
-from tests.infra.conftest import CLOUD_CONFIG, INSTALL
+from tests.infra.conftest import CLOUD_CONFIG, GPU, INSTALL
 from tests.infra.helm import containers, merged, refusals, rendered
 from tests.infra.schema import misfit
 
@@ -30,7 +30,7 @@ SECURITY_CONTEXT = {
 }
 """The default of dcgm-exporter: https://github.com/NVIDIA/dcgm-exporter/blob/main/deployment/values.yaml."""
 
-WITH_GPUS = {**INSTALL, "device": "gpu"}
+WITH_GPUS = {**INSTALL, **GPU}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import yaml
 from infra.settings import SECRETS
 from ops.stack import PROJECT, Stack
 from tests.conftest import VERSION, StackOf, write_artifact
-from tests.infra.conftest import CLOUD_CONFIG, EXISTING, QUEUE_DEPTH
+from tests.infra.conftest import CLOUD_CONFIG, EXISTING, GPU, QUEUE_DEPTH
 from tests.infra.declarations import declarations
 from tests.infra.pruning import left_behind
 
@@ -19,7 +19,7 @@ KEYS = list(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"])
 
 OTHER_VERSION = "ba9876543210"
 CREDENTIALS = {"registryUsername": "someone", "registryPassword": "hunter2"}
-GPU_POOL = {**CLOUD_CONFIG["gke"], "device": "gpu", "clusterName": "theirs"}
+GPU_POOL = {**CLOUD_CONFIG["gke"], **GPU, "clusterName": "theirs"}
 INSTALL = {"monitoring": "install", "grafanaAdminPassword": "hunter3"}
 KEDA = {**EXISTING, **QUEUE_DEPTH, "autoscalingBackend": "keda"}
 SLEEPING = {**KEDA, "minReplicas": "0"}
@@ -44,7 +44,7 @@ CHANGES: dict[str, Change] = {
     "kubeContext": Change("there"),
     "namespace": Change("mine"),
     "createNamespace": Change("false"),
-    "device": Change("gpu"),
+    "device": Change("gpu", {"memoryLimit": "4Gi", "maxReplicas": "2"}),
     "gpuMachineType": Change("g2-standard-8", GPU_POOL),
     "gpuAccelerator": Change(
         "nvidia-tesla-t4", {**GPU_POOL, "gpuMachineType": "n1-standard-4"}, before="nvidia-tesla-p4"

@@ -10,6 +10,7 @@ from infra.runtimes import RUNTIMES, Runtime
 from ops.program import IMAGE, Run
 from ops.stack import PROJECT
 from tests.conftest import VERSION, write_artifact
+from tests.infra.conftest import GPU
 
 Declare = Callable[..., dict[str, Any]]
 
@@ -53,7 +54,7 @@ def test_a_relative_model_directory_stays_relative_for_the_engine_compares_paths
     [
         ({}, f"{VERSION}-onnx"),
         ({"runtime": "torchscript"}, f"{VERSION}-torchscript"),
-        ({"runtime": "torchscript", "device": "gpu"}, f"{VERSION}-torchscript-gpu"),
+        ({"runtime": "torchscript", **GPU}, f"{VERSION}-torchscript-gpu"),
     ],
 )
 def test_a_tag_is_the_models_version_and_what_computes_it(
@@ -105,9 +106,9 @@ def test_a_base_image_may_be_given_by_its_digest(image: Declare):
     assert image(buildImage=digest, runtimeImage=digest)["buildArgs"]["BUILD_IMAGE"] == digest
 
 
-@pytest.mark.parametrize("device", ["cpu", "gpu"])
-def test_the_runtime_is_the_one_for_the_device(image: Declare, device: str):
-    assert image(device=device)["buildArgs"]["DEVICE"] == device
+@pytest.mark.parametrize(("config", "device"), [({}, "cpu"), (GPU, "gpu")])
+def test_the_runtime_is_the_one_for_the_device(image: Declare, config: dict[str, str], device: str):
+    assert image(**config)["buildArgs"]["DEVICE"] == device
 
 
 def test_the_dockerfiles_own_base_images_are_used_unless_they_are_set(image: Declare):

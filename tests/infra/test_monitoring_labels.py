@@ -6,7 +6,7 @@ import pytest
 
 from ops.program import Run
 from tests.conftest import StackOf
-from tests.infra.conftest import CLOUD_CONFIG, EXISTING, Declare
+from tests.infra.conftest import CLOUD_CONFIG, EXISTING, GPU, Declare
 from tests.parsing import problems
 
 SELECTED = {"monitoringLabels": "release=kps,team.example.com/name=vision"}
@@ -25,7 +25,7 @@ def test_an_object_has_the_labels_that_a_prometheus_selects_beside_its_own(watch
 @pytest.mark.usefixtures("clouds")
 @pytest.mark.parametrize("cloud", CLOUD_CONFIG)
 def test_so_has_the_service_monitor_of_the_gpus(program: Callable[..., Run], cloud: str):
-    config = {**CLOUD_CONFIG[cloud], **EXISTING, **SELECTED, "device": "gpu"}
+    config = {**CLOUD_CONFIG[cloud], **EXISTING, **SELECTED, **GPU}
 
     releases = {release.chart: release for release in program(**config).releases()}
 

@@ -9,11 +9,11 @@ from infra.monitoring_stack import NODE_STORAGE
 from infra.settings.values import mebibytes
 from ops.errors import OperationError
 from ops.program import Run
-from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, INSTALL
+from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, GPU, INSTALL
 from tests.infra.declarations import declarations
 
 EKS = CLOUD_CONFIG["eks"]
-FOUND = {**EKS, "clusterName": "theirs", "device": "gpu"}
+FOUND = {**EKS, "clusterName": "theirs", **GPU}
 GROUP = "aws:eks/nodeGroup:NodeGroup"
 SUBNETS = "aws:ec2/getSubnets:getSubnets"
 OFFERINGS = "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings"
@@ -28,7 +28,7 @@ def inputs_of(declared: Run, kind: str) -> list[dict[str, Any]]:
     ("config", "types"),
     [
         (EKS, ["m6i.large"]),
-        ({**EKS, "device": "gpu"}, ["m6i.large", "g6.xlarge"]),
+        ({**EKS, **GPU}, ["m6i.large", "g6.xlarge"]),
         (FOUND, ["g6.xlarge"]),
         ({**FOUND, "gpuMachineType": "g5.xlarge"}, ["g5.xlarge"]),
     ],
@@ -82,9 +82,7 @@ def test_where_nodes_can_be_created_nowhere_the_message_says_why(
 @pytest.mark.usefixtures("clouds")
 def test_a_zone_that_amazon_adds_replaces_no_node(stack_of: Callable[..., Any]):
     groups = [
-        declaration
-        for declaration in declarations(stack_of(**EKS, device="gpu"))
-        if declaration.type == GROUP
+        declaration for declaration in declarations(stack_of(**EKS, **GPU)) if declaration.type == GROUP
     ]
 
     assert [group.name for group in groups] == ["cluster-nodes", "gpu"]

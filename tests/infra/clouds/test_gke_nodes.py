@@ -8,7 +8,7 @@ import pytest
 from ops.errors import OperationError
 from ops.program import Run
 from tests.conftest import StackOf
-from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, one_of
+from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, GPU, one_of
 from tests.infra.declarations import declarations
 from tests.parsing import problems
 
@@ -26,7 +26,7 @@ def pools(declared: Run) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.usefixtures("clouds")
 def test_created_nodes_run_as_an_account_with_the_rights_of_a_node_alone(program: Program):
-    declared = program(**GKE, device="gpu")
+    declared = program(**GKE, **GPU)
 
     accounts = {name: pool["nodeConfig"]["serviceAccount"] for name, pool in pools(declared).items()}
     assert accounts == {"cluster-nodes": EMAIL, "gpu": EMAIL}
@@ -61,14 +61,14 @@ def test_gpu_nodes_of_a_found_cluster_run_as_its_other_nodes_do(
     token = "gcp:container/getCluster:getCluster"
     monkeypatch.setitem(ANSWERS, token, {**ANSWERS[token], "nodePools": nodes})
 
-    pool = one_of(program(**GKE, clusterName="theirs", device="gpu"), POOL)
+    pool = one_of(program(**GKE, clusterName="theirs", **GPU), POOL)
 
     assert pool["nodeConfig"].get("serviceAccount") == account
 
 
 @pytest.mark.usefixtures("clouds")
 def test_gpu_nodes_are_created_in_the_zones_that_are_named(program: Program):
-    declared = program(**REGIONAL, device="gpu", gpuZones="europe-west4-a,europe-west4-b")
+    declared = program(**REGIONAL, **GPU, gpuZones="europe-west4-a,europe-west4-b")
 
     assert pools(declared)["gpu"]["nodeLocations"] == ["europe-west4-a", "europe-west4-b"]
 
@@ -76,17 +76,17 @@ def test_gpu_nodes_are_created_in_the_zones_that_are_named(program: Program):
 @pytest.mark.usefixtures("clouds")
 def test_a_regional_cluster_asks_for_the_zones_that_have_the_gpu(program: Program):
     with pytest.raises(OperationError, match="gpuZones: '': the zones of europe-west4 that have nvidia-l4"):
-        program(**REGIONAL, device="gpu")
+        program(**REGIONAL, **GPU)
 
 
 @pytest.mark.usefixtures("clouds")
 def test_a_zonal_cluster_needs_no_zones(program: Program):
-    assert "nodeLocations" not in pools(program(**GKE, device="gpu"))["gpu"]
+    assert "nodeLocations" not in pools(program(**GKE, **GPU))["gpu"]
 
 
 @pytest.mark.usefixtures("clouds")
 def test_a_machine_type_brings_its_own_gpu(program: Program):
-    declared = program(**GKE, device="gpu", gpuMachineType="a2-highgpu-1g")
+    declared = program(**GKE, **GPU, gpuMachineType="a2-highgpu-1g")
 
     (accelerator,) = pools(declared)["gpu"]["nodeConfig"]["guestAccelerators"]
     assert accelerator["type"] == "nvidia-tesla-a100"
@@ -96,18 +96,18 @@ def test_a_machine_type_brings_its_own_gpu(program: Program):
     ("config", "problem"),
     [
         (
-            {**GKE, "device": "gpu", "gpuMachineType": "n1-standard-4"},
+            {**GKE, **GPU, "gpuMachineType": "n1-standard-4"},
             ("gpuAccelerator", "the name of a GPU, for n1-standard-4 has none by itself"),
         ),
         (
-            {**GKE, "device": "gpu", "gpuAccelerator": "nvidia-tesla-t4"},
+            {**GKE, **GPU, "gpuAccelerator": "nvidia-tesla-t4"},
             (
                 "gpuAccelerator",
                 "'nvidia-tesla-t4': nvidia-l4 or empty, for g2-standard-4 has it: others need an n1 type",
             ),
         ),
         (
-            {**CLOUD_CONFIG["eks"], "device": "gpu", "gpuZones": "a"},
+            {**CLOUD_CONFIG["eks"], **GPU, "gpuZones": "a"},
             ("gpuZones", "'a': empty, unless device is gpu and cluster is gke"),
         ),
         ({**GKE, "gpuZones": "a"}, ("gpuZones", "'a': empty, unless device is gpu and cluster is gke")),

@@ -12,7 +12,7 @@ from infra.registries.repository import ImageRepository
 from infra.sdk import Sdk, SdkClass
 from infra.settings import cluster as cluster_settings
 from tests.conftest import StackOf
-from tests.infra.conftest import CLOUD_CONFIG, require_sdks
+from tests.infra.conftest import CLOUD_CONFIG, GPU, require_sdks
 from tests.parsing import problems
 
 
@@ -74,9 +74,7 @@ def test_the_settings_refuse_a_gpu_in_a_cloud_without_gpu_nodes(
 ):
     monkeypatch.setattr(cluster_settings, "GPU_CLUSTERS", ("kubeconfig",))
 
-    assert problems(stack_of(**CLOUD_CONFIG["gke"], device="gpu")) == [
-        ("device", "'gpu': cpu, for cluster is gke")
-    ]
+    assert problems(stack_of(**CLOUD_CONFIG["gke"], **GPU)) == [("device", "'gpu': cpu, for cluster is gke")]
 
 
 @pytest.mark.parametrize(

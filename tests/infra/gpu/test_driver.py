@@ -8,7 +8,7 @@ import pytest
 from infra.runtimes import RUNTIMES
 from ops.program import Run
 from ops.stack import PROJECT
-from tests.infra.conftest import CLOUD_CONFIG, one_of
+from tests.infra.conftest import CLOUD_CONFIG, GPU, one_of
 
 DRIVERS = {"12": "DEFAULT", "13": "LATEST"}
 """GKE's `gpuDriverVersion` by CUDA's major version. CUDA 12 runs on series 525, CUDA 13 on 580 or later:
@@ -26,7 +26,7 @@ def cuda(runtime: str) -> str:
 @pytest.mark.parametrize("runtime", [name for name, row in RUNTIMES.items() if "gpu" in row.devices])
 @pytest.mark.usefixtures("clouds")
 def test_gke_installs_the_driver_that_the_cuda_of_the_image_needs(program: Callable[..., Run], runtime: str):
-    declared = program(**CLOUD_CONFIG["gke"], clusterName="theirs", device="gpu")
+    declared = program(**CLOUD_CONFIG["gke"], clusterName="theirs", **GPU)
 
     pool = one_of(declared, "gcp:container/nodePool:NodePool")
 

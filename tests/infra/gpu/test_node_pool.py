@@ -8,7 +8,7 @@ import pulumi_kubernetes
 import pytest
 
 from ops.program import Run
-from tests.infra.conftest import CLOUD_CONFIG, Declare, one_of
+from tests.infra.conftest import CLOUD_CONFIG, GPU, Declare, one_of
 
 pytestmark = pytest.mark.usefixtures("clouds")
 Program = Callable[..., Run]
@@ -27,9 +27,7 @@ def pool(program: Program) -> Callable[..., dict[str, Any]]:
     """Return a function that returns the inputs of a cloud's GPU pool in an existing cluster."""
 
     def declare(cloud: str, **config: str) -> dict[str, Any]:
-        return one_of(
-            program(**CLOUD_CONFIG[cloud], device="gpu", clusterName=FOUND[cloud], **config), POOLS[cloud]
-        )
+        return one_of(program(**CLOUD_CONFIG[cloud], **GPU, clusterName=FOUND[cloud], **config), POOLS[cloud])
 
     return declare
 
@@ -124,7 +122,7 @@ def test_what_aks_taints_its_spot_nodes_with_keeps_no_pod_of_ours_away(
     taint = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
     assert taint in pool("aks", gpuSpot="true")["nodeTaints"]
 
-    declared = program(**CLOUD_CONFIG["aks"], device="gpu", gpuSpot="true", monitoring="existing")
+    declared = program(**CLOUD_CONFIG["aks"], **GPU, gpuSpot="true", monitoring="existing")
 
     (deployment,) = [
         resource.inputs for resource in declared.resources if resource.type.endswith(":Deployment")
@@ -143,7 +141,7 @@ def test_pods_are_kept_on_the_nodes_of_the_pool(declare: Declare, pool: Callable
     declared = pool(cloud)
     labels = declared.get("nodeLabels") or declared.get("labels") or declared["nodeConfig"]["labels"]
 
-    spec = pod(declare(**CLOUD_CONFIG[cloud], clusterName=FOUND[cloud], device="gpu"))
+    spec = pod(declare(**CLOUD_CONFIG[cloud], clusterName=FOUND[cloud], **GPU))
 
     required = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     ((rule,),) = [term["matchExpressions"] for term in required["nodeSelectorTerms"]]
@@ -155,8 +153,8 @@ def test_pods_are_kept_on_the_nodes_of_the_pool(declare: Declare, pool: Callable
 def test_in_a_cluster_of_ones_own_the_nodes_are_there_and_how_they_are_labelled_is_not_known(
     program: Program, declare: Declare
 ):
-    assert not [resource for resource in program(device="gpu").resources if resource.type in POOLS.values()]
-    spec = pod(declare(device="gpu"))
+    assert not [resource for resource in program(**GPU).resources if resource.type in POOLS.values()]
+    spec = pod(declare(**GPU))
     assert "affinity" not in spec
     assert spec["tolerations"] == [PRESENT]
 
@@ -177,7 +175,7 @@ def test_without_a_gpu_there_is_no_pool_and_no_pod_that_asks_for_one(
 
 
 def test_each_pod_has_one_gpu_and_its_server_must_find_it(declare: Declare):
-    objects = declare(device="gpu")
+    objects = declare(**GPU)
 
     (container,) = pod(objects)["containers"]
     # https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus: the request is the limit.
@@ -196,9 +194,7 @@ def test_the_engine_and_the_cluster_wait_for_a_node_together(
         original(self, *args, **kwargs)
 
     monkeypatch.setattr(pulumi_kubernetes.apps.v1.Deployment, "__init__", spy)
-    deadlines = [
-        declare(device=device)["Deployment"]["spec"]["progressDeadlineSeconds"] for device in ("cpu", "gpu")
-    ]
+    deadlines = [declare(**device)["Deployment"]["spec"]["progressDeadlineSeconds"] for device in ({}, GPU)]
 
     assert deadlines[1] >= deadlines[0] + 600
     for deadline, timeout in zip(deadlines, timeouts, strict=True):
@@ -208,8 +204,8 @@ def test_the_engine_and_the_cluster_wait_for_a_node_together(
 
 def test_a_rollout_asks_for_no_gpu_more_than_there_are(declare: Declare):
     strategies = {
-        device: declare(device=device)["Deployment"]["spec"]["strategy"]["rollingUpdate"]
-        for device in ("cpu", "gpu")
+        device: declare(**config)["Deployment"]["spec"]["strategy"]["rollingUpdate"]
+        for device, config in {"cpu": {}, "gpu": GPU}.items()
     }
 
     assert strategies == {
@@ -222,16 +218,16 @@ def test_a_rollout_asks_for_no_gpu_more_than_there_are(declare: Declare):
 def test_nvidias_device_plugin_is_installed_where_the_cloud_does_not_bring_it(
     program: Program, cloud: str, brings: bool
 ):
-    charts = releases(program(**CLOUD_CONFIG[cloud], device="gpu"))
+    charts = releases(program(**CLOUD_CONFIG[cloud], **GPU))
 
     assert ("nvidia-device-plugin" not in charts) is brings
 
 
 @pytest.mark.parametrize("cloud", POOLS)
 def test_the_gpus_metrics_are_exported_where_a_prometheus_asks_for_them(program: Program, cloud: str):
-    unwatched = releases(program(**CLOUD_CONFIG[cloud], device="gpu"))
+    unwatched = releases(program(**CLOUD_CONFIG[cloud], **GPU))
     watched = releases(
-        program(**CLOUD_CONFIG[cloud], device="gpu", monitoring="existing", monitoringNamespace="watch")
+        program(**CLOUD_CONFIG[cloud], **GPU, monitoring="existing", monitoringNamespace="watch")
     )
 
     assert "dcgm-exporter" not in unwatched
@@ -247,7 +243,7 @@ def test_the_gpus_metrics_are_exported_where_a_prometheus_asks_for_them(program:
 
 @pytest.mark.parametrize("cloud", POOLS)
 def test_every_chart_is_pinned(program: Program, cloud: str):
-    charts = releases(program(**CLOUD_CONFIG[cloud], device="gpu", monitoring="existing"))
+    charts = releases(program(**CLOUD_CONFIG[cloud], **GPU, monitoring="existing"))
 
     for chart in charts.values():
         assert re.fullmatch(r"v?\d+\.\d+\.\d+", chart["version"]), chart
@@ -266,7 +262,7 @@ def test_the_gpus_metrics_wait_for_who_defines_service_monitors(
 
     monkeypatch.setattr(pulumi_kubernetes.helm.v3.Release, "__init__", spy)
     secret = {"grafanaAdminPassword": "hunter3"}
-    program(**CLOUD_CONFIG["aks"], device="gpu", monitoring="install", secret=secret)
+    program(**CLOUD_CONFIG["aks"], **GPU, monitoring="install", secret=secret)
 
     assert awaited["dcgm-exporter"] == ["slipway:infra:MonitoringStack"]
     # The nodes are not to wait for it.
