@@ -99,7 +99,9 @@ class ImageSettings:
 
     @field_validator("platform")
     @classmethod
-    def _has_a_runtime_for_the_device(cls, value: str, info: ValidationInfo) -> str:
+    def _has_a_runtime_and_nodes(cls, value: str, info: ValidationInfo) -> str:
         if value != "linux/amd64" and info.data.get("device") == "gpu":
             raise invalid("linux/amd64, for device is gpu: the CUDA runtimes exist for no other")
+        if value != "linux/amd64" and is_created(info):
+            raise invalid("linux/amd64, for the nodes of a cluster that is created here are of this platform")
         return value
