@@ -1,6 +1,7 @@
 """Settings of the model, and of the image that contains it."""
 
 import platform
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,11 +24,28 @@ PLATFORMS = {
 """Platform of an image, by the name that operating systems give the machine."""
 
 
-def _registry(prefix: str) -> Registry:
+IMAGE = re.compile(r"([a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)*)/[a-z0-9._-]+(?::[\w.-]+)?@sha256:[0-9a-f]{64}")
+"""An image by its digest. The first group is what the setting `registry` holds."""
+
+
+def _image(reference: str) -> str | None:
+    if reference and not IMAGE.fullmatch(reference):
+        raise invalid(
+            "HOST/PATH/NAME[:TAG]@sha256:DIGEST: a tag alone may be moved to another image; "
+            "`docker buildx imagetools inspect` prints the digest of a tag"
+        )
+    return reference or None
+
+
+def _registry(prefix: str, info: ValidationInfo) -> Registry:
+    image = IMAGE.fullmatch(info.data.get("image") or "")
     try:
-        return Registry.parse(prefix)
+        registry = Registry.parse(prefix or (image[1] if image else ""))
     except ValueError as error:
         raise invalid(str(error)) from None
+    if image and registry.host != image[1].partition("/")[0]:
+        raise invalid("empty, or the registry of image, whose credentials are those of registry")
+    return registry
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -38,6 +56,7 @@ class ImageSettings:
     model_version: Annotated[str, Field(pattern=r"^\w+$")]
     model_directory: Path
     runtime: RuntimeName
+    image: Annotated[str | None, BeforeValidator(_image)]
     registry: Annotated[Registry, BeforeValidator(_registry)]
     registry_username: OptionalText
     registry_password: Annotated[pulumi.Output[str], InstanceOf] | None

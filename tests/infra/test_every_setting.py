@@ -57,6 +57,7 @@ CHANGES: dict[str, Change] = {
     "modelVersion": Change(OTHER_VERSION, before=VERSION),
     "modelDirectory": Change("elsewhere", before="here"),
     "runtime": Change("torchscript"),
+    "image": Change(f"docker.io/acme/tiny@sha256:{'0' * 64}"),
     "registry": Change("ghcr.io/acme"),
     "registryUsername": Change("else", CREDENTIALS, before="someone"),
     "registryPassword": Change("other", CREDENTIALS, before="hunter2"),
