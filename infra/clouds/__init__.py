@@ -55,6 +55,9 @@ class Cloud:
     cluster_name_form: str = "NAME"
     """The form of `clusterName`: words in capitals, with slashes between them."""
 
+    has_kube_dns: bool = False
+    """Whether kube-dns resolves names, which has other metrics than CoreDNS."""
+
     gpu: GpuSupport | None = None
     """None means that no GPU nodes can be created in it."""
 
@@ -66,6 +69,8 @@ class Cloud:
 CLOUDS: Mapping[str, Cloud] = {
     "gke": Cloud(
         cluster=SdkClass(path="infra.clouds.gke:GkeCluster", sdk=Sdk(extra="gke", package="pulumi_gcp")),
+        # https://cloud.google.com/kubernetes-engine/docs/concepts/kube-dns
+        has_kube_dns=True,
         # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus
         gpu=GpuSupport(
             has_device_plugin=True,

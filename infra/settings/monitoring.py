@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pulumi
-from pydantic import AnyHttpUrl, BeforeValidator, Field, InstanceOf, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, InstanceOf, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
+from infra.clouds import CLOUDS
 from infra.labels import INSTANCE, PART_OF
 from infra.settings.values import (
     CONFIG,
     DnsLabel,
     OptionalText,
-    empty_to_none,
+    OptionalUrl,
     invalid,
     is_of_kubernetes,
     labels,
@@ -33,14 +34,15 @@ class MonitoringSettings:
     monitoring_namespace: DnsLabel
     create_monitoring_namespace: bool
     monitoring_labels: Annotated[Mapping[str, str], BeforeValidator(labels)]
-    prometheus_url: Annotated[AnyHttpUrl | None, BeforeValidator(empty_to_none)]
+    prometheus_url: OptionalUrl
     prometheus_storage: OptionalText
+    monitor_control_plane: bool
     grafana_admin_password: Annotated[pulumi.Output[str], InstanceOf] | None
     slo_availability: Annotated[float, Field(ge=50, lt=100)]
     slo_latency_seconds: float
     slo_latency_percent: Annotated[float, Field(ge=50, lt=100)]
     slo_window_days: Annotated[int, Field(ge=7, le=90)]
-    runbook_url: Annotated[AnyHttpUrl | None, BeforeValidator(empty_to_none)]
+    runbook_url: OptionalUrl
 
     @property
     def is_monitored(self) -> bool:
@@ -83,6 +85,15 @@ class MonitoringSettings:
             raise invalid("empty, unless monitoring is install: an existing Prometheus has its own storage")
         if value is not None and mebibytes(value) < MIN_STORAGE_MEBIBYTES:
             raise invalid("at least 1Gi")
+        return value
+
+    @field_validator("monitor_control_plane")
+    @classmethod
+    def _is_reachable(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("monitoring", "install") != "install":
+            raise invalid("false, unless monitoring is install: an existing Prometheus has its own targets")
+        if value and info.data.get("cluster") in CLOUDS:
+            raise invalid(f"false, for cluster is {info.data['cluster']}, which hides the control plane")
         return value
 
     @field_validator("grafana_admin_password")

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AnyHttpUrl, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from infra.settings.values import CONFIG, Seconds, cores, empty_to_none, invalid, mebibytes
+from infra.settings.values import CONFIG, OptionalUrl, Seconds, cores, invalid, mebibytes
 
 DRAIN_MARGIN_SECONDS = 3
 """Time that the interpreter has to exit, between the end of the drain and the kubelet's kill."""
@@ -33,7 +33,7 @@ class PodSettings:
     request_timeout_seconds: Annotated[int, Field(ge=1)]
     max_body_bytes: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=0)]
-    otlp_endpoint: Annotated[AnyHttpUrl | None, BeforeValidator(empty_to_none)]
+    otlp_endpoint: OptionalUrl
     log_level: Literal["debug", "info", "warning", "error"]
     drain_delay_seconds: Seconds
     drain_timeout_seconds: Seconds

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -86,7 +86,16 @@ def is_of_kubernetes(namespace: str) -> bool:
     return namespace == "default" or namespace.startswith("kube-")
 
 
+def _without_password(url: AnyHttpUrl | None) -> AnyHttpUrl | None:
+    if url and (url.username or url.password):
+        raise invalid("an address without user and password, which would be readable in the cluster")
+    return url
+
+
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 OptionalPath = Annotated[Path | None, BeforeValidator(empty_to_none)]
 OptionalText = Annotated[str | None, BeforeValidator(empty_to_none)]
+OptionalUrl = Annotated[AnyHttpUrl | None, BeforeValidator(empty_to_none), AfterValidator(_without_password)]
+"""An address that is written into objects of the cluster in plain text."""
+
 Seconds = Annotated[int, Field(ge=0)]

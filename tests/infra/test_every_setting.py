@@ -76,6 +76,7 @@ CHANGES: dict[str, Change] = {
     "monitoringLabels": Change("release=kps", EXISTING),
     "prometheusUrl": Change("http://prometheus.watch:9090", KEDA, before=KEDA["prometheusUrl"]),
     "prometheusStorage": Change("50Gi", INSTALL),
+    "monitorControlPlane": Change("true", INSTALL),
     "grafanaAdminPassword": Change("other", INSTALL, before="hunter3"),
     "sloAvailability": Change("99.5", EXISTING),
     "sloLatencySeconds": Change("0.25", EXISTING),

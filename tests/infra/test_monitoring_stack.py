@@ -9,7 +9,6 @@ from infra.charts import KEDA, KUBE_PROMETHEUS_STACK, PROMETHEUS_ADAPTER
 from ops.helm import Release
 from ops.program import Monitor, Recorder, Run
 from tests.infra.conftest import (
-    CLOUD_CONFIG,
     EXISTING,
     INSTALL,
     PASSWORD,
@@ -173,17 +172,6 @@ def test_the_namespace_lets_the_exporter_of_nodes_in(watch: Declare):
 
     assert namespace["metadata"]["name"] == "monitoring"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
-
-
-@pytest.mark.usefixtures("clouds")
-@pytest.mark.parametrize("cloud", CLOUD_CONFIG)
-def test_what_a_cloud_hides_is_not_said_to_be_down(releases: Releases, cloud: str):
-    hidden = {"kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler"}
-    ours = releases(**INSTALL)["kube-prometheus-stack"].values
-    theirs = releases(**INSTALL, **CLOUD_CONFIG[cloud])["kube-prometheus-stack"].values
-
-    assert not hidden & {*ours}
-    assert {key: theirs[key] for key in hidden} == {key: {"enabled": False} for key in hidden}
 
 
 def test_what_it_defines_is_declared_after_it(program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch):
