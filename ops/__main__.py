@@ -12,7 +12,7 @@ from ops.load import load
 from ops.models import ensure_artifact
 from ops.program import run
 from ops.progress import say
-from ops.render import to_yaml
+from ops.render import ADAPTER_RULE, adapter_rule, notes, to_yaml
 from ops.request import Request
 from ops.serve import PORT, serve
 from ops.set import set_value
@@ -75,7 +75,10 @@ def _up(stack: Stack, options: argparse.Namespace) -> None:
     if deployed.prediction is not None:
         _show(json.dumps(deployed.prediction))
     for name, value in deployed.outputs.items():
-        _show(f"{name + ':':<14}{value}")
+        if name != ADAPTER_RULE:
+            _show(f"{name + ':':<14}{value}")
+    if text := adapter_rule(deployed.outputs):
+        _show(text)
     _show(f"try it:       {Request.of(deployed.artifact).curl(url)}")
     _show(f"look at it:   {url}/docs")
 
@@ -96,7 +99,8 @@ def _serve(stack: Stack, options: argparse.Namespace) -> None:
 def _render(stack: Stack, _: argparse.Namespace) -> None:
     """Print the Kubernetes objects of a stack as YAML, without any Secret."""
     ensure_artifact(stack)
-    sys.stdout.write(to_yaml(run(stack)))
+    declared = run(stack)
+    sys.stdout.write(notes(declared.outputs) + to_yaml(declared))
 
 
 def _smoke(stack: Stack, options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops import apply, engine, running
+from ops import apply, clashes, engine, running
 from ops.choice import Choice, by_engine
 from ops.errors import OperationError
 from ops.local import monitoring
@@ -48,6 +48,7 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
     _check_port(stack)
     if uses_engine:
         engine.check(stack, agreed=agreed)
+        clashes.check(stack)
     artifact = ensure_artifact(stack)
     is_new = stack.is_local and driver().up()
     if stack.is_local and stack.get("monitoring") == "existing":

@@ -1,5 +1,6 @@
 """Write the Kubernetes objects of the program as YAML, for review, GitOps or kubectl."""
 
+from collections.abc import Mapping
 from textwrap import indent
 from typing import Any
 
@@ -17,6 +18,34 @@ RELEASE = """\
 #   {command}
 # and these values:
 {values}"""
+
+
+ADAPTER_RULE = "prometheusAdapterRule"
+"""Name of the program's output with the rule of prometheus-adapter."""
+
+BY_TAG = """\
+The image is named by its tag, which may be moved to another image while running pods keep the old one. When
+it is pushed, set `image` to its reference with the digest, which this command prints:
+  docker buildx imagetools inspect {image}
+"""
+
+NEEDS_RULE = """\
+prometheus-adapter must have this rule, in `rules.external` of its chart's values. Without it, pods are added
+but never removed:
+{rule}"""
+
+
+def notes(outputs: Mapping[str, Any]) -> str:
+    """Return what a person must do beside applying the objects, as comments of YAML; often nothing."""
+    by_tag = [] if "@" in outputs["image"] else [BY_TAG.format(**outputs)]
+    needs_rule = [text] if (text := adapter_rule(outputs)) else []
+    return "".join(indent(note, "# ", lambda _: True) for note in [*by_tag, *needs_rule])
+
+
+def adapter_rule(outputs: Mapping[str, Any]) -> str | None:
+    """Return in words which rule the cluster's prometheus-adapter must have; None if it needs none."""
+    rule = outputs.get(ADAPTER_RULE)
+    return NEEDS_RULE.format(rule=yaml.safe_dump([rule], width=WIDTH)) if rule else None
 
 
 def to_yaml(run: Run) -> str:

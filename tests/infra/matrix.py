@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.infra.conftest import CLOUD_CONFIG
+from tests.infra.conftest import CLOUD_CONFIG, GPU
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 PRIVATE = {"registryUsername": "someone", "registryPassword": "hunter2", "pullSecret": "true"}
@@ -32,7 +32,7 @@ REGISTRIES: dict[str, dict[str, str]] = {
     "GHCR": {"registry": "ghcr.io/acme", **PRIVATE},
     "a host": {"registry": "127.0.0.1:5000"},
 }
-DEVICES = {device: {"device": device} for device in ("cpu", "gpu")}
+DEVICES = {"cpu": {"device": "cpu"}, "gpu": GPU}
 RUNTIMES = {runtime: {"runtime": runtime} for runtime in ("onnx", "torchscript", "savedmodel")}
 TARGETS = {"cpu": "", "queue-depth": "8", "in-flight": "4", "latency": "0.25"}
 AUTOSCALING: dict[str, dict[str, str]] = {
@@ -93,7 +93,12 @@ class Combination:
             "aks": {"azure-native:containerservice:AgentPool"},
         }.get(cluster, set())
         made = {
-            "gke": pool | {"gcp:container/cluster:Cluster"},
+            "gke": pool
+            | {
+                "gcp:container/cluster:Cluster",
+                "gcp:projects/iAMMember:IAMMember",
+                "gcp:serviceaccount/account:Account",
+            },
             "eks": pool
             | {
                 "aws:eks/cluster:Cluster",

@@ -17,7 +17,7 @@ import yaml
 from infra.charts import KubePrometheusStackValues, PrometheusAdapterValues
 from ops.helm import Release
 from ops.program import Run
-from tests.infra.conftest import CLOUD_CONFIG, INSTALL, QUEUE_DEPTH
+from tests.infra.conftest import CLOUD_CONFIG, GPU, INSTALL, QUEUE_DEPTH
 
 KEDA = {"autoscalingBackend": "keda", **QUEUE_DEPTH}
 ADAPTER = {"autoscalingBackend": "prometheus-adapter", **QUEUE_DEPTH}
@@ -101,7 +101,7 @@ def test_the_charts_know_every_value_in_the_version_that_is_pinned(
     folder = Path(str(CHARTS))
     releases = list(monitoring)
     for cloud in CLOUD_CONFIG.values():
-        releases += program(**INSTALL, **cloud, device="gpu").releases()
+        releases += program(**INSTALL, **cloud, **GPU).releases()
     names = {release.chart for release in releases}
     assert {*TYPES, "dcgm-exporter", "nvidia-device-plugin", "cluster-autoscaler"} == names
 

@@ -12,7 +12,7 @@ from infra.autoscaling.metric import Metric
 from infra.autoscaling.prometheus_adapter import adapter_rule
 from infra.settings import Settings
 from tests.conftest import SettingsOf
-from tests.infra.conftest import Declare
+from tests.infra.conftest import GPU, Declare
 from tests.infra.exports import CLUSTER, server
 from tests.infra.promql import EVERY, names, parse, result
 from tests.monitoring import dashboard_files, rule_groups
@@ -25,7 +25,7 @@ KEDA = {
     "autoscalingBackend": "keda",
     "autoscalingTarget": "4",
 }
-ANY = {**KEDA, "autoscalingSignal": "queue-depth", "device": "gpu"}
+ANY = {**KEDA, "autoscalingSignal": "queue-depth", **GPU}
 """A stack whose dashboard has all panels."""
 
 
@@ -212,7 +212,7 @@ def test_the_panels_of_gpus_are_shown_if_there_are_gpus(board_of: BoardOf):
         ]
 
     assert "GPUs" not in rows()
-    assert "GPUs" in rows(device="gpu")
+    assert "GPUs" in rows(**GPU)
 
 
 def test_the_objectives_are_limits_in_the_panels_of_latency_and_errors(board_of: BoardOf):

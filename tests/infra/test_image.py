@@ -10,6 +10,7 @@ from infra.runtimes import RUNTIMES, Runtime
 from ops.program import IMAGE, Run
 from ops.stack import PROJECT
 from tests.conftest import VERSION, write_artifact
+from tests.infra.conftest import GPU
 
 Declare = Callable[..., dict[str, Any]]
 
@@ -51,7 +52,7 @@ def test_a_relative_model_directory_stays_relative(image: Declare, models: Path)
     [
         ({}, f"{VERSION}-onnx"),
         ({"runtime": "torchscript"}, f"{VERSION}-torchscript"),
-        ({"runtime": "torchscript", "device": "gpu"}, f"{VERSION}-torchscript-gpu"),
+        ({"runtime": "torchscript", **GPU}, f"{VERSION}-torchscript-gpu"),
     ],
 )
 def test_a_tag_is_the_version_of_the_model_and_its_runtime(
@@ -103,9 +104,9 @@ def test_a_base_image_may_be_given_by_its_digest(image: Declare):
     assert image(buildImage=digest, runtimeImage=digest)["buildArgs"]["BUILD_IMAGE"] == digest
 
 
-@pytest.mark.parametrize("device", ["cpu", "gpu"])
-def test_the_runtime_is_the_one_for_the_device(image: Declare, device: str):
-    assert image(device=device)["buildArgs"]["DEVICE"] == device
+@pytest.mark.parametrize(("config", "device"), [({}, "cpu"), (GPU, "gpu")])
+def test_the_runtime_is_the_one_for_the_device(image: Declare, config: dict[str, str], device: str):
+    assert image(**config)["buildArgs"]["DEVICE"] == device
 
 
 def test_the_base_images_of_the_dockerfile_are_used_unless_others_are_set(image: Declare):

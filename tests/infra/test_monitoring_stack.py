@@ -9,7 +9,6 @@ from infra.charts import KEDA, KUBE_PROMETHEUS_STACK, PROMETHEUS_ADAPTER
 from ops.helm import Release
 from ops.program import Monitor, Recorder, Run
 from tests.infra.conftest import (
-    CLOUD_CONFIG,
     EXISTING,
     INSTALL,
     PASSWORD,
@@ -173,17 +172,6 @@ def test_the_namespace_of_monitoring_admits_the_node_exporter(watch: Declare):
 
     assert namespace["metadata"]["name"] == "monitoring"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
-
-
-@pytest.mark.usefixtures("clouds")
-@pytest.mark.parametrize("cloud", CLOUD_CONFIG)
-def test_components_that_a_cloud_hides_are_not_scraped(releases: Releases, cloud: str):
-    hidden = {"kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler"}
-    ours = releases(**INSTALL)["kube-prometheus-stack"].values
-    theirs = releases(**INSTALL, **CLOUD_CONFIG[cloud])["kube-prometheus-stack"].values
-
-    assert not hidden & {*ours}
-    assert {key: theirs[key] for key in hidden} == {key: {"enabled": False} for key in hidden}
 
 
 def test_objects_of_kinds_that_a_chart_defines_come_after_it(

@@ -23,7 +23,7 @@ from ops.program import run
 from ops.render import to_yaml
 from ops.stack import Stack
 from tests.conftest import StackOf
-from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, STATES, TOKEN
+from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, GPU, STATES, TOKEN
 
 pytestmark = pytest.mark.usefixtures("clouds")
 
@@ -48,7 +48,7 @@ STACKS: dict[str, dict[str, str]] = {
     "a private registry": {"registryUsername": USER, "registryPassword": PASSWORD, "pullSecret": "true"},
     "Grafana's password": {"monitoring": "install", "grafanaAdminPassword": GRAFANA},
     "another program's cluster": {"clusterStack": "acme/clusters/prod"},
-    "a cloud's cluster": CLOUD_CONFIG["aks"] | {"device": "gpu"},
+    "a cloud's cluster": CLOUD_CONFIG["aks"] | GPU,
     "Amazon's registry": {"registry": ECR},
     "everything": {
         "registryUsername": USER,

@@ -70,6 +70,9 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
     monitoring = one_of("none", "existing", "install")
     signal = "cpu" if monitoring == "none" else one_of("cpu", "queue-depth", "in-flight", "latency")
     device = one_of("cpu", "gpu")
+    limit = memory + draw(st.integers(0 if device == "cpu" else 2048, 4096))
+    # A pod with a GPU cannot follow CPU.
+    more = 0 if device == "gpu" and signal == "cpu" else draw(st.integers(0, 20))
     service, delay, drain = (
         one_of("LoadBalancer", "NodePort", "ClusterIP"),
         *draw(st.tuples(st.integers(0, 30), st.integers(10, 60))),
@@ -80,12 +83,12 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
         "runtime": "onnx",
         "namespace": draw(st.from_regex(r"[a-z]([-a-z0-9]{0,40}[a-z0-9])?", fullmatch=True)),
         "minReplicas": str(least),
-        "maxReplicas": str(least + draw(st.integers(0, 20))),
+        "maxReplicas": str(least + more),
         "targetCpuUtilization": draw(between(1, 100)),
         "cpuRequest": f"{request}m",
         "cpuLimit": f"{request + draw(st.integers(0, 4000))}m",
         "memoryRequest": f"{memory}Mi",
-        "memoryLimit": f"{memory + draw(st.integers(0, 4096))}Mi",
+        "memoryLimit": f"{limit}Mi",
         "serviceType": service,
         "nodePort": draw(between(30000, 32767)) if service == "NodePort" else "0",
         "batchSize": draw(between(1, 10**4)),

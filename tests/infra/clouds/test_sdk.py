@@ -17,7 +17,7 @@ from ops.errors import OperationError
 from ops.program import Run
 from ops.stack import PROJECT, Stack
 from tests.conftest import write_artifact
-from tests.infra.conftest import CLOUD_CONFIG, SDKS, require_sdks
+from tests.infra.conftest import CLOUD_CONFIG, GPU, SDKS, require_sdks
 
 pytestmark = pytest.mark.slow
 
@@ -75,8 +75,8 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
 
     return {
         "nothing": stack(),
-        "a GPU elsewhere": stack(device="gpu", clusterStack="acme/clusters/prod", monitoring="existing"),
-        **{cloud: stack(**config, device="gpu") for cloud, config in CLOUD_CONFIG.items()},
+        "a GPU elsewhere": stack(**GPU, clusterStack="acme/clusters/prod", monitoring="existing"),
+        **{cloud: stack(**config, **GPU) for cloud, config in CLOUD_CONFIG.items()},
         "ECR": stack(registry=ECR),
         "ECR of a user": stack(
             "registryPassword", registry=ECR, registryUsername="AWS", registryPassword="token"

@@ -12,7 +12,7 @@ from infra.registries.repository import ImageRepository
 from infra.sdk import Sdk, SdkClass
 from infra.settings import cluster as cluster_settings
 from tests.conftest import StackOf
-from tests.infra.conftest import CLOUD_CONFIG, require_sdks
+from tests.infra.conftest import CLOUD_CONFIG, GPU, require_sdks
 from tests.parsing import problems
 
 
@@ -54,7 +54,14 @@ def test_a_class_of_the_wrong_kind_is_an_error():
 
 def test_a_cloud_without_gpu_nodes_says_what_to_do_instead():
     nodes = GpuNodes(
-        machine_type=None, accelerator=None, min_nodes=0, max_nodes=1, is_spot=False, labels={}, taints=[]
+        machine_type=None,
+        accelerator=None,
+        zones=(),
+        min_nodes=0,
+        max_nodes=1,
+        is_spot=False,
+        labels={},
+        taints=[],
     )
     found = SmallCloud(name="x", kubeconfig=None, identifier="x")  # type: ignore[arg-type]
 
@@ -67,9 +74,7 @@ def test_the_settings_refuse_a_gpu_in_a_cloud_without_gpu_nodes(
 ):
     monkeypatch.setattr(cluster_settings, "GPU_CLUSTERS", ("kubeconfig",))
 
-    assert problems(stack_of(**CLOUD_CONFIG["gke"], device="gpu")) == [
-        ("device", "'gpu': cpu, for cluster is gke")
-    ]
+    assert problems(stack_of(**CLOUD_CONFIG["gke"], **GPU)) == [("device", "'gpu': cpu, for cluster is gke")]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pulumi_kubernetes
 import pytest
 
 from ops.program import Run
-from tests.infra.conftest import CLOUD_CONFIG, Declare, one_of
+from tests.infra.conftest import CLOUD_CONFIG, GPU, Declare, one_of
 
 pytestmark = pytest.mark.usefixtures("clouds")
 Program = Callable[..., Run]
@@ -27,9 +27,7 @@ def pool(program: Program) -> Callable[..., dict[str, Any]]:
     """Return a function that gives the inputs of a cloud's GPU pool in an existing cluster."""
 
     def declare(cloud: str, **config: str) -> dict[str, Any]:
-        return one_of(
-            program(**CLOUD_CONFIG[cloud], device="gpu", clusterName=FOUND[cloud], **config), POOLS[cloud]
-        )
+        return one_of(program(**CLOUD_CONFIG[cloud], **GPU, clusterName=FOUND[cloud], **config), POOLS[cloud])
 
     return declare
 
@@ -52,7 +50,7 @@ def test_gke_installs_the_driver_and_limits_the_nodes_of_all_zones_together(pool
 
     node = declared["nodeConfig"]
     assert node["machineType"] == "g2-standard-4"
-    driver = {"gpuDriverVersion": "DEFAULT"}
+    driver = {"gpuDriverVersion": "LATEST"}
     assert node["guestAccelerators"] == [
         {"type": "nvidia-l4", "count": 1, "gpuDriverInstallationConfig": driver}
     ]
@@ -70,7 +68,7 @@ def test_gpu_nodes_of_eks_have_the_image_with_the_driver_and_a_large_disk(pool: 
     assert declared["diskSize"] >= 50
     assert declared["scalingConfig"] == {"minSize": 1, "desiredSize": 1, "maxSize": 5}
     assert declared["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]
-    assert (declared["clusterName"], declared["subnetIds"]) == ("theirs", ["subnet-1", "subnet-2"])
+    assert (declared["clusterName"], declared["subnetIds"]) == ("theirs", ["subnet-a", "subnet-b"])
 
 
 def test_aks_installs_the_driver(pool: Callable[..., Any]):
@@ -91,7 +89,9 @@ def test_aks_installs_the_driver(pool: Callable[..., Any]):
     [("gke", ["nodeConfig", "machineType"]), ("eks", ["instanceTypes", 0]), ("aks", ["vmSize"])],
 )
 def test_the_machine_type_comes_from_the_settings(pool: Callable[..., Any], cloud: str, path: list[Any]):
-    value = pool(cloud, gpuMachineType="big")
+    value = pool(
+        cloud, gpuMachineType="big", **({"gpuAccelerator": "nvidia-tesla-t4"} if cloud == "gke" else {})
+    )
     for key in path:
         value = value[key]
 
@@ -99,7 +99,9 @@ def test_the_machine_type_comes_from_the_settings(pool: Callable[..., Any], clou
 
 
 def test_the_accelerator_of_gke_comes_from_the_settings(pool: Callable[..., Any]):
-    (accelerator,) = pool("gke", gpuAccelerator="nvidia-tesla-t4")["nodeConfig"]["guestAccelerators"]
+    (accelerator,) = pool("gke", gpuMachineType="n1-standard-4", gpuAccelerator="nvidia-tesla-t4")[
+        "nodeConfig"
+    ]["guestAccelerators"]
 
     assert accelerator["type"] == "nvidia-tesla-t4"
 
@@ -118,7 +120,7 @@ def test_pods_tolerate_the_taint_of_spot_nodes_on_aks(program: Program, pool: Ca
     taint = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
     assert taint in pool("aks", gpuSpot="true")["nodeTaints"]
 
-    declared = program(**CLOUD_CONFIG["aks"], device="gpu", gpuSpot="true", monitoring="existing")
+    declared = program(**CLOUD_CONFIG["aks"], **GPU, gpuSpot="true", monitoring="existing")
 
     (deployment,) = [
         resource.inputs for resource in declared.resources if resource.type.endswith(":Deployment")
@@ -137,7 +139,7 @@ def test_pods_run_only_on_the_nodes_of_the_pool(declare: Declare, pool: Callable
     declared = pool(cloud)
     labels = declared.get("nodeLabels") or declared.get("labels") or declared["nodeConfig"]["labels"]
 
-    spec = pod(declare(**CLOUD_CONFIG[cloud], clusterName=FOUND[cloud], device="gpu"))
+    spec = pod(declare(**CLOUD_CONFIG[cloud], clusterName=FOUND[cloud], **GPU))
 
     required = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     ((rule,),) = [term["matchExpressions"] for term in required["nodeSelectorTerms"]]
@@ -147,8 +149,8 @@ def test_pods_run_only_on_the_nodes_of_the_pool(declare: Declare, pool: Callable
 
 
 def test_no_node_pool_is_created_in_an_existing_cluster(program: Program, declare: Declare):
-    assert not [resource for resource in program(device="gpu").resources if resource.type in POOLS.values()]
-    spec = pod(declare(device="gpu"))
+    assert not [resource for resource in program(**GPU).resources if resource.type in POOLS.values()]
+    spec = pod(declare(**GPU))
     assert "affinity" not in spec
     assert spec["tolerations"] == [PRESENT]
 
@@ -167,7 +169,7 @@ def test_without_a_gpu_there_is_no_pool_and_no_pod_requests_one(program: Program
 
 
 def test_every_pod_has_a_gpu_which_its_server_requires(declare: Declare):
-    objects = declare(device="gpu")
+    objects = declare(**GPU)
 
     (container,) = pod(objects)["containers"]
     # https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus: the request is the limit.
@@ -186,9 +188,7 @@ def test_the_engine_and_the_cluster_wait_equally_long_for_a_node(
         original(self, *args, **kwargs)
 
     monkeypatch.setattr(pulumi_kubernetes.apps.v1.Deployment, "__init__", spy)
-    deadlines = [
-        declare(device=device)["Deployment"]["spec"]["progressDeadlineSeconds"] for device in ("cpu", "gpu")
-    ]
+    deadlines = [declare(**device)["Deployment"]["spec"]["progressDeadlineSeconds"] for device in ({}, GPU)]
 
     assert deadlines[1] >= deadlines[0] + 600
     for deadline, timeout in zip(deadlines, timeouts, strict=True):
@@ -198,8 +198,8 @@ def test_the_engine_and_the_cluster_wait_equally_long_for_a_node(
 
 def test_a_rollout_needs_no_additional_gpu(declare: Declare):
     strategies = {
-        device: declare(device=device)["Deployment"]["spec"]["strategy"]["rollingUpdate"]
-        for device in ("cpu", "gpu")
+        device: declare(**config)["Deployment"]["spec"]["strategy"]["rollingUpdate"]
+        for device, config in {"cpu": {}, "gpu": GPU}.items()
     }
 
     assert strategies == {
@@ -212,22 +212,22 @@ def test_a_rollout_needs_no_additional_gpu(declare: Declare):
 def test_nvidias_device_plugin_is_installed_if_the_cloud_does_not_include_it(
     program: Program, cloud: str, brings: bool
 ):
-    charts = releases(program(**CLOUD_CONFIG[cloud], device="gpu"))
+    charts = releases(program(**CLOUD_CONFIG[cloud], **GPU))
 
     assert ("nvidia-device-plugin" not in charts) is brings
 
 
 @pytest.mark.parametrize("cloud", POOLS)
 def test_the_metrics_of_gpus_are_exported_if_prometheus_scrapes_them(program: Program, cloud: str):
-    unwatched = releases(program(**CLOUD_CONFIG[cloud], device="gpu"))
+    unwatched = releases(program(**CLOUD_CONFIG[cloud], **GPU))
     watched = releases(
-        program(**CLOUD_CONFIG[cloud], device="gpu", monitoring="existing", monitoringNamespace="watch")
+        program(**CLOUD_CONFIG[cloud], **GPU, monitoring="existing", monitoringNamespace="watch")
     )
 
     assert "dcgm-exporter" not in unwatched
     exporter = watched["dcgm-exporter"]
     assert exporter["namespace"] == "watch"
-    assert exporter["values"]["serviceMonitor"] == {"enabled": True}
+    assert exporter["values"]["serviceMonitor"]["enabled"] is True
     assert exporter["values"]["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
     assert exporter["values"]["tolerations"] == [PRESENT]
     # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus: where GKE puts the driver
@@ -237,7 +237,7 @@ def test_the_metrics_of_gpus_are_exported_if_prometheus_scrapes_them(program: Pr
 
 @pytest.mark.parametrize("cloud", POOLS)
 def test_every_chart_is_pinned(program: Program, cloud: str):
-    charts = releases(program(**CLOUD_CONFIG[cloud], device="gpu", monitoring="existing"))
+    charts = releases(program(**CLOUD_CONFIG[cloud], **GPU, monitoring="existing"))
 
     for chart in charts.values():
         assert re.fullmatch(r"v?\d+\.\d+\.\d+", chart["version"]), chart
@@ -256,7 +256,7 @@ def test_the_exporter_of_gpu_metrics_comes_after_the_definition_of_service_monit
 
     monkeypatch.setattr(pulumi_kubernetes.helm.v3.Release, "__init__", spy)
     secret = {"grafanaAdminPassword": "hunter3"}
-    program(**CLOUD_CONFIG["aks"], device="gpu", monitoring="install", secret=secret)
+    program(**CLOUD_CONFIG["aks"], **GPU, monitoring="install", secret=secret)
 
     assert awaited["dcgm-exporter"] == ["slipway:infra:MonitoringStack"]
     # The nodes are not to wait for it.

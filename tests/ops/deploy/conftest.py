@@ -54,6 +54,7 @@ class Machine:
             return lambda *_, **__: (self.did.append(what), result)[1]
 
         monkeypatch.setattr(deploy, "driver", lambda: self.cluster)
+        monkeypatch.setattr(deploy.clashes, "check", lambda _: None)
         monkeypatch.setattr(deploy.monitoring, "up", does("monitoring up"))
         monkeypatch.setattr(deploy, "ensure_artifact", does("model", Path("artifact")))
         monkeypatch.setattr(deploy, "artifact_folder", lambda _: self.artifact)
