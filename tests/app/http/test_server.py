@@ -4,7 +4,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -40,21 +40,39 @@ STUCK = """
 """
 """A model that does not return from large values."""
 
+HELD = """
+    import time
+    from pathlib import Path
+    import uvicorn
+    main_loop = uvicorn.Server.main_loop
+    async def held(self):
+        await main_loop(self)
+        Path({held!r}).touch()
+        while not Path({gate!r}).exists():
+            time.sleep(0.01)
+    uvicorn.Server.main_loop = held
+"""
+"""An event loop that stands still from the signal until a file appears, just before the port is closed."""
+
 
 @contextmanager
 def half_a_request(server: Process, body: bytes = SAMPLE) -> Generator[socket.socket]:
     """Send a request but for its last byte, so that it is in flight until that comes."""
-    head = (
-        "POST /predict HTTP/1.1\r\nhost: x\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
-        connection.sendall(head.encode() + body[:-1])
+        connection.sendall(request_head(body) + body[:-1])
         deadline = time.monotonic() + 5
         while not in_flight(server).endswith(" 1.0"):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         yield connection
+
+
+def request_head(body: bytes) -> bytes:
+    head = (
+        "POST /predict HTTP/1.1\r\nhost: x\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode()
 
 
 def in_flight(server: Process) -> str:
@@ -134,6 +152,35 @@ def test_a_request_in_flight_is_answered_after_the_door_is_shut(start: Callable[
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" in answer
     assert server.exit_code() == 0
+
+
+def test_a_client_in_the_kernels_queue_is_answered_before_the_port_is_closed(
+    start: Callable[..., Process], tmp_path: Path
+):
+    held, gate = tmp_path / "held", tmp_path / "gate"
+    server = start(before=HELD.format(held=str(held), gate=str(gate)))
+    server.wait_for("/health/ready")
+    server.terminate()
+    wait_for_a_file(held)
+    with ExitStack() as open_connections:
+        # The kernel accepts them and keeps what they send: the server itself stands still.
+        clients = [
+            open_connections.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            for _ in range(20)
+        ]
+        for client in clients:
+            client.sendall(request_head(SAMPLE) + SAMPLE)
+        gate.touch()
+
+        assert {answer_of(client)[:13] for client in clients} == {b"HTTP/1.1 200 "}
+    assert server.exit_code() == 0
+
+
+def wait_for_a_file(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.01)
 
 
 @pytest.mark.serial
