@@ -1,6 +1,7 @@
 """What a client can do to a connection: come slowly, come in pieces, not read, not go."""
 
 import json
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -32,7 +33,7 @@ def server(start_module: Callable[..., Process]) -> Process:
 
 
 def connect(server: Process) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", server.port), timeout=60)
 
 
 def answers(connection: socket.socket, count: int | None = None) -> list[tuple[int, dict[str, str], bytes]]:
@@ -67,14 +68,16 @@ def still_serves(server: Process) -> bool:
 
 
 def test_a_head_that_does_not_end_is_given_up(server: Process):
+    began = time.monotonic()
     with connect(server) as connection:
-        began = time.monotonic()
-        for byte in (HEAD[:1], HEAD[1:2], HEAD[2:3]):
-            connection.sendall(byte)
-            time.sleep(0.2)
+        # Bytes go on coming until there is an answer: they must not put it off.
+        for _ in range(300):
+            connection.sendall(b"x")
+            if select.select([connection], [], [], 0.1)[0]:
+                break
 
         assert "did not arrive in time" in only_answer(connection, 408)["detail"]
-        assert 0.9 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 1
 
 
 def test_a_connection_that_says_nothing_is_given_up(server: Process):
@@ -91,12 +94,12 @@ def test_a_body_that_does_not_end_is_given_up(server: Process):
 
 def test_an_idle_connection_is_closed_without_a_word(server: Process):
     with connect(server) as connection:
+        began = time.monotonic()
         connection.sendall(REQUEST)
         assert [code for code, _, _ in answers(connection, 1)] == [200]
-        began = time.monotonic()
 
         assert answers(connection) == []
-        assert 1.5 < time.monotonic() - began < 5
+        assert time.monotonic() - began > 2
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,7 @@ def test_a_client_that_does_not_read_stops_being_read_and_is_let_go(server: Proc
     with connect(server) as connection:
         connection.settimeout(0.5)
         block = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 200
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + 60
         let_go = stopped = False
         while time.monotonic() < deadline and not let_go:
             try:
@@ -303,7 +306,7 @@ def metric(server: Process, name: str, labels: str = "") -> float:
 
 
 def wait_for_metric(server: Process, name: str, value: float) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while metric(server, name) != value:
         assert time.monotonic() < deadline, f"{name} is {metric(server, name)}"
         time.sleep(0.02)

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from app.serving.decode_pool import DecodeJob, DecodePool
 from tests.app.serving.batching.conftest import run, until
 
@@ -24,14 +22,14 @@ class Body:
 
     read_order: list[str]
 
-    def __init__(self, name: str, order: list[str], gate: threading.Event, seconds: float = 10) -> None:
+    def __init__(self, name: str, order: list[str], gate: threading.Event, seconds: float = 60) -> None:
         self.name = name
         self.results: list[Any] = []
         self.expired = False
 
         def read() -> str:
             order.append(name)
-            assert gate.wait(10)
+            assert gate.wait(60)
             return name
 
         self.reading = DecodeJob(time.monotonic() + seconds, read, self.results.append, self._expire)
@@ -113,18 +111,19 @@ def test_a_body_whose_client_has_left_is_not_read():
     assert reads(work) == ["first", "last"]
 
 
-@pytest.mark.serial
 def test_how_long_a_body_would_wait_is_learned_from_those_before_it():
     async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
         line = Line("m")
         assert readers.seconds_ahead(line) == 0
-        slow = DecodeJob(time.monotonic() + 10, lambda: time.sleep(0.1), lambda _: None, lambda: None)
+        began = time.monotonic()
+        slow = DecodeJob(began + 60, lambda: time.sleep(0.1), lambda _: None, lambda: None)
         readers.submit(line, slow)
         await until(lambda: not readers.busy)
+        seconds = time.monotonic() - began
         for number in range(3):
             readers.submit(line, Body(str(number), order, gate).reading)
-        # Two wait, and one is read.
-        assert 0.25 < readers.seconds_ahead(line) < 3
+        # Two wait, and one is read: each as long as the first, which took between 0.1 s and `seconds`.
+        assert 0.29 < readers.seconds_ahead(line) <= 3 * seconds
         assert readers.seconds_ahead(Line("other")) < readers.seconds_ahead(line)
 
     reads(work)
@@ -139,7 +138,7 @@ def test_whatever_goes_wrong_is_the_result_and_the_thread_goes_on():
             raise SystemExit(1)
 
         line = Line("m")
-        readers.submit(line, DecodeJob(time.monotonic() + 10, fail, results.append, lambda: None))
+        readers.submit(line, DecodeJob(time.monotonic() + 60, fail, results.append, lambda: None))
         after = Body("after", order, gate)
         readers.submit(line, after.reading)
         await until(lambda: after.results)

@@ -43,7 +43,7 @@ class Model:
     def __call__(self, inputs: Arrays) -> BatchOutputs:
         first = inputs["x"][:, 0]
         self.batches.append(first.tolist())
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if POISON in first:
             raise ValueError("poison")
         return BatchOutputs({"y": first * 2}, SIGNATURE)
@@ -88,7 +88,7 @@ def batcher(model: Model, executor: ThreadPoolExecutor | None = None, **options:
 class Request:
     """Samples with values of their own, and what came of them."""
 
-    def __init__(self, *values: float, width: int = 1, seconds: float = 10) -> None:
+    def __init__(self, *values: float, width: int = 1, seconds: float = 60) -> None:
         self.values = values
         self.results: list[list[float] | Exception] = []
         inputs = {"x": np.repeat(np.array(values, np.float32)[:, np.newaxis], width, axis=1)}
@@ -112,7 +112,7 @@ class Request:
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await work()
 
     asyncio.run(bounded())

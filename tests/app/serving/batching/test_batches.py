@@ -5,7 +5,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +71,7 @@ def test_the_next_batch_is_begun_before_the_last_is_answered(model: Model, threa
     async def work() -> None:
         for value in (1, 2):
             inputs = {"x": np.full((1, 1), value, np.float32)}
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             queue.submit(QueuedRequest(inputs, deadline, lambda *_: begun.append(len(seen.sizes))))
         await until(lambda: len(begun) == 2)
 
@@ -174,7 +173,7 @@ def test_what_waits_and_how_long_is_observed(model: Model, threads: ThreadPoolEx
 
     assert seen.depths[-1] == 0
     assert seen.sizes == [1, 2]
-    assert seen.waits[1] >= max(0.02, seen.waits[0])
+    assert seen.waits[1] >= 0.02
 
 
 def test_the_oldest_run_is_told_while_it_lasts(model: Model, threads: ThreadPoolExecutor):
@@ -183,10 +182,11 @@ def test_the_oldest_run_is_told_while_it_lasts(model: Model, threads: ThreadPool
     async def work() -> None:
         assert queue.oldest is None
         model.gate.clear()
-        began = time.monotonic()
+        before = time.monotonic()
         queue.submit(Request(1).work)
         await until(lambda: model.batches)
-        assert queue.oldest == pytest.approx(began, abs=1)
+        assert queue.oldest is not None
+        assert before <= queue.oldest <= time.monotonic()
         model.gate.set()
         await until(lambda: not queue.busy)
         assert queue.oldest is None

@@ -52,7 +52,6 @@ def test_a_request_that_would_wait_beyond_its_deadline_is_refused_at_once(
     run(work)
 
 
-@pytest.mark.serial
 def test_expired_work_never_reaches_the_model(model: Model, threads: ThreadPoolExecutor):
     queue = batcher(model, threads)
     first, late = Request(1), Request(2, seconds=0.02)
@@ -62,9 +61,8 @@ def test_expired_work_never_reaches_the_model(model: Model, threads: ThreadPoolE
         queue.submit(first.work)
         await until(lambda: model.batches)
         queue.submit(late.work)
-        began = time.monotonic()
+        # The model is still computing the first request.
         await until(lambda: late.results)
-        assert time.monotonic() - began < 1
         model.gate.set()
         await until(lambda: not queue.busy)
 
@@ -90,8 +88,8 @@ def test_work_that_expired_on_its_way_never_reaches_the_model(model: Model):
 
 
 def test_a_batch_is_no_larger_than_its_earliest_deadline_allows(model: Model):
-    queue = batcher(model, seconds_a_sample=0.1)
-    requests = [Request(1, seconds=0.25), Request(2), Request(3)]
+    queue = batcher(model, seconds_a_sample=10, batch_seconds=100)
+    requests = [Request(1, seconds=25), Request(2, seconds=1000), Request(3, seconds=1000)]
 
     async def work() -> None:
         for request in requests:
@@ -119,22 +117,21 @@ def test_what_cannot_be_done_by_its_deadline_is_not_computed(model: Model):
     assert model.batches == [[2]]
 
 
-@pytest.mark.serial
 def test_an_estimate_that_refuses_everything_is_put_right_by_a_run(model: Model):
-    queue = batcher(model, seconds_a_sample=1)
+    queue = batcher(model, seconds_a_sample=100)
     results: list[object] = []
 
     async def work() -> None:
         for value in range(50):
-            request = Request(value, seconds=0.5)
-            queue.submit(request.work, queue.admit(0.5))
+            request = Request(value, seconds=50)
+            queue.submit(request.work, queue.admit(50))
             await until(lambda request=request: request.results)
             results.append(request.result)
 
     run(work)
 
     assert results == [[2 * value] for value in range(50)]
-    assert queue.seconds < 0.5
+    assert queue.seconds < 50
 
 
 def test_expired_requests_say_nothing_of_how_fast_the_model_is(model: Model):
