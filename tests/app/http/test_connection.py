@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.app.process import SAMPLE, Process
-from tests.app.wrapped import wrapped
+from tests.app.wrapped import held_until
 
 pytestmark = pytest.mark.serial
 
@@ -278,13 +278,7 @@ def test_connections_that_never_end_their_heads_do_not_keep_a_probe_out(server: 
 
 def test_a_client_that_leaves_is_counted_and_forgotten(start: Callable[..., Process], tmp_path: Path):
     gate = tmp_path / "gate"
-    server = start(
-        before=wrapped(
-            "from pathlib import Path",
-            f"while value > 100 and not Path({str(gate)!r}).exists(): time.sleep(0.01)",
-        ),
-        threads=1,
-    )
+    server = start(before=held_until(gate), threads=1)
     server.wait_for("/health/ready")
     slow = SAMPLE.replace(b"[0", b"[999")
     with connect(server) as busy, connect(server) as waiting:
