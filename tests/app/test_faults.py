@@ -175,7 +175,7 @@ def test_at_four_times_what_it_can_take_the_server_does_its_work_and_refuses_the
 
 @pytest.mark.parametrize("run", range(RUNS))
 def test_no_request_is_lost_when_a_server_under_load_is_ended(start: Callable[..., Process], run: int):
-    server = start(before=wrapped("time.sleep(0.002)") if run % 2 else "", drain_delay_seconds=2)
+    server = start(before=wrapped("time.sleep(0.002)") if run % 2 else "", drain_delay_seconds=0.5)
     server.wait_for("/health/ready")
 
     async def load() -> Report:

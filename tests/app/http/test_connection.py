@@ -75,6 +75,8 @@ def test_a_head_that_does_not_end_is_given_up(server: Process):
             connection.sendall(b"x")
             if select.select([connection], [], [], 0.1)[0]:
                 break
+        else:
+            pytest.fail("no answer while bytes go on coming")
 
         assert "did not arrive in time" in only_answer(connection, 408)["detail"]
     assert time.monotonic() - began > 1
