@@ -4,10 +4,7 @@ import logging
 import os
 import sys
 
-import time
-
 import uvloop
-time.sleep(8)
 
 from app import logs
 from app.http.server import serve
