@@ -22,6 +22,14 @@ MOST_SCANS = 100
 MOST_COMPRESSED = 64
 """Chunks of a PNG that hold a profile or a text in zlib's format."""
 
+MAX_EXIF_BYTES = 2**20
+"""Bytes of metadata. A camera writes up to 64 kB. To read it and turn the picture takes 7 times as much."""
+
+EXIF_LIMIT = "1 MiB of metadata (EXIF)"
+EXIF_SEGMENT = 0xE1
+EXIF_START = b"Exif\0\0"
+EXIF_CHUNK = b"eXIf"
+
 SIGNATURE_BYTES = 8
 """https://www.w3.org/TR/png-3/#5PNG-file-signature"""
 
@@ -57,7 +65,9 @@ def check(body: bytes | memoryview, content_type: str) -> None:
 
 def _check_png(body: bytes | memoryview) -> None:
     compressed = 0
-    for count, kind in enumerate(_chunks(body), 1):
+    for count, (kind, length) in enumerate(_chunks(body), 1):
+        if kind == EXIF_CHUNK and length > MAX_EXIF_BYTES:
+            raise _too_many(EXIF_LIMIT)
         compressed += kind in COMPRESSED
         if count > MOST_PARTS:
             raise _too_many(f"{MOST_PARTS} chunks")
@@ -65,15 +75,17 @@ def _check_png(body: bytes | memoryview) -> None:
             raise _too_many(f"{MOST_COMPRESSED} chunks of profiles and compressed texts")
 
 
-def _chunks(body: bytes | memoryview) -> Generator[bytes]:
+def _chunks(body: bytes | memoryview) -> Generator[tuple[bytes, int]]:
+    """Return the type of each chunk and the length of its data."""
     at = SIGNATURE_BYTES
     while at + CHUNK_BYTES <= len(body):
-        yield bytes(body[at + 4 : at + 8])
-        at += CHUNK_BYTES + int.from_bytes(body[at : at + 4])
+        length = int.from_bytes(body[at : at + 4])
+        yield bytes(body[at + 4 : at + 8]), length
+        at += CHUNK_BYTES + length
 
 
 def _check_jpeg(body: bytes | memoryview) -> None:
-    at, segments, scans = 2, 0, 0
+    at, segments, scans, exif = 2, 0, 0, 0
     while found := (_AFTER_SCAN if scans else _SEGMENT).search(body, at):
         marker = body[found.end() - 1]
         # Bytes between two segments are skipped one by one, but for those of a scan.
@@ -87,7 +99,13 @@ def _check_jpeg(body: bytes | memoryview) -> None:
             return
         at = found.end()
         if marker not in _WITHOUT_LENGTH:
-            at += int.from_bytes(body[at : at + 2])
+            length = int.from_bytes(body[at : at + 2])
+            # The same marker is that of XMP, which may hold a second picture, and is not parsed.
+            if marker == EXIF_SEGMENT and not scans and body[at + 2 : at + 8] == EXIF_START:
+                exif += length
+            if exif > MAX_EXIF_BYTES:
+                raise _too_many(EXIF_LIMIT)
+            at += length
 
 
 def _too_many(what: str) -> TooLarge:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-ON_THREADS = "from app.serving import model\nmodel.INLINE_SECONDS = -1\n"
+ON_THREADS = "from app.serving import model\nmodel.MAX_INLINE_SECONDS = -1\n"
 WRAPPED = """
 import time
 from app import runtimes

@@ -7,7 +7,7 @@ from PIL import Image
 
 from app.errors import TooLarge
 from app.protocols import picture_parts
-from app.protocols.picture_parts import MOST_COMPRESSED, MOST_PARTS, MOST_SCANS
+from app.protocols.picture_parts import MAX_EXIF_BYTES, MOST_COMPRESSED, MOST_PARTS, MOST_SCANS
 
 PNG, JPEG = "image/png", "image/jpeg"
 
@@ -41,6 +41,12 @@ def thumbnail() -> bytes:
     return b"\xff\xe1" + struct.pack(">H", 2 + len(small)) + small
 
 
+def segments(start: bytes, length: int) -> bytes:
+    """Segments of the marker APP1 that hold so many bytes together."""
+    data = start + bytes(65_533 - len(start))
+    return (b"\xff\xe1" + struct.pack(">H", 2 + len(data)) + data) * (length // len(data) + 1)
+
+
 COMMENT = b"\xff\xfe\x00\x02"
 
 
@@ -52,7 +58,9 @@ COMMENT = b"\xff\xfe\x00\x02"
         (jpeg(scans=MOST_SCANS // 2), JPEG),
         (jpeg() + b"\xff\xda\x00\x02" * 1000, JPEG),  # A video after the picture.
         (jpeg(COMMENT * (MOST_PARTS // 2)), JPEG),
+        (jpeg(segments(b"http://ns.adobe.com/xmp/extension/\0", 2 * MAX_EXIF_BYTES)), JPEG),
         (png(), PNG),
+        (png(chunk(b"eXIf", bytes(MAX_EXIF_BYTES))), PNG),
         (png(chunk(b"tEXt", b"a\0b") * (MOST_PARTS // 2)), PNG),
         (png(chunk(b"iCCP", b"a\0\0" + zlib.compress(b"b"))), PNG),
         (b"\xff\xd8\xff", JPEG),
@@ -76,6 +84,9 @@ def test_pictures_as_they_are_written_pass(body: bytes, kind: str):
         (png(chunk(b"tEXt", b"a\0") * MOST_PARTS), PNG, "chunks"),
         (png(chunk(b"IDAT") * MOST_PARTS), PNG, "chunks"),
         (png()[:-12] + chunk(b"prVt") * MOST_PARTS, PNG, "chunks"),
+        (jpeg(segments(b"Exif\0\0", MAX_EXIF_BYTES)), JPEG, "EXIF"),
+        (png(chunk(b"eXIf", bytes(MAX_EXIF_BYTES + 1))), PNG, "EXIF"),
+        (png()[:-12] + chunk(b"eXIf", bytes(MAX_EXIF_BYTES + 1)), PNG, "EXIF"),
         (png(chunk(b"iCCP", b"a\0\0") * (MOST_COMPRESSED + 1)), PNG, "profiles"),
         (png(*[chunk(b"zTXt", b"a\0\0"), chunk(b"iTXt", b"a\0\1\0\0\0")] * MOST_COMPRESSED), PNG, "texts"),
     ],
