@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -82,11 +83,15 @@ class Service:
         self.status = 200
         self.answer: dict[str, Any] = {}
         self.requests: list[tuple[str, str, bytes]] = []
+        self.times: list[float] = []
+        """When each of them was received, on the clock of `time.monotonic`."""
+
         service = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
+                service.times.append(time.monotonic())
                 service.requests.append((self.path, self.headers["content-type"], body))
                 answer = json.dumps(service.answer).encode()
                 self.send_response(service.status)

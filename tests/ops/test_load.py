@@ -21,7 +21,9 @@ def test_the_load_ends_in_time_and_counts_every_answer(service: Service, artifac
 
     report = asyncio.run(load(service.url, artifact(), connections=3, seconds=0.5))
 
-    assert 0.5 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.5
+    # The load began before its first request was received. A connection may wait for one answer when it ends.
+    assert len([seconds for seconds in service.times if seconds - service.times[0] > 0.5]) <= 3
     assert report.answers["200"] == len(service.requests) == len(report.latencies) > 3
 
 

@@ -18,7 +18,7 @@ from tests.app.http.wire import (
     wait_for_metric,
 )
 from tests.app.process import SAMPLE, Process
-from tests.app.wrapped import wrapped
+from tests.app.wrapped import held_until
 
 pytestmark = pytest.mark.serial
 
@@ -130,13 +130,7 @@ def test_a_request_whose_client_disconnects_is_counted_and_removed_from_the_queu
     start: Callable[..., Process], tmp_path: Path
 ):
     gate = tmp_path / "gate"
-    server = start(
-        before=wrapped(
-            "from pathlib import Path",
-            f"while value > 100 and not Path({str(gate)!r}).exists(): time.sleep(0.01)",
-        ),
-        threads=1,
-    )
+    server = start(before=held_until(gate), threads=1)
     server.wait_for("/health/ready")
     with connect(server) as busy, connect(server) as waiting:
         for connection in (busy, waiting):

@@ -1,5 +1,6 @@
 """The limits of a connection: on its duration, on the number of connections, and on unread responses."""
 
+import select
 import time
 from collections.abc import Callable
 
@@ -34,14 +35,18 @@ def server(start_module: Callable[..., Process]) -> Process:
 
 
 def test_a_head_that_does_not_arrive_completely_times_out(server: Process):
+    start = time.monotonic()
     with connect(server) as connection:
-        start = time.monotonic()
-        for byte in (HEAD[:1], HEAD[1:2], HEAD[2:3]):
-            connection.sendall(byte)
-            time.sleep(0.2)
+        # Bytes go on arriving until there is a response: they must not put it off.
+        for _ in range(300):
+            connection.sendall(b"x")
+            if select.select([connection], [], [], 0.1)[0]:
+                break
+        else:
+            pytest.fail("no response while bytes go on arriving")
 
         assert "did not arrive in time" in read_only_problem(connection, 408)["detail"]
-        assert 0.9 < time.monotonic() - start < 3
+    assert time.monotonic() - start > 1
 
 
 def test_a_connection_without_a_request_times_out(server: Process):
@@ -58,12 +63,12 @@ def test_a_body_that_does_not_arrive_completely_times_out(server: Process):
 
 def test_an_idle_connection_is_closed_without_a_response(server: Process):
     with connect(server) as connection:
+        start = time.monotonic()
         connection.sendall(REQUEST)
         assert read_statuses(connection, 1) == [200]
-        start = time.monotonic()
 
         assert read_responses(connection) == []
-        assert 1.5 < time.monotonic() - start < 5
+        assert time.monotonic() - start > 2
 
 
 def test_a_client_that_does_not_read_is_first_not_read_from_and_then_disconnected(server: Process):
@@ -71,7 +76,7 @@ def test_a_client_that_does_not_read_is_first_not_read_from_and_then_disconnecte
     with connect(server) as connection:
         connection.settimeout(0.5)
         block = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * 200
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + 60
         disconnected = blocked = False
         while time.monotonic() < deadline and not disconnected:
             try:

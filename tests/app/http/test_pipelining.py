@@ -45,7 +45,7 @@ def test_the_head_of_a_pipelined_request_is_limited_while_the_response_is_pendin
                 sent += connection.send(b"a:b\r\n" * 4000)
         except TimeoutError:
             pass
-        connection.settimeout(10)
+        connection.settimeout(60)
 
         assert read_statuses(connection) == [200, 431]
     # Little more than the kernel's buffers.
@@ -56,10 +56,8 @@ def test_the_head_of_a_pipelined_request_is_limited_while_the_response_is_pendin
 def test_the_head_of_the_next_request_must_arrive_in_time(slow_server: Process, path: bytes):
     with connect(slow_server) as connection:
         connection.sendall(post(path) + b"GET / HTTP/1.1\r\n")
-        start = time.monotonic()
 
         assert read_statuses(connection) == [200, 408]
-    assert time.monotonic() - start < 4
 
 
 @BOTH_PATHS

@@ -4,13 +4,12 @@ import re
 import socket
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
-from tests.app.http.wire import read_responses, wait_for_metric
+from tests.app.http.wire import REQUEST, connect, post, read_responses, read_statuses, wait_for_metric
 from tests.app.process import SAMPLE, Process
 
 LOAD_WAITS_FOR_FILE = """
@@ -34,23 +33,33 @@ LARGE_VALUES_HANG = """
         run = load(*arguments)
         def hang_or_run(inputs):
             if inputs["x"].max() > 100:
-                time.sleep(60)
+                time.sleep(600)
             return run(inputs)
         return hang_or_run
     runtimes.load = load_hanging
 """
 """Code for the server: the model does not return from values above 100."""
 
+LOOP_WAITS_FOR_FILE = """
+    import time
+    from pathlib import Path
+    import uvicorn
+    main_loop = uvicorn.Server.main_loop
+    async def main_loop_and_wait(self):
+        await main_loop(self)
+        Path({waiting!r}).touch()
+        while not Path({gate!r}).exists():
+            time.sleep(0.01)
+    uvicorn.Server.main_loop = main_loop_and_wait
+"""
+"""Code for the server: between the signal and the shutdown the event loop is blocked until a file exists."""
+
 
 @contextmanager
 def half_a_request(server: Process, body: bytes = SAMPLE) -> Generator[socket.socket]:
     """Send a request without its last byte; it is in flight until the last byte is sent."""
-    head = (
-        "POST /predict HTTP/1.1\r\nhost: x\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
-        connection.sendall(head.encode() + body[:-1])
+        connection.sendall(post(b"/predict", body)[:-1])
         wait_for_metric(server, "request_in_flight", 1)
         yield connection
 
@@ -80,11 +89,10 @@ def test_metrics_have_their_own_port(start: Callable[..., Process]):
     assert httpx.get(f"{server.url}/metrics").status_code == 404
 
 
-@pytest.mark.serial
 def test_after_sigterm_the_server_is_not_ready_but_answers_during_the_drain_delay(
     start: Callable[..., Process],
 ):
-    server = start(drain_delay_seconds=1.5)
+    server = start(drain_delay_seconds=600)
     server.wait_for("/health/ready")
 
     server.terminate()
@@ -94,11 +102,10 @@ def test_after_sigterm_the_server_is_not_ready_but_answers_during_the_drain_dela
     response = httpx.post(f"{server.url}/predict", content=SAMPLE)
     assert response.status_code == 200
     assert response.headers["connection"] == "close"
-    assert server.exit_code() == 0
 
 
 def wait_until_refused(server: Process) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", server.port)).close()
@@ -121,7 +128,32 @@ def test_a_request_in_flight_is_answered_after_the_socket_is_closed(start: Calla
     assert server.exit_code() == 0
 
 
-@pytest.mark.serial
+def test_a_client_in_the_kernels_accept_queue_is_answered_before_the_socket_is_closed(
+    start: Callable[..., Process], tmp_path: Path
+):
+    waiting, gate = tmp_path / "waiting", tmp_path / "gate"
+    server = start(before=LOOP_WAITS_FOR_FILE.format(waiting=str(waiting), gate=str(gate)))
+    server.wait_for("/health/ready")
+    server.terminate()
+    wait_for_file(waiting)
+    with ExitStack() as stack:
+        # The kernel accepts the connections and keeps the requests, because the server is blocked.
+        clients = [stack.enter_context(connect(server)) for _ in range(20)]
+        for client in clients:
+            client.sendall(REQUEST)
+        gate.touch()
+
+        assert [read_statuses(client) for client in clients] == [[200]] * 20
+    assert server.exit_code() == 0
+
+
+def wait_for_file(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} does not exist"
+        time.sleep(0.01)
+
+
 def test_a_request_that_outlasts_the_drain_timeout_does_not_delay_the_exit(start: Callable[..., Process]):
     server = start(before=LARGE_VALUES_HANG, drain_timeout_seconds=1)
     server.wait_for("/health/ready")
@@ -131,29 +163,27 @@ def test_a_request_that_outlasts_the_drain_timeout_does_not_delay_the_exit(start
         server.terminate()
 
         assert server.exit_code() == 0
-    assert 1 <= time.monotonic() - start_time < 8
+    assert time.monotonic() - start_time >= 1
 
 
-@pytest.mark.serial
 def test_a_second_signal_ends_the_server_at_once(start: Callable[..., Process]):
-    server = start(drain_delay_seconds=60, drain_timeout_seconds=60)
+    server = start(drain_delay_seconds=600, drain_timeout_seconds=600)
     server.wait_for("/health/ready")
     with half_a_request(server):
         server.terminate()
         server.wait_for("/health/ready", 503)
         server.terminate()
 
-        assert server.exit_code(5) == 0
+        assert server.exit_code() == 0
 
 
-@pytest.mark.serial
 def test_a_signal_while_the_model_loads_ends_the_server(start: Callable[..., Process], tmp_path: Path):
     server = start(before=LOAD_WAITS_FOR_FILE.format(gate=str(tmp_path / "never")))
     server.wait_for("/health/live")
 
     server.terminate()
 
-    assert server.exit_code(5) == 0
+    assert server.exit_code() == 0
 
 
 def test_every_line_of_the_log_is_json(start: Callable[..., Process]):
@@ -181,7 +211,9 @@ def test_requests_are_not_logged_by_default(start: Callable[..., Process]):
     server.terminate()
     assert server.exit_code() == 0
 
-    assert not [line for line in server.logged() if "/predict" in str(line) or "request" in line["message"]]
+    assert not [
+        line for line in server.logged() if "/predict" in str(line) or line["message"].startswith("request ")
+    ]
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_process_with_one_clear_line(

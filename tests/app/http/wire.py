@@ -31,7 +31,7 @@ class WireResponse(NamedTuple):
 
 
 def connect(server: Process) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", server.port), timeout=60)
 
 
 def post(path: bytes, body: bytes = SAMPLE, *header_lines: bytes) -> bytes:
@@ -89,7 +89,7 @@ def rejected_requests(server: Process, reason: str) -> float:
 
 
 def wait_for_metric(server: Process, name: str, value: float) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while read_metric(server, name) != value:
         assert time.monotonic() < deadline, f"{name} is {read_metric(server, name)}"
         time.sleep(0.02)

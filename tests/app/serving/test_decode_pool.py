@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from app.serving.decode_pool import DecodeJob, DecodePool
 from tests.app.serving.batching.conftest import run, until
 
@@ -22,14 +20,14 @@ class FakeModel:
 class Body:
     """A body whose decoding waits at a gate, and its result."""
 
-    def __init__(self, name: str, order: list[str], gate: threading.Event, seconds: float = 10) -> None:
+    def __init__(self, name: str, order: list[str], gate: threading.Event, seconds: float = 60) -> None:
         self.name = name
         self.results: list[Any] = []
         self.expired = False
 
         def decode() -> str:
             order.append(name)
-            assert gate.wait(10)
+            assert gate.wait(60)
             return name
 
         self.job = DecodeJob(time.monotonic() + seconds, decode, self.results.append, self._expire)
@@ -113,18 +111,19 @@ def test_a_cancelled_body_is_not_decoded():
     assert decode_order(scenario) == ["first", "last"]
 
 
-@pytest.mark.serial
 def test_the_expected_wait_is_estimated_from_earlier_bodies():
     async def scenario(pool: DecodePool, order: list[str], gate: threading.Event) -> None:
         model = FakeModel("m")
         assert pool.seconds_ahead(model) == 0
-        slow = DecodeJob(time.monotonic() + 10, lambda: time.sleep(0.1), lambda _: None, lambda: None)
+        start = time.monotonic()
+        slow = DecodeJob(start + 60, lambda: time.sleep(0.1), lambda _: None, lambda: None)
         pool.submit(model, slow)
         await until(lambda: not pool.busy)
+        seconds = time.monotonic() - start
         for number in range(3):
             pool.submit(model, Body(str(number), order, gate).job)
-        # Two bodies wait, and one is being decoded.
-        assert 0.25 < pool.seconds_ahead(model) < 3
+        # Two bodies wait, and one is being decoded: each as long as the first, between 0.1 s and `seconds`.
+        assert 0.29 < pool.seconds_ahead(model) <= 3 * seconds
         assert pool.seconds_ahead(FakeModel("other")) < pool.seconds_ahead(model)
 
     decode_order(scenario)
@@ -139,7 +138,7 @@ def test_any_error_becomes_the_result_and_the_thread_continues():
             raise SystemExit(1)
 
         model = FakeModel("m")
-        pool.submit(model, DecodeJob(time.monotonic() + 10, fail, results.append, lambda: None))
+        pool.submit(model, DecodeJob(time.monotonic() + 60, fail, results.append, lambda: None))
         after = Body("after", order, gate)
         pool.submit(model, after.job)
         await until(lambda: after.results)

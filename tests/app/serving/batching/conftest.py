@@ -43,7 +43,7 @@ class Model:
     def __call__(self, inputs: Arrays) -> BatchOutputs:
         first = inputs["x"][:, 0]
         self.batches.append(first.tolist())
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if POISON in first:
             raise ValueError("poison")
         return BatchOutputs({"y": first * 2}, SIGNATURE)
@@ -90,7 +90,7 @@ def batcher(model: Model, executor: ThreadPoolExecutor | None = None, **options:
 class Request:
     """A request with one sample for each value, and its results."""
 
-    def __init__(self, *values: float, width: int = 1, seconds: float = 10) -> None:
+    def __init__(self, *values: float, width: int = 1, seconds: float = 60) -> None:
         self.values = values
         self.results: list[list[float] | Exception] = []
         inputs = {"x": np.repeat(np.array(values, np.float32)[:, np.newaxis], width, axis=1)}
@@ -113,10 +113,10 @@ class Request:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    """Run the asynchronous part of a test, for ten seconds at most."""
+    """Run the asynchronous part of a test, for a minute at most."""
 
     async def run_with_timeout() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test()
 
     asyncio.run(run_with_timeout())

@@ -5,7 +5,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +71,7 @@ def test_the_next_batch_starts_before_the_last_one_is_answered(model: Model, thr
     async def scenario() -> None:
         for value in (1, 2):
             inputs = {"x": np.full((1, 1), value, np.float32)}
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             queue.submit(QueuedRequest(inputs, deadline, lambda *_: started.append(len(observer.sizes))))
         await until(lambda: len(started) == 2)
 
@@ -174,7 +173,7 @@ def test_queue_depth_waits_and_batch_sizes_are_observed(model: Model, threads: T
 
     assert observer.depths[-1] == 0
     assert observer.sizes == [1, 2]
-    assert observer.waits[1] >= max(0.02, observer.waits[0])
+    assert observer.waits[1] >= 0.02
 
 
 def test_running_since_is_the_start_of_the_unfinished_run(model: Model, threads: ThreadPoolExecutor):
@@ -183,10 +182,11 @@ def test_running_since_is_the_start_of_the_unfinished_run(model: Model, threads:
     async def scenario() -> None:
         assert queue.running_since is None
         model.gate.clear()
-        began = time.monotonic()
+        before = time.monotonic()
         queue.submit(Request(1).queued)
         await until(lambda: model.batches)
-        assert queue.running_since == pytest.approx(began, abs=1)
+        assert queue.running_since is not None
+        assert before <= queue.running_since <= time.monotonic()
         model.gate.set()
         await until(lambda: not queue.busy)
         assert queue.running_since is None

@@ -1,7 +1,6 @@
 """How the queue keeps the deadlines of requests."""
 
 import asyncio
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -30,7 +29,6 @@ def test_a_request_that_would_wait_beyond_its_deadline_is_refused_at_once(
     run(scenario)
 
 
-@pytest.mark.serial
 def test_a_request_that_expires_in_the_queue_is_not_computed(model: Model, threads: ThreadPoolExecutor):
     queue = batcher(model, threads)
     first, late = Request(1), Request(2, seconds=0.02)
@@ -40,9 +38,8 @@ def test_a_request_that_expires_in_the_queue_is_not_computed(model: Model, threa
         queue.submit(first.queued)
         await until(lambda: model.batches)
         queue.submit(late.queued)
-        began = time.monotonic()
+        # The model is still computing the first request.
         await until(lambda: late.results)
-        assert time.monotonic() - began < 1
         model.gate.set()
         await until(lambda: not queue.busy)
 
@@ -68,8 +65,8 @@ def test_a_request_that_is_submitted_after_its_deadline_is_not_computed(model: M
 
 
 def test_a_batch_is_no_larger_than_its_earliest_deadline_allows(model: Model):
-    queue = batcher(model, seconds_per_sample=0.1)
-    requests = [Request(1, seconds=0.25), Request(2), Request(3)]
+    queue = batcher(model, seconds_per_sample=10, batch_seconds=100)
+    requests = [Request(1, seconds=25), Request(2, seconds=1000), Request(3, seconds=1000)]
 
     async def scenario() -> None:
         for request in requests:
@@ -97,22 +94,21 @@ def test_a_request_that_cannot_be_computed_before_its_deadline_is_not_computed(m
     assert model.batches == [[2]]
 
 
-@pytest.mark.serial
 def test_a_run_corrects_an_estimate_that_would_refuse_every_request(model: Model):
-    queue = batcher(model, seconds_per_sample=1)
+    queue = batcher(model, seconds_per_sample=100)
     results: list[object] = []
 
     async def scenario() -> None:
         for value in range(50):
-            request = Request(value, seconds=0.5)
-            queue.submit(request.queued, queue.admit(0.5))
+            request = Request(value, seconds=50)
+            queue.submit(request.queued, queue.admit(50))
             await until(lambda request=request: request.results)
             results.append(request.result)
 
     run(scenario)
 
     assert results == [[2 * value] for value in range(50)]
-    assert queue.seconds_per_sample < 0.5
+    assert queue.seconds_per_sample < 50
 
 
 def test_expired_requests_do_not_change_the_estimate(model: Model):
