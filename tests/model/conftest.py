@@ -22,7 +22,7 @@ def tiny() -> Source:
     import numpy as np
 
     from model.source import Description
-    from model.torch_source import torch_source
+    from model.sources.pytorch import torch_source
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)

@@ -10,7 +10,7 @@ from model.binding import bind  # noqa: E402
 from model.errors import ExportError  # noqa: E402
 from model.export import export  # noqa: E402
 from model.source import Description  # noqa: E402
-from model.torch_source import torch_source  # noqa: E402
+from model.sources.pytorch import torch_source  # noqa: E402
 
 IDS = np.arange(24, dtype=np.float32).reshape(4, 6)
 MASK = np.linspace(0, 1, 24, dtype=np.float32).reshape(4, 6)

@@ -170,11 +170,15 @@ def test_a_wider_tolerance_lets_a_difference_through(own):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export"], "give one of digits, efficientnet-lite0, --factory"),
+        (["export"], "give one of digits, efficientnet-lite0, or one of --factory or --saved-model"),
+        (
+            ["export", "--factory", "a:b", "--saved-model", "x", "--name", "a"],
+            "--factory and --saved-model name two models",
+        ),
         (["export", "dogits"], "invalid choice: 'dogits'"),
         (["export", "digits", "--factory", "a:b"], "give one of"),
         (["export", "--factory", "a:b"], "--name"),
-        (["export", "--factory", "a:b", "--name", "mine"], "--input-shape 3,224,224 or --example"),
+        ([*OWN], "--input-shape 3,224,224 or --example"),
         (["export", "--factory", "a:b", "--name", "mine", "--input-shape", "3"], "--checkpoint FILE"),
         (["export", "--input-shape", "3x3"], "--input-shape: '3x3': give sizes above 0"),
         (["export", "--input-shape", "3,0"], "--input-shape: '3,0': give sizes above 0"),
@@ -302,10 +306,10 @@ def test_another_process_in_another_folder_gives_the_same_version(digits_source,
 
 
 def test_without_pytorch_the_command_that_adds_it_is_named(own, capsys, monkeypatch):
-    for name in [name for name in sys.modules if name in {"model.torch_source", "model.checkpoint"}]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in ("checkpoint", "torch_source"):
-        monkeypatch.delattr(f"model.{name}", raising=False)
+    for name in ("pytorch", "checkpoint", "factory"):
+        for package in ("model", "model.sources"):
+            monkeypatch.delitem(sys.modules, f"{package}.{name}", raising=False)
+            monkeypatch.delattr(f"{package}.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
 
     assert main([*own, "--name", "mine", "--input-shape", "3,6,6"]) == 1
