@@ -60,6 +60,7 @@ def export(
     tolerance = tolerance or Tolerance()
     chosen = _formats(source, formats)
     description = source.description
+    steps = description.steps
     samples.check(source.samples)
     allowed = max(behaviour.RELATIVE_DIFFERENCE, tolerance.rtol, tolerance.atol)
     behaviour.check(source.eager, source.samples, batchable=description.batchable, allowed=allowed)
@@ -76,6 +77,7 @@ def export(
             activation=description.activation,
             image=description.image,
             batchable=description.batchable,
+            steps=steps.description if steps else None,
         ),
         source.fingerprint,
     )
@@ -86,6 +88,8 @@ def export(
     if path.exists():
         report(f"version {signature.version} exists already; checking it")
         parity = _existing_parity(path, signature, sample, tolerance)
+        if steps:
+            steps.check_kept(path, signature, source.eager, source.samples)
     else:
         with artifact.new(path) as draft:
             for format_ in chosen:
@@ -96,6 +100,8 @@ def export(
             np.savez(draft / SAMPLE, allow_pickle=False, **sample, **expected)
             if description.photograph:
                 (draft / "sample.png").write_bytes(description.photograph)
+            if steps:
+                steps.write(draft, signature, source.eager, source.samples)
             (draft / REPORT).write_text(_parity_report(draft, parity, tolerance))
             (draft / FILE).write_text(signature.to_json())
     artifact.point_latest(path)

@@ -9,6 +9,7 @@ from model.errors import ExportError
 from model.signature import Arrays
 from model.source import Description, Report, Source
 from model.sources.kind import Given
+from model.steps import options as step_options
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 
@@ -55,7 +56,10 @@ def _description_and_inputs(
         labels=_labels(options.labels) if options.labels else None,
         activation=options.activation,
         batchable=not options.not_batchable,
+        steps=step_options.plan(options),
     )
+    if description.steps and (made := description.steps.samples()):
+        return description, made
     name = "input" if options.input_name is None else options.input_name
     if options.image:
         image = image_file.read(options.image)

@@ -8,6 +8,7 @@ from pathlib import Path
 from model import image_file, sources, zoo
 from model.errors import UsageError
 from model.parity import Tolerance
+from model.steps import options as step_options
 
 OUTPUT = Path("build/model")
 
@@ -33,6 +34,7 @@ OWN_MODEL = (
     "activation",
     "image",
     "not_batchable",
+    *step_options.NAMES,
 )
 """Options that a ready-made model decides by itself."""
 
@@ -53,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_source_options(export)
     _add_meaning_options(export)
+    step_options.add(export)
     _add_export_options(export)
     listing = commands.add_parser("list", help="list the artifacts", description="List the artifacts.")
     listing.add_argument(
@@ -156,6 +159,7 @@ def check(options: argparse.Namespace) -> None:
             _refuse(options, ("input_name",), "the arrays in --example have names")
     if options.image:
         _refuse(options, ("input_name",), "--image names the input")
+    step_options.check(options)
     names: Sequence[str] = options.output_name or []
     if len(set(names)) != len(names):
         raise UsageError(f"--output-name {', '.join(names)}: give each output a name of its own")

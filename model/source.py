@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from model.signature import Arrays, ImageInput
+
+if TYPE_CHECKING:
+    # It needs this module.
+    from model.steps.plan import Plan
 
 Run = Callable[[Arrays], Arrays]
 """A model as a function: a batch of inputs by name to a batch of outputs by name."""
@@ -48,6 +52,9 @@ class Description:
 
     batchable: bool = True
     """Whether the answer to a sample is the same whatever other samples share its batch."""
+
+    steps: "Plan | None" = None
+    """The steps before and after the model; None where there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)

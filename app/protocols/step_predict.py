@@ -10,6 +10,8 @@ from app.protocols.messages import (
     BodyHeaders,
     DecodedRequest,
     Response,
+    check_samples,
+    count,
     without_mark,
 )
 from app.protocols.predict import PredictProtocol
@@ -63,6 +65,7 @@ class StepPredictProtocol:
         else:
             request = payload.parse(bytes(without_mark(body)))
             inputs = steps.before.tensors(request, batch_size)
+            check_samples(count(inputs), signature, batch_size)
         encode = partial(self._encode, signature, inputs)
         return DecodedRequest(inputs, encode, is_slow_to_encode=steps.is_slow_after)
 

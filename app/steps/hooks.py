@@ -82,7 +82,7 @@ class Hooks:
         Raises:
             RefusedByHook: `preprocess` raised a ValueError.
             HookFailed: it raised another error, or returned no inputs of the signature.
-            TooLarge: it returned more samples or bytes than a request may have.
+            TooLarge: it returned more bytes than a request may have.
 
         """
         assert self.preprocess is not None  # noqa: S101 - checked when the steps were loaded
@@ -92,9 +92,6 @@ class Hooks:
         except TypeError as error:
             log.error("%s of %s returned no inputs of the model: %s", PREPROCESS, self.file.name, error)  # noqa: TRY400 - no traceback leads there
             raise HookFailed(PREPROCESS) from None
-        size = len(next(iter(arrays.values())))
-        if size > batch_size:
-            raise TooLarge(f"{size} samples in one request; at most {batch_size} are accepted")
         held, most = sum(array.nbytes for array in arrays.values()), self._most_bytes(batch_size)
         if held > most:
             raise TooLarge(f"the request becomes tensors of {held} bytes; at most {most} are accepted")
