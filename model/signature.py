@@ -234,9 +234,15 @@ class Signature:
             )
 
     def to_json(self) -> str:
-        """Return the signature as JSON with sorted keys: the same signature is the same text."""
+        """Return the signature as JSON with sorted keys: the same signature is the same text.
+
+        `batched` is written where it is false, and `steps` where there are some, so that artifacts from before
+        they were known keep their version.
+        """
         content = asdict(self)
+        for tensor in (*content["inputs"], *content["outputs"]):
+            if tensor["batched"]:
+                del tensor["batched"]
         if self.steps is None:
-            # As it was before there were steps, so that a model without them keeps its version.
             del content["steps"]
         return json.dumps(content, indent=1, sort_keys=True) + "\n"
