@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.artifact import Artifact
-from app.http import schemas
+from app.http import schemas, step_schemas
 from app.http.admission import samples_in
 from app.http.routes import PREDICT_PATH
 from app.protocols.messages import JSON
@@ -74,6 +74,8 @@ def _document(api: FastAPI, service: Service) -> dict[str, Any]:
     predict["parameters"] += [schemas.DEADLINE]
     predict["requestBody"] = {"required": True, "content": _predict_body(service)}
     predict["responses"]["200"] = _predict_answer(signature)
+    if signature.steps is not None:
+        predict["responses"]["422"] = schemas.REFUSED
     return whole
 
 
@@ -89,6 +91,11 @@ def description(signature: Signature) -> str:
 
 def _predict_body(service: Service) -> dict[str, Any]:
     signature = service.signature
+    of_steps = step_schemas.request_body(
+        signature, service.default.artifact.example, service.settings.batch_size
+    )
+    if of_steps is not None:
+        return of_steps
     samples = {tensor.name: _samples(tensor, service.settings.batch_size) for tensor in signature.inputs}
     closed = {"additionalProperties": False}
     instances: dict[str, Any] = {**schemas.members(**{INSTANCES: _instances(service)}), **closed}
@@ -129,7 +136,8 @@ def _predict_answer(signature: Signature) -> dict[str, Any]:
         schemas.members(
             model_name={"type": "string", "const": signature.name},
             model_version={"type": "string", "const": signature.version},
-            predictions={"type": "array", "items": _prediction(signature)},
+            predictions=step_schemas.predictions(signature)
+            or {"type": "array", "items": _prediction(signature)},
         ),
     )
 
@@ -181,7 +189,9 @@ def _prediction(signature: Signature) -> dict[str, Any]:
 
 
 def example(artifact: Artifact) -> Any:  # noqa: ANN401 - nested lists, or an object of them
-    """Return the artifact's own sample as JSON for /predict, or None where it is too long to read."""
+    """Return a request of the artifact as JSON for /predict, or None where it is too long to read."""
+    if artifact.example is not None and artifact.example.request is not None:
+        return artifact.example.request
     sample = artifact.inputs
     if sum(array.size for array in sample.values()) > EXAMPLE_VALUES:
         return None

@@ -52,6 +52,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     503: _problem("The model is being loaded, or too many requests wait for it.", headers=_RETRY_AFTER),
     504: _problem("The request's deadline came before the model's answer."),
 }
+REFUSED = _problem("The model's own code does not accept the request; the detail says why.")
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {
     503: _problem("Not ready, or not live; the detail says which state the model is in.")
 }

@@ -21,6 +21,9 @@ from app.serving.step_predictions import predictions
 from app.signature import Signature
 from app.tensors import Arrays
 
+FORM = "application/x-www-form-urlencoded"
+"""What `curl -d` says that its body is. A body that a step reads is JSON, whatever it is called."""
+
 
 class StepPredictProtocol:
     """The codec of /predict for one model with steps. Where none is before it, the body holds tensors."""
@@ -32,7 +35,7 @@ class StepPredictProtocol:
 
     def media_types(self, signature: Signature) -> tuple[str, ...]:
         """Return JSON where a step reads the body, else what a model without steps takes."""
-        return self._tensors.media_types(signature) if self._takes_tensors else (JSON,)
+        return self._tensors.media_types(signature) if self._takes_tensors else (JSON, FORM)
 
     def is_quick(self, length: int, head: BodyHeaders, signature: Signature) -> bool:
         """Return False for a step: it is run on a thread."""

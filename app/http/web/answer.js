@@ -14,6 +14,8 @@ export function element(name, look = "", text = "", children = []) {
 
 /** Return the elements that show the predictions of /predict. */
 export function predictions(all) {
+  // A model's own code may answer with anything.
+  if (!Array.isArray(all)) return [element("pre", "", cut(pretty(all)))];
   const shown = all.slice(0, MOST_SAMPLES).map((prediction, index) => {
     const body = prediction?.top ? labels(prediction.top) : element("pre", "", cut(pretty(prediction)));
     if (all.length === 1) return body;

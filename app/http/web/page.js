@@ -42,7 +42,7 @@ function prepare() {
   $("kinds").hidden = types.length === 0;
   $("form").elements.kind.value = types.length > 0 ? "picture" : "json";
   $("file").accept = types.join(",");
-  $("json-label").textContent = `A sample, or a list of samples: ${model.inputs.map(described).join("; ")}`;
+  $("json-label").textContent = model.asks ?? `A sample, or a list of samples: ${model.inputs.map(described).join("; ")}`;
   // Not over what a person has typed meanwhile.
   if (model.example !== null && $("json").value === "") $("json").value = pretty(model.example);
   $("send").disabled = false;
