@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 RELATIVE, ABSOLUTE = 1e-2, 1e-3
-"""Two numbers are the same if they differ by less than the larger of these; the server checks itself by them too."""
+"""How far a number may differ from that of the export, whichever is more. The server has the same limits."""
 
 
 @dataclass(frozen=True, kw_only=True)

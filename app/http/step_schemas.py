@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from app.http.schemas import members
+from app.http.schemas import object_schema
 from app.protocols.messages import JSON
 from app.signature import Signature, Tensor
 from app.step_descriptions import (
@@ -22,7 +22,7 @@ from app.steps.table import ROWS
 from app.steps.tokenizer import PAIR, TEXT
 from app.tensors import DTYPES
 
-_SCORED = members(label={"type": "string"}, score={"type": "number"})
+_SCORED = object_schema(label={"type": "string"}, score={"type": "number"})
 _ANY = {"description": "What the model's own code returns."}
 
 
@@ -69,7 +69,7 @@ def _texts(batch_size: int) -> dict[str, Any]:
             {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": batch_size},
         ]
     }
-    schema = members(**{TEXT: texts})
+    schema = object_schema(**{TEXT: texts})
     schema["properties"][PAIR] = {**texts, "description": "A second text for each."}
     return {**schema, "additionalProperties": False}
 
@@ -83,7 +83,7 @@ def _rows(step: TableStep, signature: Signature, batch_size: int) -> dict[str, A
         "minProperties": 1,
         "additionalProperties": False,
     }
-    rows = members(**{ROWS: {"type": "array", "items": row, "minItems": 1, "maxItems": batch_size}})
+    rows = object_schema(**{ROWS: {"type": "array", "items": row, "minItems": 1, "maxItems": batch_size}})
     return {"anyOf": [row, {**rows, "additionalProperties": False}]}
 
 
@@ -117,7 +117,7 @@ def _made_by(step: AfterStep) -> dict[str, Any] | None:
             return {"type": "array", "items": {"type": "array", "items": _SCORED}}
         case BoxesStep():
             box = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
-            found = members(label={"type": ["string", "integer"]}, score={"type": "number"}, box=box)
+            found = object_schema(label={"type": ["string", "integer"]}, score={"type": "number"}, box=box)
             return {"type": "array", "items": {"type": "array", "items": found}}
         case _:
             return None

@@ -14,7 +14,7 @@ from app.protocols.messages import (
     count,
     without_mark,
 )
-from app.protocols.predict import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol
 from app.serving.predictions import BatchOutputs
 from app.serving.served_model import ServedModel
 from app.serving.step_predictions import predictions
@@ -41,7 +41,9 @@ class StepPredictProtocol:
         """Return False for a step: it is run on a thread."""
         return self._takes_tensors and self._tensors.is_quick(length, head, signature)
 
-    def cost(self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int) -> int:
+    def memory_cost(
+        self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int
+    ) -> int:
         """Return what parsing the body takes, and the step.
 
         Raises:
@@ -50,7 +52,7 @@ class StepPredictProtocol:
         """
         before = self._model.steps.before
         if before is None:
-            return self._tensors.cost(body, head, signature, batch_size)
+            return self._tensors.memory_cost(body, head, signature, batch_size)
         return json_size.cost_of_any(bytes(body)) + before.cost(len(body), batch_size)
 
     def decode(
