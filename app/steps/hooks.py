@@ -84,6 +84,8 @@ class Hooks:
             TooLarge: it returned more bytes than a request may have.
 
         """
+        # The caller counts the samples.
+        del batch_size
         assert self.preprocess is not None  # noqa: S101 - checked when the steps were loaded
         returned = self._call(PREPROCESS, self.preprocess, request)
         try:
