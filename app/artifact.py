@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.signature import ArtifactError, Signature, Tensor
+from app.step_example import STEPS, Example
 from app.tensors import DTYPES, Arrays
 
 SAMPLE = "sample.npz"
@@ -23,10 +24,13 @@ class Artifact:
     path: Path
     signature: Signature
     inputs: Arrays
-    """The input tensors of one sample by name, each of shape [1, ...]."""
+    """The input tensors of one sample by name, each of shape [1, ...], batched or not in the signature."""
 
     outputs: Arrays
     """The output tensors of the model for that sample at export, each of shape [1, ...]."""
+
+    example: Example | None = None
+    """A request with its predictions, where the model has steps."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -52,20 +56,23 @@ class Artifact:
             signature=signature,
             inputs={tensor.name: _tensor_of(sample, tensor, file) for tensor in signature.inputs},
             outputs={tensor.name: _tensor_of(sample, tensor, file) for tensor in signature.outputs},
+            example=Example.read(path / STEPS) if signature.steps else None,
         )
 
 
 def _tensor_of(sample: Arrays, tensor: Tensor, file: Path) -> NDArray[Any]:
     array = sample.get(tensor.name)
+    if array is not None and not tensor.batched:
+        array = array[np.newaxis]
     if (
         array is None
         or array.dtype != DTYPES[tensor.datatype]
         or array.shape[:1] != (1,)
         or not tensor.fits(array.shape[1:])
     ):
-        held = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
+        held = "nothing" if array is None else f"{array.dtype} {list(sample[tensor.name].shape)}"
+        shape = [1, *tensor.sample_shape] if tensor.batched else list(tensor.shape)
         raise ArtifactError(
-            f"{file}: {tensor.name!r} is {held}; "
-            f"the signature says {tensor.datatype} {[1, *tensor.sample_shape]}"
+            f"{file}: {tensor.name!r} is {held}; the signature says {tensor.datatype} {shape}"
         )
     return array

@@ -28,6 +28,10 @@ class InvalidInput(RequestError):
     """The request cannot be decoded, or does not fit the signature of the model."""
 
 
+class RefusedByHook(RequestError):
+    """The model's own code does not accept the request, and says why."""
+
+
 class TooLarge(RequestError):
     """The request is larger than the server accepts, or needs more memory than the server has."""
 
@@ -48,6 +52,14 @@ class InternalError(RequestError):
 
     def __init__(self) -> None:
         super().__init__("the server failed; its log says why")
+
+
+class HookFailed(RequestError):
+    """The model's own code failed. The log says why, and the client does not learn it."""
+
+    def __init__(self, function: str) -> None:
+        """Take the name of the function that failed."""
+        super().__init__(f"{function}() of this model failed; the server's log says why")
 
 
 class Unavailable(RequestError):

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
+from app.step_descriptions import StepDescriptions
+
 FILE = "signature.json"
 
 Datatype = Literal[
@@ -43,16 +45,18 @@ class _Frozen(BaseModel):
 
 
 class Tensor(_Frozen):
-    """An input or output of the model. The first axis of its shape is the batch, written as -1."""
+    """An input or output of the model. If it is batched, the first axis of its shape is the batch, -1."""
 
     name: Annotated[str, Field(min_length=1)]
     datatype: Datatype
-    shape: Annotated[tuple[int, ...], Field(min_length=1)]
+    shape: tuple[int, ...]
+    batched: bool = True
+    """Whether the first axis is the batch. Without a batch the shape is that of one sample."""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """The shape of one sample. -1 means any length."""
-        return self.shape[1:]
+        return self.shape[1:] if self.batched else self.shape
 
     @property
     def sample_size(self) -> int | None:
@@ -67,10 +71,10 @@ class Tensor(_Frozen):
 
     @model_validator(mode="after")
     def _check_shape(self) -> Self:
-        if self.shape[0] != -1 or any(length < 1 and length != -1 for length in self.sample_shape):
-            raise ValueError(
-                f"shape {list(self.shape)}: the first axis must be -1, the batch, and others -1 or above 0"
-            )
+        if self.batched and self.shape[:1] != (-1,):
+            raise ValueError(f"shape {list(self.shape)}: the first axis of a batched tensor is -1, the batch")
+        if any(length < 1 and length != -1 for length in self.sample_shape):
+            raise ValueError(f"shape {list(self.shape)}: the length of an axis is -1, or above 0")
         return self
 
 
@@ -128,12 +132,20 @@ class Signature(_Frozen):
     batchable: bool = True
     """Whether the outputs for a sample do not depend on the other samples in its batch."""
 
+    steps: StepDescriptions | None = None
+    """The steps before and after the model; None where there are none."""
+
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
         names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
         if len(set(names)) != len(names):
             raise ValueError(f"inputs and outputs must have different names; they are {', '.join(names)}")
         first = self.outputs[0]
+        batched = {tensor.batched for tensor in (*self.inputs, *self.outputs)}
+        if len(batched) > 1:
+            raise ValueError("some tensors are batched and others are not; all must be, or none")
+        if self.batchable and not self.batched:
+            raise ValueError("batchable: tensors that are not batched cannot share a batch")
         if self.labels is None and self.activation is not None:
             raise ValueError(f"activation {self.activation}: it needs labels, and there are none")
         if self.labels is not None and (
@@ -144,14 +156,21 @@ class Signature(_Frozen):
                 f"{first.datatype}; they need [-1, {len(self.labels)}] of FP or INT numbers"
             )
         image = self.image
+        if image is not None and self.steps is not None and self.steps.before is not None:
+            raise ValueError(f"image: the step {self.steps.before.kind} takes no pictures")
         if image is not None:
             taken = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
-            if taken != [(image.input, "FP32", image.shape)]:
+            if taken != [(image.input, "FP32", image.shape)] or not self.batched:
                 raise ValueError(
                     f"image: a picture becomes {image.input!r} FP32 {list(image.shape)}, "
                     "and this must be the only input"
                 )
         return self
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis of each tensor is the batch. Otherwise a request is one sample."""
+        return self.inputs[0].batched
 
     @classmethod
     def read(cls, artifact: Path) -> Self:

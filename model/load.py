@@ -4,10 +4,14 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from model import image_file, samples, zoo
-from model.errors import ExportError, UsageError
+import numpy as np
+
+from model import image_file, samples, sources, zoo
+from model.errors import ExportError
 from model.signature import Arrays
 from model.source import Description, Report, Source
+from model.sources.kind import Given
+from model.steps import options as step_options
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 
@@ -24,64 +28,59 @@ def source(options: argparse.Namespace, report: Report) -> Source:
         ExportError: the model cannot be loaded.
 
     """
-    if options.model:
+    kind = sources.chosen(options)
+    if kind is None:
         return zoo.load(options.model, report)
-    description, inputs = _description_and_inputs(options)
-    if options.saved_model:
-        # Not at the top: TensorFlow is optional.
-        from model.savedmodel_source import savedmodel_source
-
-        report(f"loading {options.saved_model}")
-        return savedmodel_source(options.saved_model, inputs, description, options.output_name)
-    if inputs is None:
-        raise UsageError("--input-shape 3,224,224 or --example FILE is missing: what the model takes")
-    if not options.checkpoint:
-        raise UsageError("--checkpoint FILE is missing: the weights")
-    return _pytorch_source(options, description, inputs, report)
-
-
-def _pytorch_source(
-    options: argparse.Namespace, description: Description, inputs: Arrays, report: Report
-) -> Source:
-    try:
-        # Not at the top: PyTorch is optional.
-        from model import checkpoint, factory
-        from model.torch_source import check_second, torch_source
-    except ModuleNotFoundError as error:
-        raise ExportError(f"--factory needs {error.name}: `make pytorch` adds it") from None
-
-    report(f"loading {options.checkpoint} into {options.factory}")
-    module = factory.make(options.factory)
-    checkpoint.load(module, options.checkpoint)
-    made = torch_source(module, inputs, description, options.output_name)
-    second = factory.make(options.factory)
-    checkpoint.load(second, options.checkpoint)
-    check_second(made, second, options.output_name)
-    if len(made.samples) > 1:
-        report(f"inputs in the order of forward()'s parameters: {', '.join(made.samples)}")
-    return made
+    description, examples = _description_and_examples(
+        options, has_shapes=sources.INPUT_SHAPE not in kind.takes
+    )
+    given = Given(
+        model=getattr(options, kind.option.name),
+        description=description,
+        examples=examples,
+        expected=tuple(samples.read("--expected", file, "output") for file in options.expected or ()),
+        is_noise=not (options.example or options.example_request),
+        outputs=options.output_name,
+        report=report,
+        options={option.name: getattr(options, option.name) for option in kind.takes},
+    )
+    return sources.load(kind, given)
 
 
-def _description_and_inputs(options: argparse.Namespace) -> tuple[Description, Arrays | None]:
+def _description_and_examples(
+    options: argparse.Namespace, *, has_shapes: bool
+) -> tuple[Description, tuple[Arrays, ...]]:
+    """Return the meaning of the model's numbers, and its example inputs.
+
+    Args:
+        options: as for `source`.
+        has_shapes: whether the model itself says which shapes it takes.
+
+    """
     description = Description(
         name=options.name,
         labels=_labels(options.labels) if options.labels else None,
         activation=options.activation,
         batchable=not options.not_batchable,
+        steps=step_options.plan(options),
     )
+    if description.steps and (made := description.steps.samples()):
+        return description, (made,)
     name = "input" if options.input_name is None else options.input_name
+    files: list[Path] = options.example or []
     if options.image:
         image = image_file.read(options.image)
         description = replace(description, image=image)
         name = image.input
-        if options.example and options.example.suffix.lower() not in ARRAY_SUFFIXES:
-            photograph, array = image_file.photograph(options.example, image)
-            return replace(description, photograph=photograph), {name: array}
-        if not options.example and not options.saved_model:
-            return description, {name: samples.noise(options.input_shape or image.shape[1:])}
-    if options.example:
-        return description, samples.read(options.example, name)
-    return description, {name: samples.noise(options.input_shape)} if options.input_shape else None
+        if files and files[0].suffix.lower() not in ARRAY_SUFFIXES:
+            photographs = [image_file.photograph(file, image) for file in files]
+            batch = np.concatenate([array for _, array in photographs])
+            return replace(description, photograph=photographs[0][0]), ({name: batch},)
+        if not files and not has_shapes:
+            return description, ({name: samples.noise(options.input_shape or image.shape[1:])},)
+    if files:
+        return description, tuple(samples.read("--example", file, name) for file in files)
+    return description, ({name: samples.noise(options.input_shape)},) if options.input_shape else ()
 
 
 def _labels(file: Path) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from model import image_file, zoo
+from model import image_file, sources, zoo
 from model.errors import UsageError
 from model.parity import Tolerance
+from model.steps import options as step_options
 
 OUTPUT = Path("build/model")
 
@@ -26,15 +27,15 @@ examples:
 
 OWN_MODEL = (
     "name",
-    "checkpoint",
-    "input_shape",
     "example",
-    "input_name",
+    "expected",
+    *(option.name for option in sources.options()),
     "output_name",
     "labels",
     "activation",
     "image",
     "not_batchable",
+    *step_options.NAMES,
 )
 """Options that a ready-made model decides by itself."""
 
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_source_options(export)
     _add_meaning_options(export)
+    step_options.add(export)
     _add_export_options(export)
     listing = commands.add_parser("list", help="list the artifacts", description="List the artifacts.")
     listing.add_argument(
@@ -67,32 +69,30 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_source_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("the model").add_argument
+    group = parser.add_argument_group("the model")
+    add = group.add_argument
     add("model", nargs="?", choices=zoo.MODELS, help="a ready-made model")
-    add(
-        "--factory",
-        metavar="PACKAGE.MODULE:FUNCTION",
-        help="your function that returns a torch.nn.Module; it is called without arguments",
-    )
-    add("--checkpoint", type=Path, metavar="FILE", help="the module's weights: a saved state_dict")
-    add(
-        "--saved-model", type=Path, metavar="DIR", help="a TensorFlow SavedModel, in place of a PyTorch model"
-    )
+    for kind in sources.KINDS:
+        kind.option.add(group)
     add("--name", help="the model's name: small letters, digits and hyphens")
     add(
         "--example",
         type=Path,
+        action="append",
         metavar="FILE",
-        help="real inputs, the batch first: .npy; .npz with the names of forward()'s parameters; or a "
-        "photograph, with --image",
+        help="real inputs, the batch first: .npy; .npz with the names of the inputs; or a photograph, with "
+        "--image. Repeat it with files of other lengths to open the axes in which they differ",
     )
     add(
-        "--input-shape",
-        metavar="3,224,224",
-        type=_shape,
-        help="shape of one float32 sample without the batch, in place of --example; random samples are used",
+        "--expected",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="what the framework itself answered to --example: .npz with the names of the outputs; once for "
+        "each --example",
     )
-    add("--input-name", metavar="NAME", help="the input's name, if --example is .npy (default: input)")
+    for option in sources.options():
+        option.add(group)
     add(
         "--output-name",
         metavar="NAME",
@@ -139,6 +139,11 @@ def _add_export_options(parser: argparse.ArgumentParser) -> None:
     add("--rtol", type=_tolerance, default=Tolerance.rtol, help="relative tolerance (%(default)s)")
     add("--atol", type=_tolerance, default=Tolerance.atol, help="absolute tolerance (%(default)s)")
     add("--output", type=Path, default=OUTPUT, help="the folder of all artifacts (%(default)s)")
+    add(
+        "--no-examples",
+        action="store_true",
+        help="do not keep the rows of --example with their answers in the artifact's folder (examples.npz)",
+    )
     add("--debug", action="store_true", help="show the traceback of an error")
 
 
@@ -149,24 +154,29 @@ def check(options: argparse.Namespace) -> None:
         UsageError: no model is named, or several; an option is missing, or has no effect with the others.
 
     """
-    sources = [name for name in ("model", "factory", "saved_model") if getattr(options, name)]
-    if len(sources) != 1:
-        raise UsageError(
-            f"give one of {', '.join(zoo.MODELS)}, --factory with --checkpoint, or --saved-model"
-        )
-    if options.model:
+    kind = sources.chosen(options)
+    if bool(options.model) == bool(kind):
+        flags = " or ".join(kind.option.flag for kind in sources.KINDS)
+        raise UsageError(f"give one of {', '.join(zoo.MODELS)}, or one of {flags}")
+    if kind is None:
         _refuse(options, OWN_MODEL, f"the ready-made model {options.model} decides this itself")
         return
     if not options.name:
         raise UsageError("--name NAME is missing: the model's name")
-    if options.saved_model:
-        _refuse(options, ("checkpoint", "input_name"), "a SavedModel has it")
+    for option in kind.requires:
+        if not getattr(options, option.name):
+            raise UsageError(f"{option.flag} {option.metavar} is missing: {option.help}")
+    others = [option.name for option in sources.options() if option not in kind.takes]
+    _refuse(options, others, kind.why_not)
+    if options.expected and len(options.expected) != len(options.example or ()):
+        raise UsageError("--expected: give it once for each --example, in the same order")
     if options.example:
         _refuse(options, ("input_shape",), "--example has a shape")
-        if options.example.suffix == ".npz":
+        if all(file.suffix == ".npz" for file in options.example):
             _refuse(options, ("input_name",), "the arrays in --example have names")
     if options.image:
         _refuse(options, ("input_name",), "--image names the input")
+    step_options.check(options)
     names: Sequence[str] = options.output_name or []
     if len(set(names)) != len(names):
         raise UsageError(f"--output-name {', '.join(names)}: give each output a name of its own")
@@ -176,13 +186,6 @@ def _refuse(options: argparse.Namespace, names: Sequence[str], reason: str) -> N
     if given := [name for name in names if getattr(options, name) not in (None, False)]:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UsageError(f"{flags} would have no effect: {reason}. Leave it out")
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    axes = text.split(",")
-    if not all(axis.isdecimal() and int(axis) for axis in axes):
-        raise argparse.ArgumentTypeError(f"{text!r}: give sizes above 0 with commas between, as 3,224,224")
-    return tuple(int(axis) for axis in axes)
 
 
 def _tolerance(text: str) -> float:

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from ops.example import Example
 from ops.stack import PROJECT
 
 JSON = "application/json"
@@ -65,6 +66,7 @@ def requests_of(artifact: Path) -> Iterator[Request]:
     """
     signature = json.loads((artifact / "signature.json").read_text())
     name, inputs = signature["name"], signature["inputs"]
+    example = Example.of(artifact)
     with np.load(artifact / "sample.npz") as sample:
         arrays: dict[str, NDArray[Any]] = {tensor["name"]: sample[tensor["name"]] for tensor in inputs}
 
@@ -76,10 +78,15 @@ def requests_of(artifact: Path) -> Iterator[Request]:
     if photograph.exists():
         body = photograph.read_bytes()
         yield Request(title="picture", path="/predict", content_type="image/png", body=body, file=photograph)
-    whole, instances = _samples(arrays)
-    yield request("JSON", _json(whole), "json")
-    yield request("JSON instances", _json({"instances": instances}), "json")
-    if len(inputs) == 1 and inputs[0]["datatype"] != "BYTES":
+    # Where a step reads the body, it holds no tensors.
+    has_tensors = example is None or example.request is None
+    if example is not None and example.request is not None:
+        yield request("JSON", _json(example.request), "json")
+    else:
+        whole, instances = _samples(arrays, batched=inputs[0].get("batched", True))
+        yield request("JSON", _json(whole), "json")
+        yield request("JSON instances", _json({"instances": instances}), "json")
+    if has_tensors and len(inputs) == 1 and inputs[0]["datatype"] != "BYTES":
         array = arrays[inputs[0]["name"]]
         body = array.astype(array.dtype.newbyteorder("<")).tobytes()
         yield request("raw values", body, "bin", "application/octet-stream")
@@ -89,12 +96,16 @@ def requests_of(artifact: Path) -> Iterator[Request]:
     )
 
 
-def _samples(arrays: dict[str, NDArray[Any]]) -> tuple[Any, list[Any]]:
+def _samples(arrays: dict[str, NDArray[Any]], *, batched: bool) -> tuple[Any, list[Any]]:
     """Return the batch as /predict takes it, and the list of its samples.
 
-    With several inputs, the batch and each sample are objects by the name of the input.
+    With several inputs, the batch and each sample are objects by the name of the input. Without a batch axis
+    the arrays are a single sample.
     """
     lists = {name: array.tolist() for name, array in arrays.items()}
+    if not batched:
+        whole = lists if len(lists) > 1 else next(iter(lists.values()))
+        return whole, [whole]
     if len(lists) == 1:
         (only,) = lists.values()
         return only, only

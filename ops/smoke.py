@@ -9,12 +9,13 @@ import httpx
 import numpy as np
 
 from ops.errors import OperationError
+from ops.example import Example
 from ops.request import Request
 
 TIMEOUT_SECONDS = 30
 
 
-def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> dict[str, Any]:
+def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> Any:  # noqa: ANN401 - any JSON
     """Send the artifact's sample to a service and check the answer.
 
     Args:
@@ -23,7 +24,7 @@ def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> dict[str,
         patience_seconds: how long to retry while the service does not answer at all.
 
     Returns:
-        The first prediction.
+        The first prediction; of a model with steps, the predictions of its example.
 
     Raises:
         OperationError: the service does not answer, or answers with an error, another version of the model,
@@ -37,6 +38,10 @@ def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> dict[str,
     answer = response.json()
     if (served := answer["model_version"]) != signature["version"]:
         raise OperationError(f"{url} serves version {served}, not {signature['version']}")
+    if (example := Example.of(artifact)) is not None:
+        if found := example.difference(answer["predictions"]):
+            raise OperationError(f"{url} answers otherwise than at export: {found}")
+        return answer["predictions"]
     prediction = answer["predictions"][0]
     expected = _expected_label(artifact, signature)
     if expected is not None and prediction["label"] != expected:

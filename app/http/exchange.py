@@ -53,6 +53,7 @@ class Exchange:
         "_encode",
         "_finished",
         "_head",
+        "_is_slow_to_encode",
         "_model",
         "_protocol",
         "_queue_slot",
@@ -216,6 +217,7 @@ class Exchange:
             reservation.release()
             return
         self._encode, self._reservation = decoded.encode, reservation
+        self._is_slow_to_encode = decoded.is_slow_to_encode
         deadline = self._deadline
         if decoded.timeout_seconds is not None:
             deadline = min(deadline, time.monotonic() + decoded.timeout_seconds)
@@ -234,6 +236,9 @@ class Exchange:
             self._fail(outputs)
             return
         coding = self._head.response_coding
+        if self._is_slow_to_encode:
+            self._encode_by_steps(outputs, first, coding)
+            return
         if outputs.value_count <= MAX_INLINE_VALUES:
             self._respond_or_fail(encode_outputs(self._encode, outputs, first, coding))
             return
@@ -245,6 +250,15 @@ class Exchange:
         encode_on_thread(
             self._service, self._decoder, outputs.value_count, encode_response, self._respond_or_fail
         )
+
+    def _encode_by_steps(self, outputs: BatchOutputs, first: int, coding: str | None) -> None:
+        """Encode the response on a thread of the decode pool, until the deadline of the request."""
+        self._release()
+        self._reservation = self._service.computed_budget.reserve_unchecked(outputs.nbytes)
+        encode = partial(encode_outputs, self._encode, outputs, first, coding)
+        expire = partial(self._fail, DeadlineExceeded())
+        self._decode_job = DecodeJob(self._deadline, encode, self._respond_or_fail, expire)
+        self._service.decode_pool.submit(self._model, self._decode_job)
 
     def _respond_or_fail(self, response: Response | Exception) -> None:
         if isinstance(response, Exception):

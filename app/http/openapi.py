@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.artifact import Artifact
-from app.http import schemas
+from app.http import schemas, step_schemas
 from app.http.admission import raw_samples_within
 from app.http.routes import PREDICT_PATH
 from app.protocols.messages import JSON
@@ -77,6 +77,8 @@ def _generate(api: FastAPI, service: Service) -> dict[str, Any]:
     predict["parameters"] += [schemas.DEADLINE]
     predict["requestBody"] = {"required": True, "content": _predict_body(service)}
     predict["responses"]["200"] = _predict_response(signature)
+    if signature.steps is not None:
+        predict["responses"]["422"] = schemas.REFUSED_BY_HOOK
     return document
 
 
@@ -94,6 +96,9 @@ def _predict_body(service: Service) -> dict[str, Any]:
     """Return the content of the request body of /predict, by media type."""
     signature = service.signature
     batch_size = service.settings.batch_size
+    of_steps = step_schemas.request_body(signature, service.default_model.artifact.example, batch_size)
+    if of_steps is not None:
+        return of_steps
     inputs = {tensor.name: _sample_or_batch(tensor, batch_size) for tensor in signature.inputs}
     closed = {"additionalProperties": False}
     instances: dict[str, Any] = {**schemas.object_schema(**{INSTANCES: _instances(service)}), **closed}
@@ -123,7 +128,8 @@ def _instances(service: Service) -> dict[str, Any]:
     """Return the schema of `instances`: a list of samples."""
     inputs = service.signature.inputs
     by_name = schemas.object_schema(**{tensor.name: {"anyOf": _sample_forms(tensor)} for tensor in inputs})
-    bounds = {"minItems": 1, "maxItems": service.settings.batch_size}
+    most = service.settings.batch_size if service.signature.batched else 1
+    bounds = {"minItems": 1, "maxItems": most}
     sample_schemas: list[dict[str, Any]] = [{**by_name, "additionalProperties": False}]
     if len(inputs) == 1:
         sample_schemas.append({"anyOf": _sample_forms(inputs[0])})
@@ -136,7 +142,8 @@ def _predict_response(signature: Signature) -> dict[str, Any]:
         schemas.object_schema(
             model_name={"type": "string", "const": signature.name},
             model_version={"type": "string", "const": signature.version},
-            predictions={"type": "array", "items": _prediction(signature)},
+            predictions=step_schemas.predictions(signature)
+            or {"type": "array", "items": _prediction(signature)},
         ),
     )
 
@@ -144,6 +151,8 @@ def _predict_response(signature: Signature) -> dict[str, Any]:
 def _sample_or_batch(tensor: Tensor, batch_size: int) -> dict[str, Any]:
     """Return the schema of one input: a sample, or a list of samples."""
     forms = _sample_forms(tensor)
+    if not tensor.batched:
+        return {"title": tensor.name, "description": "A sample.", "anyOf": forms}
     batches = [{"type": "array", "items": form, "minItems": 1, "maxItems": batch_size} for form in forms]
     return {
         "title": tensor.name,
@@ -192,7 +201,9 @@ def _prediction(signature: Signature) -> dict[str, Any]:
 
 
 def example(artifact: Artifact) -> Any:  # noqa: ANN401 - nested lists, or an object of them
-    """Return the sample of the artifact in the JSON format of /predict; None if it is too long to read."""
+    """Return a request of the artifact in the JSON format of /predict; None if it is too long to read."""
+    if artifact.example is not None and artifact.example.request is not None:
+        return artifact.example.request
     sample = artifact.inputs
     if sum(array.size for array in sample.values()) > MAX_EXAMPLE_VALUES:
         return None

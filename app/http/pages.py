@@ -15,9 +15,8 @@ from starlette.responses import Response as StarletteResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from app.http import openapi
+from app.http import openapi, routes, step_schemas
 from app.protocols.messages import JSON, Response
-from app.protocols.predict_protocol import PredictProtocol
 from app.serving.service import Service
 
 WEB = Path(__file__).parent / "web"
@@ -82,7 +81,8 @@ def _model_facts(service: Service) -> dict[str, Any]:
         "device": model.device,
         "runtime": settings.runtime,
         "inputs": [tensor.model_dump() for tensor in signature.inputs],
-        "media_types": PredictProtocol().media_types(signature),
+        "media_types": routes.predict_route(service).protocol.media_types(signature),
+        "asks": step_schemas.asks(signature),
         "example": openapi.example(model.artifact),
         "max_body_bytes": settings.max_body_bytes,
         "port": settings.port,

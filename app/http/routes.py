@@ -5,6 +5,7 @@ from typing import NamedTuple
 from app.protocols.messages import WireProtocol
 from app.protocols.predict_protocol import PredictProtocol
 from app.protocols.protocol_v2 import ProtocolV2
+from app.protocols.step_predict_protocol import StepPredictProtocol
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
 
@@ -26,7 +27,9 @@ class Route(NamedTuple):
 
 def predict_route(service: Service) -> Route:
     """Return the route of /predict."""
-    return Route(PREDICT_PATH, PredictProtocol(), service.default_model)
+    model = service.default_model
+    protocol = PredictProtocol() if model.signature.steps is None else StepPredictProtocol(model)
+    return Route(PREDICT_PATH, protocol, model)
 
 
 def infer_route(model: ServedModel) -> Route:

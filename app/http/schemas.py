@@ -57,6 +57,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     503: _problem("The model is being loaded, or too many requests are waiting.", headers=_RETRY_AFTER),
     504: _problem("The model did not answer before the deadline of the request."),
 }
+REFUSED_BY_HOOK = _problem("The model's own code does not accept the request; the detail says why.")
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {
     503: _problem("Not ready, or not live. The detail gives the state of the model.")
 }

@@ -30,16 +30,30 @@ def memory_cost(json: bytes, signature: Signature, batch_size: int) -> int:
         TooLarge: the text has more values, lists, objects or strings than `batch_size` samples need.
 
     """
-    commas, lists, objects, quotes = (count_byte(json, byte) for byte in (b",", b"[", b"{", b'"'))
-    strings = quotes // 2
+    commas, lists, objects, strings = counts = _counts(json)
     if (limits := _limits(signature, batch_size)) is not None:
         found = {"values": commas + lists + objects, "lists": lists, "objects": objects, "strings": strings}
         for kind, limit in limits.items():
             if found[kind] > limit:
                 raise _too_many(kind, signature, batch_size)
+    return len(json) + _bytes(*counts)
+
+
+def any_memory_cost(json: bytes) -> int:
+    """Return how many bytes of memory parsing any JSON takes at most, whatever the signature says."""
+    # A character of a string takes four bytes where one of them is beyond 65535.
+    return 4 * len(json) + _bytes(*_counts(json))
+
+
+def _counts(json: bytes) -> tuple[int, int, int, int]:
+    """Return the numbers of commas, lists, objects and strings."""
+    commas, lists, objects, quotes = (count_byte(json, byte) for byte in (b",", b"[", b"{", b'"'))
+    return commas, lists, objects, quotes // 2
+
+
+def _bytes(commas: int, lists: int, objects: int, strings: int) -> int:
     return (
-        len(json)
-        + commas * BYTES_PER_VALUE
+        commas * BYTES_PER_VALUE
         + strings * BYTES_PER_STRING
         + lists * BYTES_PER_LIST
         + objects * BYTES_PER_OBJECT

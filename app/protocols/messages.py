@@ -58,6 +58,9 @@ class DecodedRequest:
     timeout_seconds: float | None = None
     """How long the client waits, if the body says so."""
 
+    is_slow_to_encode: bool = False
+    """Whether `encode` may hold up the event loop, however few the outputs are."""
+
 
 class BodyHeaders(Protocol):
     """The headers of a request that a protocol needs to decode its body."""
@@ -156,9 +159,14 @@ def check_sample_count(size: int, signature: Signature, batch_size: int) -> None
     """Check that a request has no more samples than it may.
 
     Raises:
+        InvalidInput: it has more than one, and the model has no batch axis.
         TooLarge: it has more than `batch_size` samples.
 
     """
+    if size > 1 and not signature.batched:
+        raise InvalidInput(
+            f"{size} samples in one request; this model takes one at a time", tensor=signature.inputs[0]
+        )
     if size > batch_size:
         raise TooLarge(
             f"{size} samples in one request; at most {batch_size} are accepted",

@@ -87,12 +87,7 @@ def decode(body: bytes, signature: Signature, *, batch_size: int) -> Arrays:
             _refuse(single, "has brackets and commas that do not fit samples")
         if array is not None:
             return {single.name: array}
-    try:
-        parsed: object = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        # NaN, Infinity, 1e999 and lists that are nested too deeply are also refused here.
-        hint = "" if _STARTS.match(body) else f"; {OTHER_TYPE_HINT}"
-        raise InvalidInput(f"the body is not JSON: {error}{hint}") from None
+    parsed = parse(body)
     if (instances := _instances_of(parsed)) is not None:
         arrays = _instances(instances, signature, batch_size)
     elif single is None or isinstance(parsed, dict):
@@ -101,6 +96,21 @@ def decode(body: bytes, signature: Signature, *, batch_size: int) -> Arrays:
         arrays = {single.name: _tensor(parsed, single)}
     sample_count(arrays)
     return arrays
+
+
+def parse(body: bytes) -> object:
+    """Parse JSON.
+
+    Raises:
+        InvalidInput: it is not JSON.
+
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        # NaN, Infinity, 1e999 and lists that are nested too deeply are also refused here.
+        hint = "" if _STARTS.match(body) else f"; {OTHER_TYPE_HINT}"
+        raise InvalidInput(f"the body is not JSON: {error}{hint}") from None
 
 
 def decode_octets(body: bytes | memoryview, tensor: Tensor) -> NDArray[Any]:
@@ -289,8 +299,9 @@ def _position(index: int, shape: tuple[int, ...]) -> str:
 def _refuse(tensor: Tensor, what: str) -> NoReturn:
     size = tensor.sample_size
     flat = "" if size is None else f", or {size} {VALUE_NAMES[DTYPES[tensor.datatype].kind]} flat"
+    many = ", or a list of such samples" if tensor.batched else ""
     raise InvalidInput(
         f"input {tensor.name!r} {what}; expected {tensor.datatype} of shape {list(tensor.sample_shape)}{flat}"
-        ", or a list of such samples",
+        f"{many}",
         tensor=tensor,
     )

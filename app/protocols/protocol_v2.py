@@ -168,7 +168,7 @@ def _from_json(given: Input, tensor: Tensor) -> NDArray[Any]:
             tensor,
             f"has nested data of {_format_shape(list(array.shape))}, but says {given.shape}",
         )
-    return array.reshape(given.shape)
+    return _batch(array, given, tensor)
 
 
 def _from_binary(given: Input, data: memoryview, tensor: Tensor) -> NDArray[Any]:
@@ -178,20 +178,26 @@ def _from_binary(given: Input, data: memoryview, tensor: Tensor) -> NDArray[Any]
     count = math.prod(given.shape)
     if tensor.datatype == "BYTES":
         try:
-            return strings.unpack(data, count).reshape(given.shape)
+            return _batch(strings.unpack(data, count), given, tensor)
         except ValueError as error:
             _refuse(tensor, str(error))
     dtype = DTYPES[tensor.datatype].newbyteorder("<")
     if len(data) != count * dtype.itemsize:
         _refuse(tensor, f"has {len(data)} bytes for {count} values of {dtype.itemsize}")
     # Copy it if it is not aligned: that depends on the length of the JSON, and a runtime may require it.
-    return np.require(np.frombuffer(data, dtype), requirements=["A"]).reshape(given.shape)
+    return _batch(np.require(np.frombuffer(data, dtype), requirements=["A"]), given, tensor)
+
+
+def _batch(values: NDArray[Any], given: Input, tensor: Tensor) -> NDArray[Any]:
+    """Return a tensor's values with the batch as the first axis."""
+    return values.reshape(given.shape if tensor.batched else [1, *given.shape])
 
 
 def _check(given: Input, tensor: Tensor) -> None:
     if given.datatype != tensor.datatype:
         _refuse(tensor, f"has the datatype {given.datatype[:MAX_SHOWN_CHARACTERS]!r}")
-    if not given.shape or 0 in given.shape or not tensor.fits(tuple(given.shape[1:])):
+    sample = given.shape[1:] if tensor.batched else given.shape
+    if (tensor.batched and not given.shape) or 0 in given.shape or not tensor.fits(tuple(sample)):
         _refuse(tensor, f"has {_format_shape(given.shape)}")
 
 
@@ -229,6 +235,8 @@ def _encode(
     tail: list[bytes] = []
     for tensor, is_binary in wanted:
         array = arrays[tensor.name]
+        if not tensor.batched:
+            array = array.reshape(array.shape[1:])
         output: dict[str, Any] = {
             "name": tensor.name,
             "shape": list(array.shape),
@@ -261,8 +269,9 @@ def _format_shape(shape: list[int]) -> str:
 
 
 def _refuse(tensor: Tensor, what: str) -> NoReturn:
+    meaning = "the batch or any length" if tensor.batched else "any length"
     raise InvalidInput(
         f"input {tensor.name!r} {what}; expected {tensor.datatype} of shape {list(tensor.shape)}, "
-        "where -1 is the batch or any length",
+        f"where -1 is {meaning}",
         tensor=tensor,
     )

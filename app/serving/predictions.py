@@ -24,15 +24,17 @@ class BatchOutputs:
     Each form that a request can ask for is made once for the whole batch, when the first request needs it.
     """
 
-    def __init__(self, outputs: Arrays, signature: Signature) -> None:
+    def __init__(self, outputs: Arrays, signature: Signature, top: int = TOP_LABELS) -> None:
         """Keep the outputs of a batch.
 
         Args:
             outputs: the output tensors by name, each of shape [batch, ...].
             signature: the signature of the model.
+            top: maximum number of labels that a prediction lists.
 
         """
         self._outputs = outputs
+        self._top = top
         self._signature = signature
 
     @property
@@ -103,11 +105,11 @@ class BatchOutputs:
 
     @cached_property
     def _best(self) -> NDArray[np.intp]:
-        """The classes with the highest scores, the best first, of shape [batch, TOP_LABELS or fewer]."""
+        """The classes with the highest scores, the best first, of shape [batch, top or fewer]."""
         scores = self._scores
         # Only the best few of perhaps a thousand classes are sorted. They are first put into the order of the
         # classes, so that the stable sort keeps that order for equal scores.
-        top = min(TOP_LABELS, scores.shape[-1])
+        top = min(self._top, scores.shape[-1])
         rows = np.arange(len(scores))[:, np.newaxis]
         candidates = np.argpartition(-scores, top - 1)[:, :top]
         candidates.sort()

@@ -17,7 +17,10 @@ from app.serving.metrics import Metrics, ModelMetrics
 from app.serving.model import BatchProfile, Model
 from app.serving.predictions import BatchOutputs
 from app.serving.queued_request import Limits
+from app.serving.step_predictions import check_example
 from app.settings import Settings
+from app.steps import Steps
+from app.steps import load as load_steps
 from app.tensors import Arrays
 
 State = Literal["loading", "ready", "failed"]
@@ -57,6 +60,7 @@ class ServedModel:
         self._loader = loader
         self._model: Model | None = None
         self._batcher: Batcher | None = None
+        self._steps: Steps | None = None
         self._run_bytes = 0
         self.inline = False
         """Whether the model is computed on the event loop."""
@@ -66,6 +70,12 @@ class ServedModel:
         """The queue of the model. Only for a model that is ready."""
         assert self._batcher is not None, "the model is loading"  # noqa: S101 - a mistake of the caller
         return self._batcher
+
+    @property
+    def steps(self) -> Steps:
+        """The steps of a model that has some and is ready."""
+        assert self._steps is not None, "the model is loading, or has no steps"  # noqa: S101 - a mistake of the caller
+        return self._steps
 
     @property
     def device(self) -> Device | None:
@@ -96,6 +106,8 @@ class ServedModel:
         load = partial(Model.load, self.artifact, settings.runtime, batch_size, settings.device)
         model = await loop.run_in_executor(self._loader, load)
         profile = await loop.run_in_executor(self._loader, model.profile_batches, batch_size)
+        if self.signature.steps is not None:
+            self._steps = await loop.run_in_executor(self._loader, self._load_steps, model, profile)
         self._model, self._batcher = model, self._create_batcher(model, profile)
         self._run_bytes, self.inline = profile.run_bytes, profile.inline
         seconds = time.perf_counter() - start
@@ -115,6 +127,18 @@ class ServedModel:
                 "milliseconds_per_sample": round(profile.seconds_per_sample * 1000, 4),
             },
         )
+
+    def _load_steps(self, model: Model, profile: BatchProfile) -> Steps:
+        """Load the steps of the model, and check them by the example of the artifact."""
+        steps = load_steps(self.artifact.path, self.signature)
+        assert steps is not None  # noqa: S101 - the signature has some
+        most = profile.batch_size if self.signature.batchable else self._settings.batch_size
+
+        def run(inputs: Arrays) -> Arrays:
+            return run_in_parts(model.run, inputs, most)
+
+        check_example(self.artifact, steps, run, self._settings.batch_size)
+        return steps
 
     def _create_batcher(self, model: Model, profile: BatchProfile) -> Batcher:
         settings, signature = self._settings, self.signature

@@ -14,7 +14,7 @@ from torch import nn
 
 from model.errors import ExportError
 from model.source import Description, Report, Source
-from model.torch_source import torch_source
+from model.sources.pytorch import torch_source
 
 SEED = 0
 EPOCHS = 10

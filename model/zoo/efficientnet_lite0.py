@@ -18,7 +18,7 @@ from model.formats import savedmodel
 from model.preprocessing import preprocess
 from model.signature import ImageInput
 from model.source import Description, Format, Report, Source
-from model.torch_source import torch_source
+from model.sources.pytorch import torch_source
 from model.zoo import efficientnet_lite0_savedmodel
 
 SIDE = 224

@@ -26,7 +26,7 @@ def tiny() -> Source:
     import numpy as np
 
     from model.source import Description
-    from model.torch_source import torch_source
+    from model.sources.pytorch import torch_source
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
@@ -48,7 +48,7 @@ def tiny() -> Source:
 def artifact(tiny: Source, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     from model.export import export
 
-    return export(tiny, [], tmp_path_factory.mktemp("tiny"), silent)
+    return export(tiny, ["onnx", "torchscript"], tmp_path_factory.mktemp("tiny"), silent)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ export function element(name, className = "", text = "", children = []) {
 
 /** Return the elements that show the predictions in a response of /predict. */
 export function predictions(all) {
+  // The code of a model may return anything.
+  if (!Array.isArray(all)) return [element("pre", "", truncate(pretty(all)))];
   const shown = all.slice(0, MAX_SAMPLES).map((prediction, index) => {
     const body = prediction?.top ? labels(prediction.top) : element("pre", "", truncate(pretty(prediction)));
     if (all.length === 1) return body;

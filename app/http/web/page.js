@@ -46,7 +46,7 @@ function prepareForm() {
   $("kinds").hidden = types.length === 0;
   $("form").elements.kind.value = types.length > 0 ? "picture" : "json";
   $("file").accept = types.join(",");
-  $("json-label").textContent = `A sample, or a list of samples: ${model.inputs.map(describe).join("; ")}`;
+  $("json-label").textContent = model.asks ?? `A sample, or a list of samples: ${model.inputs.map(describe).join("; ")}`;
   // Do not replace what the user has typed in the meantime.
   if (model.example !== null && $("json").value === "") $("json").value = pretty(model.example);
   $("send").disabled = false;

@@ -10,8 +10,8 @@ from model.__main__ import main
 from model.errors import ExportError, ParityError
 from model.export import export
 from model.formats import savedmodel
-from model.savedmodel_source import savedmodel_source
 from model.source import Description
+from model.sources.savedmodel import savedmodel_source
 from tests.tensorflow_threads import tensorflow
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
 from model.errors import ExportError, ParityError  # noqa: E402 - after the check that PyTorch is there
 from model.export import export  # noqa: E402
 from model.source import Description  # noqa: E402
-from model.torch_source import torch_source  # noqa: E402
+from model.sources.pytorch import torch_source  # noqa: E402
 
 SAMPLES = {"x": np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)}
 

@@ -6,7 +6,7 @@ from torch import nn  # noqa: E402 - after the check that PyTorch is there
 
 from model.errors import ExportError  # noqa: E402
 from model.source import Description  # noqa: E402
-from model.torch_source import torch_source  # noqa: E402
+from model.sources.pytorch import torch_source  # noqa: E402
 
 SAMPLES = {"x": np.ones((1, 2), np.float32)}
 

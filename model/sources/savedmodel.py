@@ -12,10 +12,22 @@ from model.errors import ExportError
 from model.formats import onnx, savedmodel
 from model.signature import DATATYPES, Arrays
 from model.source import Description, Format, Source
+from model.sources.kind import Given
 from model.version import fingerprint
 
 Inputs = dict[str, tuple[np.dtype[np.generic], tuple[int | None, ...]]]
 """Data type and shape of each input, without the batch; None is an open axis."""
+
+
+def load(given: Given) -> Source:
+    """Make a source of a SavedModel's folder.
+
+    Raises:
+        ExportError: the SavedModel cannot be loaded or served, or the samples do not fit it.
+
+    """
+    given.report(f"loading {given.model}")
+    return savedmodel_source(given.model, given.samples, given.description, given.outputs)
 
 
 def savedmodel_source(

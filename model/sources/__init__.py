@@ -1,0 +1,95 @@
+"""The kinds of models that can be exported: for each there is a row here, and a file that loads it."""
+
+import argparse
+from importlib import import_module
+from typing import cast
+
+from model.errors import ExportError, UsageError
+from model.source import Source
+from model.sources.kind import Given, Kind, Loader, Option
+from model.sources.shape import axis, shape
+
+CHECKPOINT = Option(flag="--checkpoint", metavar="FILE", help="the module's weights: a saved state_dict")
+INPUT_SHAPE = Option(
+    flag="--input-shape",
+    metavar="3,224,224",
+    type=shape,
+    help="shape of one float32 sample without the batch, in place of --example; random samples are used",
+)
+INPUT_NAME = Option(
+    flag="--input-name",
+    metavar="NAME",
+    type=str,
+    help="the input's name, if --example is .npy (default: input)",
+)
+OPEN_AXIS = Option(
+    flag="--open-axis",
+    metavar="INPUT:AXIS",
+    type=axis,
+    action="append",
+    help="an axis that may have any length, as input_ids:1; can be repeated. The batch is open anyway",
+)
+NO_BATCH_AXIS = Option(
+    flag="--no-batch-axis",
+    action="store_true",
+    help="the tensors have no batch axis: --example holds one sample in the shapes that the model takes, and "
+    "the server computes one request at a time",
+)
+
+KINDS = (
+    Kind(
+        option=Option(
+            flag="--factory",
+            metavar="PACKAGE.MODULE:FUNCTION",
+            type=str,
+            help="your function that returns a torch.nn.Module; it is called without arguments",
+        ),
+        module="factory",
+        libraries="make pytorch",
+        takes=(CHECKPOINT, INPUT_SHAPE, INPUT_NAME, OPEN_AXIS, NO_BATCH_AXIS),
+        requires=(CHECKPOINT,),
+        why_not="a PyTorch module has no such thing",
+    ),
+    Kind(
+        option=Option(flag="--saved-model", metavar="DIR", help="a TensorFlow SavedModel"),
+        module="savedmodel",
+        libraries="make tensorflow",
+        why_not="a SavedModel has it",
+    ),
+)
+"""Each kind of model that the command line can name. `model.options` and `model.load` follow this table."""
+
+
+def options() -> tuple[Option, ...]:
+    """Return the options that some kinds take and others do not, each once."""
+    return tuple(dict.fromkeys(option for kind in KINDS for option in (*kind.requires, *kind.takes)))
+
+
+def chosen(given: argparse.Namespace) -> Kind | None:
+    """Return the kind of the model that a command line names; None if it names none of this table.
+
+    Raises:
+        UsageError: it names several.
+
+    """
+    kinds = [kind for kind in KINDS if getattr(given, kind.option.name)]
+    if len(kinds) > 1:
+        raise UsageError(
+            f"{' and '.join(kind.option.flag for kind in kinds)} name two models: give one of them"
+        )
+    return kinds[0] if kinds else None
+
+
+def load(kind: Kind, given: Given) -> Source:
+    """Load a model by the file of its kind.
+
+    Raises:
+        UsageError: an option is missing.
+        ExportError: the model cannot be loaded, or a library that its kind needs is not installed.
+
+    """
+    try:
+        loader = cast(Loader, import_module(f"{__name__}.{kind.module}"))
+    except ModuleNotFoundError as error:
+        raise ExportError(f"{kind.option.flag} needs {error.name}: `{kind.libraries}` adds it") from None
+    return loader.load(given)
