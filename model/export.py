@@ -66,7 +66,7 @@ def export(
     chosen = _formats(source, formats)
     description = source.description
     samples.check(source.samples)
-    check_model(source, tolerance)
+    check_model(source, tolerance, report)
     groups = lengths.groups(source, report)
     sample = take(source.samples, range(1))
     expected = source.eager(sample)

@@ -51,6 +51,13 @@ KINDS = (
         why_not="a PyTorch module has no such thing",
     ),
     Kind(
+        option=Option(flag="--onnx", metavar="FILE", help="an ONNX file; its external data is taken along"),
+        module="onnx",
+        libraries=None,
+        takes=(NO_BATCH_AXIS,),
+        why_not="an ONNX file has its weights, and says what it takes",
+    ),
+    Kind(
         option=Option(flag="--saved-model", metavar="DIR", help="a TensorFlow SavedModel"),
         module="savedmodel",
         libraries="make tensorflow",
