@@ -35,6 +35,12 @@ NO_BATCH_AXIS = Option(
     help="the tensors have no batch axis: --example holds one sample in the shapes that the model takes, and "
     "the server computes one request at a time",
 )
+RUN_CODE = Option(
+    flag="--run-code-in-file",
+    action="store_true",
+    help="reading --pickled runs code that is in the file, with your rights; give this option only for a file "
+    "that you wrote, or whose author you trust",
+)
 
 KINDS = (
     Kind(
@@ -49,6 +55,32 @@ KINDS = (
         takes=(CHECKPOINT, INPUT_SHAPE, INPUT_NAME, OPEN_AXIS, NO_BATCH_AXIS),
         requires=(CHECKPOINT,),
         why_not="a PyTorch module has no such thing",
+    ),
+    Kind(
+        option=Option(flag="--torchscript", metavar="FILE", help="a TorchScript file, traced or scripted"),
+        module="torchscript",
+        libraries="make pytorch",
+        takes=(INPUT_SHAPE, INPUT_NAME, OPEN_AXIS, NO_BATCH_AXIS),
+        why_not="a TorchScript file has its weights",
+    ),
+    Kind(
+        option=Option(flag="--exported-program", metavar="FILE", help="a program of torch.export: .pt2"),
+        module="exported_program",
+        libraries="make pytorch",
+        takes=(NO_BATCH_AXIS,),
+        why_not="an exported program has its weights, and says what it takes",
+    ),
+    Kind(
+        option=Option(
+            flag="--pickled",
+            metavar="FILE",
+            help="a whole PyTorch module, saved by torch.save(module); needs --run-code-in-file",
+        ),
+        module="pickled",
+        libraries="make pytorch",
+        takes=(RUN_CODE, INPUT_SHAPE, INPUT_NAME, OPEN_AXIS, NO_BATCH_AXIS),
+        requires=(RUN_CODE,),
+        why_not="a pickled module has its weights",
     ),
     Kind(
         option=Option(flag="--onnx", metavar="FILE", help="an ONNX file; its external data is taken along"),

@@ -1,6 +1,6 @@
 """Sample inputs of a model whose file says which inputs it takes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ def examples(given: Given, inputs: Declarations, *, batched: bool) -> tuple[Arra
     return groups
 
 
-def expected(given: Given, groups: tuple[Arrays, ...], outputs: Declarations) -> tuple[Arrays, ...]:
+def expected(given: Given, groups: tuple[Arrays, ...], outputs: Collection[str]) -> tuple[Arrays, ...]:
     """Return the answers of `--expected`, with the samples on the first axis.
 
     A single array may have any name, if the model has one output.
