@@ -63,7 +63,9 @@ def _read(file: Path) -> object:
         with warnings.catch_warnings():
             # PyTorch warns of a pickle that it then refuses.
             warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
-            return torch.load(file, map_location="cpu", weights_only=True)
+            # Mapped, so that large weights are in memory once. Older files are no archive that can be.
+            mapped = zipfile.is_zipfile(file)
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
     except OSError as error:
         raise ExportError(f"--checkpoint {file}: {error.strerror}") from None
     except pickle.UnpicklingError:

@@ -20,7 +20,7 @@ from model.samples import take
 from model.signature import Arrays
 from model.source import Description, Format, Run, Source, one_by_one
 from model.sources.kind import Given
-from model.torch_program import fingerprint_of, program_of
+from model.torch_program import NotFollowedError, fingerprint_of, fingerprint_of_trace, program_of
 
 EXAMPLE_SIZE = 2
 """Batch size of the exporters' example: torch.export takes a batch of 1 for a constant."""
@@ -59,7 +59,7 @@ def torch_source(
     example = take(samples, range(EXAMPLE_SIZE if batched else 1))
     open_axes = open_axes or {}
     tensors = tensors_of(example if batched else _first(example))
-    axes = [
+    axes: list[Sequence[int]] = [
         (0, *open_axes.get(name, ())) if batched else [axis - 1 for axis in open_axes.get(name, ())]
         for name in samples
     ]
@@ -67,18 +67,16 @@ def torch_source(
     # Before torch.export, whose message about a changing state is harder to understand.
     check_same(answer, eager(example))
     names = list(answer)
-    program = program_of(description.name, module, tensors, axes)
+    identity, write = _onnx(description.name, module, tensors, axes, batched=batched)
     return Source(
         description=description,
         eager=eager,
         samples=samples,
-        fingerprint=fingerprint_of(program),
+        fingerprint=identity,
         formats=(
             Format(
                 name="onnx",
-                write=partial(
-                    onnx.write, program=program, inputs=list(samples), outputs=names, batched=batched
-                ),
+                write=partial(write, inputs=list(samples), outputs=names, batched=batched),
                 load=partial(onnx.load, batched=batched),
             ),
             Format(
@@ -92,6 +90,20 @@ def torch_source(
         open_axes=open_axes,
         can_open=True,
     )
+
+
+def _onnx(
+    name: str, module: nn.Module, example: tuple[torch.Tensor, ...], axes: list[Sequence[int]], *, batched: bool
+) -> tuple[bytes, partial[None]]:
+    """Return a module's fingerprint, and what writes it as ONNX."""
+    try:
+        program = program_of(name, module, example, axes)
+    except NotFollowedError:
+        if not any(set(numbers) - ({0} if batched else set()) for numbers in axes):
+            raise
+        identity = fingerprint_of_trace(module, example)
+        return identity, partial(onnx.write_traced, module=module, example=example, open_axes=axes)
+    return fingerprint_of(program), partial(onnx.write, program=program)
 
 
 def check_examples(given: Given) -> None:
