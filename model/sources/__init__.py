@@ -35,6 +35,12 @@ NO_BATCH_AXIS = Option(
     help="the tensors have no batch axis: --example holds one sample in the shapes that the model takes, and "
     "the server computes one request at a time",
 )
+SIGNATURE_NAME = Option(
+    flag="--signature-name",
+    metavar="NAME",
+    type=str,
+    help="the signature of the SavedModel (default: serving_default); another one is exported to ONNX alone",
+)
 RUN_CODE = Option(
     flag="--run-code-in-file",
     action="store_true",
@@ -93,7 +99,15 @@ KINDS = (
         option=Option(flag="--saved-model", metavar="DIR", help="a TensorFlow SavedModel"),
         module="savedmodel",
         libraries="make tensorflow",
+        takes=(SIGNATURE_NAME, NO_BATCH_AXIS),
         why_not="a SavedModel has it",
+    ),
+    Kind(
+        option=Option(flag="--keras", metavar="FILE", help="a Keras model: .keras or .h5"),
+        module="keras",
+        libraries="make tensorflow",
+        takes=(NO_BATCH_AXIS,),
+        why_not="a Keras model has it",
     ),
 )
 """Each kind of model that the command line can name. `model.options` and `model.load` follow this table."""

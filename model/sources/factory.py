@@ -18,7 +18,7 @@ def load(given: Given) -> Source:
     weights = given.options["checkpoint"]
     given.report(f"loading {weights} into {given.model}")
     module = factory.make(given.model)
-    checkpoint.load(module, weights)
+    checkpoint.load(module, weights, given.report)
     made = with_examples(module, given)
     second = factory.make(given.model)
     # Shares the weights of the first one, which may be large.
