@@ -77,9 +77,7 @@ def _export(given: argparse.Namespace) -> None:
     options.check(given)
     tolerance = Tolerance(rtol=given.rtol, atol=given.atol)
     source = load.source(given, report)
-    done = export(
-        source, given.format, given.output, report, tolerance, keep_examples=not given.no_examples
-    )
+    done = export(source, given.format, given.output, report, tolerance, keep_examples=not given.no_examples)
     for line in _summary(done, can_open=source.can_open):
         report(line)
 
@@ -119,9 +117,7 @@ def _fixed_axes(tensor: Tensor, *, can_open: bool) -> str:
     advice = f"; --open-axis {tensor.name}:{min(fixed)} opens {opens}"
     axes, lengths = (" and ".join(map(str, numbers)) for numbers in (fixed, fixed.values()))
     plural = ("axes", "are") if len(fixed) > 1 else ("axis", "is")
-    return (
-        f"{plural[0]} {axes} of {tensor.name} {plural[1]} fixed at {lengths}{advice if can_open else ''}"
-    )
+    return f"{plural[0]} {axes} of {tensor.name} {plural[1]} fixed at {lengths}{advice if can_open else ''}"
 
 
 def _list(given: argparse.Namespace) -> None:

@@ -27,15 +27,13 @@ def check_model(source: Source, tolerance: Tolerance, report: Report) -> None:
     """
     allowed = max(behaviour.RELATIVE_DIFFERENCE, tolerance.rtol, tolerance.atol)
     if source.batched:
-        behaviour.check(
-            source.eager, source.samples, batchable=source.description.batchable, allowed=allowed
-        )
+        behaviour.check(source.eager, source.samples, batchable=source.description.batchable, allowed=allowed)
     else:
         behaviour.check_one_by_one(source.eager, source.samples, allowed=allowed)
     for samples, expected in zip((source.samples, *source.others), source.expected, strict=False):
         compare_given(source.eager, samples, expected, tolerance, batched=source.batched)
     if source.expected:
-        report("the model answers as --expected says")
+        report("the model answers as its framework did")
     _report_reference(source, tolerance, report)
 
 

@@ -18,6 +18,7 @@ from model.version import fingerprint
 
 Program = torch.export.ExportedProgram
 
+
 class NotFollowedError(ExportError):
     """torch.export cannot leave an axis open."""
 

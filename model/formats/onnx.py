@@ -73,7 +73,9 @@ def write(
                 external_data=False,
                 verbose=False,
             )
-            model = _proto(cast(torch.onnx.ONNXProgram, exported), folder, large=_weight_bytes(program) > LARGEST_INLINE)
+            model = _proto(
+                cast(torch.onnx.ONNXProgram, exported), folder, large=_weight_bytes(program) > LARGEST_INLINE
+            )
             del exported
     except (torch.onnx.OnnxExporterError, ProtobufError) as error:
         raise ExportError(

@@ -56,7 +56,9 @@ def load(given: Given) -> Source:
         formats=(
             Format(
                 name="onnx",
-                write=partial(onnx.write, program=program, inputs=list(inputs), outputs=names, batched=batched),
+                write=partial(
+                    onnx.write, program=program, inputs=list(inputs), outputs=names, batched=batched
+                ),
                 load=partial(onnx.load, batched=batched),
             ),
             Format(

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from model import samples as sample_inputs
 from model.behaviour import check_rebuilt, check_same
 from model.binding import bind
-from model import samples as sample_inputs
 from model.errors import ExportError, UsageError, quoted
 from model.formats import onnx, torchscript
 from model.lengths import opened
@@ -93,7 +93,12 @@ def torch_source(
 
 
 def _onnx(
-    name: str, module: nn.Module, example: tuple[torch.Tensor, ...], axes: list[Sequence[int]], *, batched: bool
+    name: str,
+    module: nn.Module,
+    example: tuple[torch.Tensor, ...],
+    axes: list[Sequence[int]],
+    *,
+    batched: bool,
 ) -> tuple[bytes, partial[None]]:
     """Return a module's fingerprint, and what writes it as ONNX."""
     try:
