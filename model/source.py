@@ -92,6 +92,9 @@ class Source:
     expected: tuple[Arrays, ...] = ()
     """What the framework itself answered to `samples` and to `others`, in their order; nothing if unknown."""
 
+    reference: Run | None = None
+    """Computes the model's answer to one sample in another way; raises an ExportError if it cannot."""
+
     is_noise: bool = False
     """Whether `samples` are random numbers."""
 

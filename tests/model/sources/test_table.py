@@ -8,7 +8,7 @@ import pytest
 from model import sources
 
 FOLDER = Path(sources.__file__).parent
-SHARED = {"__init__", "kind", "shape", "pytorch"}
+SHARED = {"__init__", "kind", "shape", "pytorch", "declared"}
 """Files that load no kind by themselves."""
 
 
