@@ -18,7 +18,24 @@ from model.signature import FILE, Arrays, Signature, Tensor
 from model.source import Format, Report, Source
 from model.version import versioned
 
-PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "tensorflow-cpu", "tensorflow", "tf2onnx", "numpy")
+PACKAGES = (
+    "catboost",
+    "lightgbm",
+    "numpy",
+    "onnx",
+    "onnxmltools",
+    "onnxruntime",
+    "onnxscript",
+    "scikit-learn",
+    "skl2onnx",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tf2onnx",
+    "torch",
+    "transformers",
+    "xgboost",
+    "xgboost-cpu",
+)
 """Packages whose versions decide the bytes of an export or its answers."""
 
 REPORT = "parity.json"
@@ -128,7 +145,9 @@ def _parity(
     parity: Parity = {}
     for format_ in formats:
         run = format_.load(folder / format_.name)
-        parity[format_.name] = compare(format_.name, source.eager, run, source.samples, tolerance)
+        parity[format_.name] = compare(
+            format_.name, source.eager, run, source.samples, tolerance, compares_all=source.compares_all
+        )
         check_start(format_.name, run, sample, expected, sizes)
     return parity
 

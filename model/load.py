@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from model import image_file, samples, sources, zoo
+from model import image_file, samples, sources, tables, zoo
 from model.errors import ExportError
 from model.signature import Arrays
 from model.source import Description, Report, Source
@@ -66,6 +66,8 @@ def _description_and_inputs(
             return replace(description, photograph=photograph), {name: array}
         if not options.example and not has_shapes:
             return description, {name: samples.noise(options.input_shape or image.shape[1:])}
+    if options.example and options.example.suffix in tables.SUFFIXES:
+        return description, tables.read(options.example)
     if options.example:
         return description, samples.read(options.example, name)
     return description, {name: samples.noise(options.input_shape)} if options.input_shape else None

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from model import image_file, sources, zoo
+from model import image_file, sources, tables, zoo
 from model.errors import UsageError
 from model.parity import Tolerance
 
@@ -75,8 +75,8 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
         "--example",
         type=Path,
         metavar="FILE",
-        help="real inputs, the batch first: .npy; .npz with the names of forward()'s parameters; or a "
-        "photograph, with --image",
+        help="real inputs, the batch first: .npy; .npz with the names of forward()'s parameters; a "
+        "photograph, with --image; or a table with named columns, .csv or .parquet",
     )
     for option in sources.options():
         option.add(group)
@@ -154,6 +154,11 @@ def check(options: argparse.Namespace) -> None:
         _refuse(options, ("input_shape",), "--example has a shape")
         if options.example.suffix == ".npz":
             _refuse(options, ("input_name",), "the arrays in --example have names")
+        if options.example.suffix in tables.SUFFIXES and not kind.reads_tables:
+            flags = ", ".join(kind.option.flag for kind in sources.KINDS if kind.reads_tables)
+            raise UsageError(
+                f"--example {options.example}: a table is an example for {flags}; give .npy or .npz"
+            )
     if options.image:
         _refuse(options, ("input_name",), "--image names the input")
     names: Sequence[str] = options.output_name or []

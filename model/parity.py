@@ -1,6 +1,7 @@
 """The parity gate: an export must answer as the model that it was made from."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,13 @@ class Difference:
 
 
 def compare(
-    format_name: str, eager: Run, export: Run, samples: Arrays, tolerance: Tolerance
+    format_name: str,
+    eager: Run,
+    export: Run,
+    samples: Arrays,
+    tolerance: Tolerance,
+    *,
+    compares_all: bool = False,
 ) -> tuple[Difference, ...]:
     """Run a model and its export on batches of several sizes, and return the differences.
 
@@ -104,6 +111,7 @@ def compare(
         export: the export.
         samples: real inputs by name, the batch first; each batch gets other samples.
         tolerance: how far the answers may differ.
+        compares_all: whether the samples after those are compared too, in one batch.
 
     Returns:
         A difference for each output of each batch.
@@ -114,10 +122,11 @@ def compare(
         ExportError: the model itself answers differently when it is run again.
 
     """
-    starts = np.cumsum([0, *BATCH_SIZES]).tolist()
-    batches = [
-        take(samples, range(start, start + size)) for start, size in zip(starts, BATCH_SIZES, strict=False)
-    ]
+    ends = np.cumsum(BATCH_SIZES).tolist()
+    if compares_all:
+        ends.append(max(ends[-1], len(next(iter(samples.values())))))
+    ranges = [range(start, end) for start, end in pairwise([0, *ends]) if end > start]
+    batches = [take(samples, numbers) for numbers in ranges]
     answers = [eager(batch) for batch in batches]
     differences: list[Difference] = []
     for inputs, expected in zip(batches, answers, strict=True):

@@ -22,14 +22,20 @@ DATATYPES = {
     "bool": "BOOL",
     **{f"{kind}int{bits}": f"{kind.upper()}INT{bits}" for kind in ("", "u") for bits in (8, 16, 32, 64)},
     **{f"float{bits}": f"FP{bits}" for bits in (16, 32, 64)},
+    "str": "BYTES",
 }
-"""The protocol's tensor data types, by NumPy's names."""
+"""The protocol's tensor data types, by NumPy's names; `str` stands for strings of any length."""
 
 RANKED = ("FP", "INT")
 """Prefixes of the data types whose values a server can sort."""
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A DNS label (RFC 1123): Kubernetes objects are named after the model."""
+
+
+def datatype_of(array: NDArray[Any]) -> str | None:
+    """Return the protocol's data type of an array; None if it has none."""
+    return DATATYPES.get("str" if array.dtype.kind == "U" else str(array.dtype))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +77,12 @@ class Tensor:
             ExportError: the Open Inference Protocol has no such data type.
 
         """
-        try:
-            datatype = DATATYPES[str(array.dtype)]
-        except KeyError:
+        datatype = datatype_of(array)
+        if datatype is None:
             raise ExportError(
                 f"tensor {name!r} is {array.dtype}, and a client can send and take {', '.join(DATATYPES)}: "
                 "convert it inside the model"
-            ) from None
+            )
         return cls(name=name, datatype=datatype, shape=(-1, *array.shape[1:]))
 
 

@@ -32,6 +32,18 @@ class Format:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a table that a model takes."""
+
+    name: str
+    input: str
+    """The input that takes it. The columns of an input are its second axis, in their order."""
+
+    categories: tuple[str, ...] | None = None
+    """The values of a column of categories; the model takes their index. None where it takes the values."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Description:
     """A model's name, and the meaning of its numbers, which the tensors do not tell."""
 
@@ -48,6 +60,9 @@ class Description:
 
     batchable: bool = True
     """Whether the answer to a sample is the same whatever other samples share its batch."""
+
+    columns: tuple[Column, ...] | None = None
+    """The columns of the table that the inputs hold; None if they are no table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +81,7 @@ class Source:
 
     formats: tuple[Format, ...]
     """The formats that it can be written in; the first one is preferred."""
+
+    compares_all: bool = False
+    """Whether the exports are compared with the model on all samples, and not on a few: a row of a table is
+    computed in microseconds, and each row may take another path through a tree."""

@@ -23,6 +23,20 @@ INPUT_NAME = Option(
     help="the input's name, if --example is .npy (default: input)",
 )
 
+RUN_CODE = Option(
+    flag="--run-code",
+    action="store_true",
+    help="load a pickle, which runs the code that is in it: for files of your own only",
+)
+
+
+def _extra(name: str) -> str:
+    """Return the command that adds an extra of pyproject.toml."""
+    return f".venv/bin/uv pip install -r pyproject.toml --extra {name} -c requirements.txt"
+
+
+TABLE = "the model or its example says it"
+
 KINDS = (
     Kind(
         option=Option(
@@ -42,6 +56,39 @@ KINDS = (
         module="savedmodel",
         libraries="make tensorflow",
         why_not="a SavedModel has it",
+    ),
+    Kind(
+        option=Option(
+            flag="--sklearn",
+            metavar="FILE",
+            help="an estimator or pipeline of scikit-learn: .skops, or a pickle with --run-code",
+        ),
+        module="sklearn",
+        libraries=_extra("sklearn"),
+        takes=(RUN_CODE,),
+        reads_tables=True,
+        why_not=TABLE,
+    ),
+    Kind(
+        option=Option(flag="--xgboost", metavar="FILE", help="a model of XGBoost: .json or .ubj"),
+        module="xgboost",
+        libraries=_extra("xgboost"),
+        reads_tables=True,
+        why_not=TABLE,
+    ),
+    Kind(
+        option=Option(flag="--lightgbm", metavar="FILE", help="a model of LightGBM: .txt"),
+        module="lightgbm",
+        libraries=_extra("lightgbm"),
+        reads_tables=True,
+        why_not=TABLE,
+    ),
+    Kind(
+        option=Option(flag="--catboost", metavar="FILE", help="a model of CatBoost: .cbm"),
+        module="catboost",
+        libraries=_extra("catboost"),
+        reads_tables=True,
+        why_not=TABLE,
     ),
 )
 """Each kind of model that the command line can name. `model.options` and `model.load` follow this table."""

@@ -1,7 +1,6 @@
-"""Check types with pyright, except in the files that import a cloud's SDK which is not installed.
+"""Check types with pyright, except in the files that import a library of an extra which is not installed.
 
-pyright reports everything that comes from a package it cannot find. The files that are left out are named,
-with the command that adds the packages.
+pyright reports everything that comes from a package it cannot find. The files that are left out are named.
 """
 
 import ast
@@ -16,19 +15,32 @@ from ops.environment.groups import PROJECT
 from ops.progress import say
 
 SDKS = ("pulumi_aws", "pulumi_azure_native", "pulumi_gcp")
-"""The packages of extras that the code imports by name; `make clouds` adds them."""
+"""The packages of the clouds that the code imports by name; `make clouds` adds them."""
+
+CONVERTERS = (
+    "catboost",
+    "lightgbm",
+    "onnxmltools",
+    "pandas",
+    "skl2onnx",
+    "skops",
+    "transformers",
+    "xgboost",
+)
+"""The packages that export other models than those of PyTorch; each kind of model has an extra."""
 
 CONFIG = PROJECT / "build" / "pyright.json"
 
 
 def main() -> int:
     """Run pyright over the project; return its exit status."""
-    missing = {name for name in SDKS if importlib.util.find_spec(name) is None}
+    missing = {name for name in (*SDKS, *CONVERTERS) if importlib.util.find_spec(name) is None}
     skipped = files_that_import(missing)
     if skipped:
         names = ", ".join(map(str, skipped))
         say(
-            f"types not checked in {len(skipped)} files, for `make clouds` adds the SDKs they import: {names}"
+            f"types not checked in {len(skipped)} files, which import packages of extras that are not "
+            f"installed: {names}"
         )
     CONFIG.parent.mkdir(exist_ok=True)
     ignored = [f"../{path}" for path in skipped]
