@@ -22,7 +22,7 @@ class Artifact:
     path: Path
     signature: Signature
     inputs: Arrays
-    """A batch of one real sample."""
+    """A batch of one real sample, also where the tensors of the signature are not batched."""
 
     outputs: Arrays
     """What the model answered to it at export."""
@@ -56,15 +56,17 @@ class Artifact:
 
 def _checked(sample: Arrays, tensor: Tensor, file: Path) -> NDArray[Any]:
     array = sample.get(tensor.name)
+    if array is not None and not tensor.batched:
+        array = array[np.newaxis]
     if (
         array is None
         or array.dtype != DTYPES[tensor.datatype]
         or array.shape[:1] != (1,)
         or not tensor.fits(array.shape[1:])
     ):
-        held = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
+        held = "nothing" if array is None else f"{array.dtype} {list(sample[tensor.name].shape)}"
+        shape = [1, *tensor.sample_shape] if tensor.batched else list(tensor.shape)
         raise ArtifactError(
-            f"{file}: {tensor.name!r} is {held}; "
-            f"the signature says {tensor.datatype} {[1, *tensor.sample_shape]}"
+            f"{file}: {tensor.name!r} is {held}; the signature says {tensor.datatype} {shape}"
         )
     return array

@@ -43,16 +43,18 @@ class _Frozen(BaseModel):
 
 
 class Tensor(_Frozen):
-    """A named input or output. The first axis of its shape is the batch, -1."""
+    """A named input or output. If it is batched, the first axis of its shape is the batch, -1."""
 
     name: Annotated[str, Field(min_length=1)]
     datatype: Datatype
-    shape: Annotated[tuple[int, ...], Field(min_length=1)]
+    shape: tuple[int, ...]
+    batched: bool = True
+    """Whether the first axis is the batch. Without a batch the shape is that of one sample."""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """The shape of one sample; -1 where any length goes."""
-        return self.shape[1:]
+        return self.shape[1:] if self.batched else self.shape
 
     @property
     def sample_size(self) -> int | None:
@@ -67,10 +69,10 @@ class Tensor(_Frozen):
 
     @model_validator(mode="after")
     def _batch_first(self) -> Self:
-        if self.shape[0] != -1 or any(length < 1 and length != -1 for length in self.sample_shape):
-            raise ValueError(
-                f"shape {list(self.shape)}: the first axis is the batch, -1; others are -1 or more than 0"
-            )
+        if self.batched and self.shape[:1] != (-1,):
+            raise ValueError(f"shape {list(self.shape)}: the first axis of a batched tensor is -1")
+        if any(length < 1 and length != -1 for length in self.sample_shape):
+            raise ValueError(f"shape {list(self.shape)}: the length of an axis is -1, or 1 or more")
         return self
 
 
@@ -127,6 +129,11 @@ class Signature(_Frozen):
         if len(set(names)) != len(names):
             raise ValueError(f"inputs and outputs must have names of their own; they are {', '.join(names)}")
         first = self.outputs[0]
+        batched = {tensor.batched for tensor in (*self.inputs, *self.outputs)}
+        if len(batched) > 1:
+            raise ValueError("some tensors are batched and others are not; all must be, or none")
+        if self.batchable and not self.batched:
+            raise ValueError("batchable: tensors that are not batched cannot share a batch")
         if self.labels is None and self.activation is not None:
             raise ValueError(f"activation {self.activation}: there are no labels to make scores for")
         if self.labels is not None and (
@@ -139,11 +146,16 @@ class Signature(_Frozen):
         image = self.image
         if image is not None:
             taken = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
-            if taken != [(image.input, "FP32", image.shape)]:
+            if taken != [(image.input, "FP32", image.shape)] or not self.batched:
                 raise ValueError(
                     f"image: a photograph becomes {image.input!r} FP32 {list(image.shape)}, not the input"
                 )
         return self
+
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis of each tensor is the batch. Otherwise a request is one sample."""
+        return self.inputs[0].batched
 
     @classmethod
     def read(cls, artifact: Path) -> Self:

@@ -7,6 +7,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 import json
 import math
 import re
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -40,11 +41,13 @@ def datatype_of(array: NDArray[Any]) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """A named input or output; the first axis of its shape is the batch, -1."""
+    """A named input or output. If it is batched, the first axis of its shape is the batch, -1."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
+    batched: bool = True
+    """Whether the first axis is the batch. Without a batch the shape is that of one sample."""
 
     def __post_init__(self) -> None:
         """Refuse a tensor that no request could hold.
@@ -59,19 +62,32 @@ class Tensor:
             raise ExportError(
                 f"tensor {self.name!r} is {self.datatype}; it must be {', '.join(DATATYPES.values())}"
             )
-        if self.shape[:1] != (-1,) or any(length < 1 and length != -1 for length in self.shape[1:]):
+        if self.batched and self.shape[:1] != (-1,):
             raise ExportError(
-                f"tensor {self.name!r} has the shape {list(self.shape)}: the first axis must be the batch, "
-                "-1, and each other axis must hold one value or more"
+                f"tensor {self.name!r} has the shape {list(self.shape)}: the first axis must be the batch, -1"
+            )
+        if any(length < 1 and length != -1 for length in self.sample_shape):
+            raise ExportError(
+                f"tensor {self.name!r} has the shape {list(self.shape)}: each axis must hold one value or "
+                "more, or be open, -1"
             )
 
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample; -1 where any length goes."""
+        return self.shape[1:] if self.batched else self.shape
+
     @classmethod
-    def from_array(cls, name: str, array: NDArray[Any]) -> Self:
+    def from_array(
+        cls, name: str, array: NDArray[Any], *, open_axes: Collection[int] = (), batched: bool = True
+    ) -> Self:
         """Describe a tensor by an example of it.
 
         Args:
             name: the tensor's name.
-            array: an example, its first axis the batch.
+            array: an example, its first axis the batch, of one sample if the tensor is not batched.
+            open_axes: axes of the array that may have any length, beside the batch.
+            batched: whether the first axis of the tensor is the batch.
 
         Raises:
             ExportError: the Open Inference Protocol has no such data type.
@@ -83,7 +99,9 @@ class Tensor:
                 f"tensor {name!r} is {array.dtype}, and a client can send and take {', '.join(DATATYPES)}: "
                 "convert it inside the model"
             )
-        return cls(name=name, datatype=datatype, shape=(-1, *array.shape[1:]))
+        lengths = tuple(-1 if axis in open_axes else length for axis, length in enumerate(array.shape))
+        shape = (-1, *lengths[1:]) if batched else lengths[1:]
+        return cls(name=name, datatype=datatype, shape=shape, batched=batched)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,11 +190,15 @@ class Signature:
                 f"tensors share a name ({', '.join(names)}): give each its own, by --input-name, "
                 "--output-name or in the model"
             )
+        if len({tensor.batched for tensor in (*self.inputs, *self.outputs)}) > 1:
+            raise ExportError("some tensors are batched and others are not: all must be, or none")
+        if self.batchable and not self.inputs[0].batched:
+            raise ExportError("a model without a batch axis cannot be batchable")
         self._check_labels(self.outputs[0])
         image = self.image
         if image is not None:
             inputs = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
-            if inputs != [(image.input, "FP32", image.shape)]:
+            if inputs != [(image.input, "FP32", image.shape)] or not self.inputs[0].batched:
                 found = ", ".join(f"{name!r} {kind} {list(shape)}" for name, kind, shape in inputs)
                 raise ExportError(
                     f"image: a photograph becomes {image.input!r} FP32 {list(image.shape)}, and must be the "
@@ -193,15 +215,16 @@ class Signature:
                 )
             return
         count = len(self.labels)
-        if len(first.shape) == 2 and count != first.shape[1]:
+        if len(first.sample_shape) == 1 and count != first.sample_shape[0]:
             raise ExportError(
-                f"there are {count} labels for {first.shape[1]} classes of {first.name!r}: "
+                f"there are {count} labels for {first.sample_shape[0]} classes of {first.name!r}: "
                 "give one label a line, in the order of the classes"
             )
-        if first.shape != (-1, count):
+        if first.sample_shape != (count,):
+            wanted = [-1, count] if first.batched else [count]
             raise ExportError(
                 f"labels: {count} cannot name the classes of {first.name!r} {list(first.shape)}, which must "
-                f"be [-1, {count}]: one score for each class. Leave --labels out, or return the scores first"
+                f"be {wanted}: one score for each class. Leave --labels out, or return the scores first"
             )
         if not first.datatype.startswith(RANKED):
             raise ExportError(

@@ -76,7 +76,7 @@ def requests_of(artifact: Path) -> Iterator[Request]:
     if photograph.exists():
         body = photograph.read_bytes()
         yield Request(title="picture", path="/predict", content_type="image/png", body=body, file=photograph)
-    whole, instances = _samples(arrays)
+    whole, instances = _samples(arrays, batched=inputs[0].get("batched", True))
     yield request("JSON", _json(whole), "json")
     yield request("JSON instances", _json({"instances": instances}), "json")
     if len(inputs) == 1 and inputs[0]["datatype"] != "BYTES":
@@ -89,9 +89,15 @@ def requests_of(artifact: Path) -> Iterator[Request]:
     )
 
 
-def _samples(arrays: dict[str, NDArray[Any]]) -> tuple[Any, list[Any]]:
-    """Return the batch as /predict takes it, and its samples; by input where there are several."""
+def _samples(arrays: dict[str, NDArray[Any]], *, batched: bool) -> tuple[Any, list[Any]]:
+    """Return the batch as /predict takes it, and its samples; by input where there are several.
+
+    Without a batch axis the arrays are one sample.
+    """
     lists = {name: array.tolist() for name, array in arrays.items()}
+    if not batched:
+        whole = lists if len(lists) > 1 else next(iter(lists.values()))
+        return whole, [whole]
     if len(lists) == 1:
         (only,) = lists.values()
         return only, only

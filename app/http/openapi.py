@@ -115,7 +115,8 @@ def _binary(service: Service) -> dict[str, Any]:
 def _instances(service: Service) -> dict[str, Any]:
     inputs = service.signature.inputs
     by_name = schemas.members(**{tensor.name: {"anyOf": _forms(tensor)} for tensor in inputs})
-    bounds = {"minItems": 1, "maxItems": service.settings.batch_size}
+    most = service.settings.batch_size if service.signature.batched else 1
+    bounds = {"minItems": 1, "maxItems": most}
     kinds: list[dict[str, Any]] = [{**by_name, "additionalProperties": False}]
     if len(inputs) == 1:
         kinds.append({"anyOf": _forms(inputs[0])})
@@ -135,6 +136,8 @@ def _predict_answer(signature: Signature) -> dict[str, Any]:
 
 def _samples(tensor: Tensor, batch_size: int) -> dict[str, Any]:
     forms = _forms(tensor)
+    if not tensor.batched:
+        return {"title": tensor.name, "description": "A sample.", "anyOf": forms}
     batches = [{"type": "array", "items": form, "minItems": 1, "maxItems": batch_size} for form in forms]
     return {
         "title": tensor.name,

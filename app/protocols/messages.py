@@ -131,9 +131,14 @@ def check_samples(size: int, signature: Signature, batch_size: int) -> None:
     """See that a request holds no more samples than it may.
 
     Raises:
+        InvalidInput: it is more than one, and the model has no batch axis.
         TooLarge: it is more than `batch_size`.
 
     """
+    if size > 1 and not signature.batched:
+        raise InvalidInput(
+            f"{size} samples in one request; this model takes one at a time", tensor=signature.inputs[0]
+        )
     if size > batch_size:
         raise TooLarge(
             f"{size} samples in one request; at most {batch_size} are accepted",

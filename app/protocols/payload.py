@@ -279,8 +279,9 @@ def _at(index: int, shape: tuple[int, ...]) -> str:
 def _refuse(tensor: Tensor, what: str) -> NoReturn:
     size = tensor.sample_size
     flat = "" if size is None else f", or {size} {WORDS[DTYPES[tensor.datatype].kind]} flat"
+    many = ", or a list of such samples" if tensor.batched else ""
     raise InvalidInput(
         f"input {tensor.name!r} {what}; expected {tensor.datatype} of shape {list(tensor.sample_shape)}{flat}"
-        ", or a list of such samples",
+        f"{many}",
         tensor=tensor,
     )

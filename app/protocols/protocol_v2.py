@@ -189,7 +189,7 @@ def _from_json(given: _Input, tensor: Tensor) -> NDArray[Any]:
         _refuse(tensor, f"has {array.size} values for {_told(given.shape)}")
     if array.ndim > 1 and array.shape != tuple(given.shape):
         _refuse(tensor, f"has {_told(list(array.shape))} by the nesting of its data, and says {given.shape}")
-    return array.reshape(given.shape)
+    return _batch(array, given, tensor)
 
 
 def _from_binary(given: _Input, data: memoryview, tensor: Tensor) -> NDArray[Any]:
@@ -199,20 +199,26 @@ def _from_binary(given: _Input, data: memoryview, tensor: Tensor) -> NDArray[Any
     count = math.prod(given.shape)
     if tensor.datatype == "BYTES":
         try:
-            return strings.unpack(data, count).reshape(given.shape)
+            return _batch(strings.unpack(data, count), given, tensor)
         except ValueError as error:
             _refuse(tensor, str(error))
     dtype = DTYPES[tensor.datatype].newbyteorder("<")
     if len(data) != count * dtype.itemsize:
         _refuse(tensor, f"has {len(data)} bytes for {count} values of {dtype.itemsize}")
     # Where it starts in the body depends on the JSON before it, and a runtime may need it aligned.
-    return np.require(np.frombuffer(data, dtype), requirements=["A"]).reshape(given.shape)
+    return _batch(np.require(np.frombuffer(data, dtype), requirements=["A"]), given, tensor)
+
+
+def _batch(values: NDArray[Any], given: _Input, tensor: Tensor) -> NDArray[Any]:
+    """Return a tensor's values with the batch as the first axis."""
+    return values.reshape(given.shape if tensor.batched else [1, *given.shape])
 
 
 def _check(given: _Input, tensor: Tensor) -> None:
     if given.datatype != tensor.datatype:
         _refuse(tensor, f"has the datatype {given.datatype[: payload.SHOWN]!r}")
-    if not given.shape or 0 in given.shape or not tensor.fits(tuple(given.shape[1:])):
+    sample = given.shape[1:] if tensor.batched else given.shape
+    if (tensor.batched and not given.shape) or 0 in given.shape or not tensor.fits(tuple(sample)):
         _refuse(tensor, f"has {_told(given.shape)}")
 
 
@@ -247,6 +253,8 @@ def _encode(
     tail: list[bytes] = []
     for tensor, is_binary in wanted:
         array = arrays[tensor.name]
+        if not tensor.batched:
+            array = array.reshape(array.shape[1:])
         output: dict[str, Any] = {
             "name": tensor.name,
             "shape": list(array.shape),
@@ -278,9 +286,10 @@ def _told(shape: list[int]) -> str:
 
 
 def _refuse(tensor: Tensor, what: str) -> NoReturn:
+    meaning = "the batch or any length" if tensor.batched else "any length"
     raise InvalidInput(
         f"input {tensor.name!r} {what}; expected {tensor.datatype} of shape {list(tensor.shape)}, "
-        "-1 being the batch or any length",
+        f"-1 being {meaning}",
         tensor=tensor,
     )
 

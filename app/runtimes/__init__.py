@@ -6,10 +6,12 @@ A module has `load(folder, signature, device)`, and is imported only where its r
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from app.signature import ArtifactError, Signature
@@ -116,4 +118,11 @@ def load(artifact: Path, signature: Signature, runtime: str, device: Device) -> 
         raise ArtifactError(
             f"SLIPWAY_RUNTIME={runtime} needs {error.name}: install app/requirements/{file}.txt"
         ) from None
-    return cast(Callable[[Path, Signature, Device], Run], module.load)(folder, signature, device)
+    run = cast(Callable[[Path, Signature, Device], Run], module.load)(folder, signature, device)
+    return run if signature.batched else partial(_run_one, run)
+
+
+def _run_one(run: Run, batch: Arrays) -> Arrays:
+    """Give a model without a batch axis the only sample of a batch, and return a batch of its answer."""
+    answer = run({name: array.reshape(array.shape[1:]) for name, array in batch.items()})
+    return {name: np.asarray(array)[np.newaxis] for name, array in answer.items()}

@@ -42,15 +42,21 @@ def write_artifact(
     outputs: dict[str, list[int]],
     *,
     any_length: bool = False,
+    batched: bool = True,
     **signature: Any,
 ) -> Path:
     """Write an artifact whose sample is the inputs, and its answer what the ONNX reference computes.
 
     An input's shape is the sample's, or any of as many axes; an output's is given, with -1 for any length.
+    Without a batch the arrays are one sample, and the shapes are theirs.
     """
-    taken = {
-        name: [-1] * array.ndim if any_length else [-1, *array.shape[1:]] for name, array in inputs.items()
-    }
+
+    def shape(array: NDArray[Any]) -> list[int]:
+        if any_length:
+            return [-1] * array.ndim
+        return [-1, *array.shape[1:]] if batched else list(array.shape)
+
+    taken = {name: shape(array) for name, array in inputs.items()}
 
     def values(arrays: Arrays, shapes: dict[str, list[int]]) -> list[onnx.ValueInfoProto]:
         return [
@@ -74,7 +80,12 @@ def write_artifact(
 
     def described(arrays: Arrays, shapes: dict[str, list[int]]) -> list[dict[str, Any]]:
         return [
-            {"name": name, "datatype": DATATYPES[str(array.dtype)], "shape": shapes[name]}
+            {
+                "name": name,
+                "datatype": DATATYPES[str(array.dtype)],
+                "shape": shapes[name],
+                **({} if batched else {"batched": False}),
+            }
             for name, array in arrays.items()
         ]
 
@@ -92,6 +103,7 @@ def write_artifact(
         "labels": None,
         "activation": None,
         "image": None,
+        "batchable": batched,
         **signature,
     }
     (path / "signature.json").write_text(json.dumps(content))

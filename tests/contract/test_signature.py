@@ -40,6 +40,15 @@ CLASSIFIER: dict[str, Any] = {
 PLAIN: dict[str, Any] = CLASSIFIER | {"labels": None, "activation": None, "image": None}
 SECOND = {"name": "second", "datatype": "FP32", "shape": [-1, 2]}
 
+WITHOUT_BATCH: dict[str, Any] = PLAIN | {
+    "inputs": [
+        {"name": "state", "datatype": "FP32", "shape": [2, 1, 8], "batched": False},
+        {"name": "rate", "datatype": "INT64", "shape": [], "batched": False},
+    ],
+    "outputs": [{"name": "next", "datatype": "FP32", "shape": [2, 1, 8], "batched": False}],
+    "batchable": False,
+}
+
 
 def changed(base, path, value):
     """Return a signature with one value changed: `changed(base, "inputs.0.shape", [-1])`."""
@@ -66,6 +75,9 @@ GOOD = {
     "channels last": changed(changed(CLASSIFIER, "image.layout", "NHWC"), "inputs.0.shape", [-1, 8, 6, 3]),
     "a crop beyond the picture": changed(CLASSIFIER, "image.resize", 5),
     "a long name": changed(PLAIN, "name", "a" * 63),
+    "tensors without a batch": WITHOUT_BATCH,
+    "an open first axis without a batch": changed(WITHOUT_BATCH, "outputs.0.shape", [-1, 4]),
+    "labels without a batch": changed(changed(WITHOUT_BATCH, "labels", ["a", "b"]), "outputs.0.shape", [2]),
     "a model that needs its batch": changed(PLAIN, "batchable", False),
     **{
         f"an input of {datatype}": changed(PLAIN, "inputs.0.datatype", datatype)
@@ -73,6 +85,15 @@ GOOD = {
     },
 }
 BAD = {
+    "a batch in one tensor alone": changed(WITHOUT_BATCH, "outputs.0.batched", True),
+    "requests that share a batch that is not there": changed(WITHOUT_BATCH, "batchable", True),
+    "an axis without values where there is no batch": changed(WITHOUT_BATCH, "outputs.0.shape", [0]),
+    "a photograph without a batch": changed(
+        changed(changed(CLASSIFIER, "inputs.0.batched", False), "outputs.0", WITHOUT_BATCH["inputs"][1]),
+        "batchable",
+        False,
+    )
+    | {"labels": None, "activation": None},
     "labels on three axes": changed(CLASSIFIER, "outputs.0.shape", [-1, 7, 2]),
     "labels on no axis": changed(CLASSIFIER, "outputs.0.shape", [-1]),
     "labels on an open axis": changed(CLASSIFIER, "outputs.0.shape", [-1, -1]),
@@ -167,6 +188,8 @@ VALUES = {
     "formats": st.lists(st.sampled_from(["onnx", "torchscript"])),
     "inputs": st.lists(st.sampled_from([SECOND, CLASSIFIER["inputs"][0]]), max_size=2),
     "inputs.1": st.just(SECOND),
+    "inputs.0.batched": st.booleans(),
+    "outputs.0.batched": st.booleans(),
     "outputs.1": st.sampled_from([SECOND, CLASSIFIER["outputs"][0]]),
     **{
         f"{tensor}.0.{key}": values
@@ -189,7 +212,7 @@ CHANGE = st.one_of(*(st.tuples(st.just(path), values) for path, values in VALUES
 
 
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from([CLASSIFIER, PLAIN]), st.lists(CHANGE, min_size=1, max_size=3))
+@given(st.sampled_from([CLASSIFIER, PLAIN, WITHOUT_BATCH]), st.lists(CHANGE, min_size=1, max_size=3))
 def test_any_signature_is_accepted_by_both_or_by_neither(tmp_path, base, changes):
     signature = base
     for path, value in changes:
