@@ -13,7 +13,7 @@ from model import artifact, load, options
 from model.errors import ExportError, UsageError, quoted
 from model.export import Artifact, export
 from model.parity import Tolerance
-from model.signature import FILE
+from model.signature import FILE, Tensor
 
 MEGABYTE = 1_000_000
 INTERRUPTED = 128 + signal.SIGINT
@@ -76,13 +76,20 @@ def _export(given: argparse.Namespace) -> None:
 
     options.check(given)
     tolerance = Tolerance(rtol=given.rtol, atol=given.atol)
-    done = export(load.source(given, report), given.format, given.output, report, tolerance)
-    for line in _summary(done):
+    source = load.source(given, report)
+    done = export(source, given.format, given.output, report, tolerance, keep_examples=not given.no_examples)
+    for line in _summary(done, can_open=source.can_open):
         report(line)
 
 
-def _summary(done: Artifact) -> list[str]:
-    """Return lines about the parity, the tensors and the place of an artifact."""
+def _summary(done: Artifact, *, can_open: bool) -> list[str]:
+    """Return lines about the parity, the tensors and the place of an artifact.
+
+    Args:
+        done: the artifact.
+        can_open: whether `--open-axis` can open more axes of its inputs.
+
+    """
     lines: list[str] = []
     for name, differences in done.parity.items():
         largest = max(difference.max_abs_diff for difference in differences)
@@ -94,10 +101,23 @@ def _summary(done: Artifact) -> list[str]:
     signature = done.signature
     for kind, tensors in (("input", signature.inputs), ("output", signature.outputs)):
         lines += [f"{kind} {tensor.name}: {tensor.datatype} {list(tensor.shape)}" for tensor in tensors]
-    if any(len(tensor.shape) > 1 for tensor in signature.inputs):
-        lines.append("requests must have these sizes; only the first axis, the batch, is open (-1)")
+    lines += filter(None, (_fixed_axes(tensor, can_open=can_open) for tensor in signature.inputs))
+    if not signature.inputs[0].batched:
+        lines.append("there is no batch axis: the server computes one request at a time")
     size = artifact.size(done.path) / MEGABYTE
     return [*lines, f"version {signature.version} is in {done.path} ({size:.1f} MB)"]
+
+
+def _fixed_axes(tensor: Tensor, *, can_open: bool) -> str:
+    """Say which axes of an input have a fixed length, and how one of them is opened; "" if none has."""
+    fixed = {axis: length for axis, length in enumerate(tensor.shape) if length != -1}
+    if not fixed:
+        return ""
+    opens = "it" if len(fixed) == 1 else f"axis {min(fixed)}"
+    advice = f"; --open-axis {tensor.name}:{min(fixed)} opens {opens}"
+    axes, lengths = (" and ".join(map(str, numbers)) for numbers in (fixed, fixed.values()))
+    plural = ("axes", "are") if len(fixed) > 1 else ("axis", "is")
+    return f"{plural[0]} {axes} of {tensor.name} {plural[1]} fixed at {lengths}{advice if can_open else ''}"
 
 
 def _list(given: argparse.Namespace) -> None:

@@ -68,6 +68,35 @@ def check(
                 )
 
 
+def check_one_by_one(eager: Run, samples: Arrays, *, allowed: float = RELATIVE_DIFFERENCE) -> None:
+    """Check that a model without a batch axis answers numbers, and repeatably.
+
+    Args:
+        eager: the model, which takes a batch of one.
+        samples: real inputs by name, with the samples on the first axis.
+        allowed: as in `check`.
+
+    Raises:
+        ExportError: the model cannot be served; the message gives the reason and the next step.
+
+    """
+    for row in range(min(SAMPLES, len(next(iter(samples.values()))))):
+        sample = _rows(samples, np.array([row]))
+        try:
+            answer = eager(sample)
+        except ExportError:
+            raise
+        except (Exception, SystemExit) as error:
+            shapes = {name: list(array.shape[1:]) for name, array in sample.items()}
+            raise ExportError(
+                f"the model fails on inputs of shape {shapes}: {quoted(error)}. Give --example FILE with the "
+                "shapes, data types and values that it takes"
+            ) from error
+        for name, array in answer.items():
+            _check_numbers(name, array)
+        check_same(answer, eager(sample), allowed)
+
+
 def check_same(first: Arrays, second: Arrays, allowed: float = RELATIVE_DIFFERENCE) -> None:
     """Check that two answers to the same inputs are the same but for rounding.
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from model import artifact, behaviour, samples
+from model import artifact, behaviour, kept_examples, lengths, samples
+from model.checks import Parity, check_model, open_outputs, parity
 from model.errors import ExportError, UsageError
-from model.parity import RULE, SERVER_BATCH, Difference, Tolerance, check_start, compare
+from model.parity import RULE, Tolerance
 from model.samples import take
 from model.signature import FILE, Arrays, Signature, Tensor
 from model.source import Format, Report, Source
@@ -41,9 +42,6 @@ PACKAGES = (
 REPORT = "parity.json"
 SAMPLE = "sample.npz"
 
-Parity = dict[str, tuple[Difference, ...]]
-"""The differences of each format."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
@@ -55,7 +53,13 @@ class Artifact:
 
 
 def export(
-    source: Source, formats: Sequence[str], output: Path, report: Report, tolerance: Tolerance | None = None
+    source: Source,
+    formats: Sequence[str],
+    output: Path,
+    report: Report,
+    tolerance: Tolerance | None = None,
+    *,
+    keep_examples: bool = True,
 ) -> Artifact:
     """Write `<output>/<name>/<version>/` and point `<output>/<name>/latest` at it.
 
@@ -67,6 +71,7 @@ def export(
         output: the folder of all artifacts.
         report: is called with a line for each step.
         tolerance: how far an export's answers may differ from the model's.
+        keep_examples: whether the real inputs and their answers are kept beside the artifact.
 
     Raises:
         ParityError: an export does not answer as the model does.
@@ -78,45 +83,68 @@ def export(
     chosen = _formats(source, formats)
     description = source.description
     samples.check(source.samples)
-    allowed = max(behaviour.RELATIVE_DIFFERENCE, tolerance.rtol, tolerance.atol)
-    behaviour.check(source.eager, source.samples, batchable=description.batchable, allowed=allowed)
+    check_model(source, tolerance)
+    groups = lengths.groups(source, report)
     sample = take(source.samples, range(1))
     expected = source.eager(sample)
-    signature = versioned(
-        Signature(
-            name=description.name,
-            version="",
-            formats=tuple(format_.name for format_ in chosen),
-            inputs=tuple(Tensor.from_array(name, array) for name, array in sample.items()),
-            outputs=tuple(Tensor.from_array(name, array) for name, array in expected.items()),
-            labels=description.labels,
-            activation=description.activation,
-            image=description.image,
-            batchable=description.batchable,
-        ),
-        source.fingerprint,
-    )
+    signature = versioned(_signature(source, groups, sample, expected, chosen), source.fingerprint)
     if description.activation:
-        scores = source.eager(take(source.samples, range(behaviour.SAMPLES)))
+        scores = source.eager(take(source.samples, range(behaviour.SAMPLES if source.batched else 1)))
         behaviour.check_logits(scores[signature.outputs[0].name])
     path = output / signature.name / signature.version
     if path.exists():
         report(f"version {signature.version} exists already; checking it")
-        parity = _existing_parity(path, signature, sample, tolerance)
+        differences = _existing_parity(path, signature, sample, tolerance)
     else:
         with artifact.new(path) as draft:
             for format_ in chosen:
                 report(f"{format_.name}: exporting")
                 (draft / format_.name).mkdir()
                 format_.write(draft / format_.name)
-            parity = _parity(draft, source, chosen, tolerance, sample, expected)
-            np.savez(draft / SAMPLE, allow_pickle=False, **sample, **expected)
+            differences = parity(draft, source, chosen, groups, tolerance)
+            _save_sample(draft, source, sample, expected)
+            if keep_examples and not source.is_noise:
+                kept_examples.write(draft, source)
             if description.photograph:
                 (draft / "sample.png").write_bytes(description.photograph)
-            (draft / REPORT).write_text(_parity_report(draft, parity, tolerance))
+            (draft / REPORT).write_text(_parity_report(draft, differences, tolerance))
             (draft / FILE).write_text(signature.to_json())
     artifact.point_latest(path)
-    return Artifact(path=path, signature=signature, parity=parity)
+    return Artifact(path=path, signature=signature, parity=differences)
+
+
+def _signature(
+    source: Source, groups: Sequence[Arrays], sample: Arrays, expected: Arrays, formats: Sequence[Format]
+) -> Signature:
+    """Describe a source: its tensors by a sample and its answer, with their open axes. The version is empty."""
+    open_axes = {**source.open_axes, **open_outputs(source, groups)}
+
+    def tensors(arrays: Arrays) -> tuple[Tensor, ...]:
+        return tuple(
+            Tensor.from_array(name, array, open_axes=open_axes.get(name, ()), batched=source.batched)
+            for name, array in arrays.items()
+        )
+
+    description = source.description
+    return Signature(
+        name=description.name,
+        version="",
+        formats=tuple(format_.name for format_ in formats),
+        inputs=tensors(sample),
+        outputs=tensors(expected),
+        labels=description.labels,
+        activation=description.activation,
+        image=description.image,
+        batchable=description.batchable and source.batched,
+    )
+
+
+def _save_sample(folder: Path, source: Source, sample: Arrays, expected: Arrays) -> None:
+    """Write the first sample with its answer, in the shapes in which a client sends and gets them."""
+    arrays = {**sample, **expected}
+    if not source.batched:
+        arrays = {name: array.reshape(array.shape[1:]) for name, array in arrays.items()}
+    np.savez(folder / SAMPLE, allow_pickle=False, **arrays)
 
 
 def _formats(source: Source, names: Sequence[str]) -> tuple[Format, ...]:
@@ -132,35 +160,15 @@ def _formats(source: Source, names: Sequence[str]) -> tuple[Format, ...]:
     )
 
 
-def _parity(
-    folder: Path,
-    source: Source,
-    formats: Sequence[Format],
-    tolerance: Tolerance,
-    sample: Arrays,
-    expected: Arrays,
-) -> Parity:
-    """Compare the written formats with the model, and return the differences."""
-    sizes = (1, SERVER_BATCH) if source.description.batchable else (1,)
-    parity: Parity = {}
-    for format_ in formats:
-        run = format_.load(folder / format_.name)
-        parity[format_.name] = compare(
-            format_.name, source.eager, run, source.samples, tolerance, compares_all=source.compares_all
-        )
-        check_start(format_.name, run, sample, expected, sizes)
-    return parity
-
-
 def _existing_parity(path: Path, signature: Signature, sample: Arrays, tolerance: Tolerance) -> Parity:
     """Return the differences in the report of an existing artifact, if its files are unchanged."""
     try:
         report = json.loads((path / REPORT).read_text())
         used, rule = Tolerance(**report["tolerance"]), report.get("rule")
         intact = (path / FILE).read_text() == signature.to_json() and report["files"] == _hashes(path)
-        parity = TypeAdapter(Parity).validate_python(report["formats"])
+        differences = TypeAdapter(Parity).validate_python(report["formats"])
     except (OSError, ValueError, KeyError, TypeError, UsageError):
-        intact, parity, used, rule = False, {}, tolerance, RULE
+        intact, differences, used, rule = False, {}, tolerance, RULE
     if not intact:
         raise ExportError(f"{path} is damaged: delete it and export again")
     if rule != RULE:
@@ -169,11 +177,11 @@ def _existing_parity(path: Path, signature: Signature, sample: Arrays, tolerance
         raise ExportError(f"{path} was compared with another tolerance, {used}: delete it and export again")
     with np.load(path / SAMPLE) as kept:
         if not all(
-            np.array_equal(kept[name], array, equal_nan=array.dtype.kind == "f")
+            np.array_equal(kept[name].ravel(), array.ravel(), equal_nan=array.dtype.kind == "f")
             for name, array in sample.items()
         ):
             raise ExportError(f"{path} has another sample: delete it and export again")
-    return parity
+    return differences
 
 
 def _hashes(path: Path) -> dict[str, str]:
@@ -181,11 +189,11 @@ def _hashes(path: Path) -> dict[str, str]:
     return {
         str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(path.rglob("*"))
-        if file.is_file() and file.name not in {FILE, REPORT}
+        if file.is_file() and file.name not in {FILE, REPORT} and not kept_examples.is_one(file)
     }
 
 
-def _parity_report(path: Path, parity: Parity, tolerance: Tolerance) -> str:
+def _parity_report(path: Path, found: Parity, tolerance: Tolerance) -> str:
     def installed(package: str) -> str | None:
         try:
             return version(package)
@@ -196,7 +204,7 @@ def _parity_report(path: Path, parity: Parity, tolerance: Tolerance) -> str:
         "rule": RULE,
         "tolerance": asdict(tolerance),
         "formats": {
-            name: [asdict(difference) for difference in differences] for name, differences in parity.items()
+            name: [asdict(difference) for difference in differences] for name, differences in found.items()
         },
         "files": _hashes(path),
         "packages": {package: found for package in PACKAGES if (found := installed(package))},

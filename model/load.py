@@ -4,6 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from model import image_file, samples, sources, tables, zoo
 from model.errors import ExportError
 from model.signature import Arrays
@@ -28,11 +30,15 @@ def source(options: argparse.Namespace, report: Report) -> Source:
     kind = sources.chosen(options)
     if kind is None:
         return zoo.load(options.model, report)
-    description, inputs = _description_and_inputs(options, has_shapes=sources.INPUT_SHAPE not in kind.takes)
+    description, examples = _description_and_examples(
+        options, has_shapes=sources.INPUT_SHAPE not in kind.takes
+    )
     given = Given(
         model=getattr(options, kind.option.name),
         description=description,
-        samples=inputs,
+        examples=examples,
+        expected=tuple(samples.read("--expected", file, "output") for file in options.expected or ()),
+        is_noise=not options.example,
         outputs=options.output_name,
         report=report,
         options={option.name: getattr(options, option.name) for option in kind.takes},
@@ -40,10 +46,10 @@ def source(options: argparse.Namespace, report: Report) -> Source:
     return sources.load(kind, given)
 
 
-def _description_and_inputs(
+def _description_and_examples(
     options: argparse.Namespace, *, has_shapes: bool
-) -> tuple[Description, Arrays | None]:
-    """Return the meaning of the model's numbers, and its sample inputs.
+) -> tuple[Description, tuple[Arrays, ...]]:
+    """Return the meaning of the model's numbers, and its example inputs.
 
     Args:
         options: as for `source`.
@@ -57,20 +63,22 @@ def _description_and_inputs(
         batchable=not options.not_batchable,
     )
     name = "input" if options.input_name is None else options.input_name
+    files: list[Path] = options.example or []
     if options.image:
         image = image_file.read(options.image)
         description = replace(description, image=image)
         name = image.input
-        if options.example and options.example.suffix.lower() not in ARRAY_SUFFIXES:
-            photograph, array = image_file.photograph(options.example, image)
-            return replace(description, photograph=photograph), {name: array}
-        if not options.example and not has_shapes:
-            return description, {name: samples.noise(options.input_shape or image.shape[1:])}
-    if options.example and options.example.suffix in tables.SUFFIXES:
-        return description, tables.read(options.example)
-    if options.example:
-        return description, samples.read(options.example, name)
-    return description, {name: samples.noise(options.input_shape)} if options.input_shape else None
+        if files and files[0].suffix.lower() not in ARRAY_SUFFIXES:
+            photographs = [image_file.photograph(file, image) for file in files]
+            batch = np.concatenate([array for _, array in photographs])
+            return replace(description, photograph=photographs[0][0]), ({name: batch},)
+        if not files and not has_shapes:
+            return description, ({name: samples.noise(options.input_shape or image.shape[1:])},)
+    if files and files[0].suffix in tables.SUFFIXES:
+        return description, tuple(tables.read(file) for file in files)
+    if files:
+        return description, tuple(samples.read("--example", file, name) for file in files)
+    return description, ({name: samples.noise(options.input_shape)},) if options.input_shape else ()
 
 
 def _labels(file: Path) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ examples:
 OWN_MODEL = (
     "name",
     "example",
+    "expected",
     *(option.name for option in sources.options()),
     "output_name",
     "labels",
@@ -74,9 +75,19 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--example",
         type=Path,
+        action="append",
         metavar="FILE",
-        help="real inputs, the batch first: .npy; .npz with the names of forward()'s parameters; a "
-        "photograph, with --image; or a table with named columns, .csv or .parquet",
+        help="real inputs, the batch first: .npy; .npz with the names of the inputs; a photograph, with "
+        "--image; or a table, .csv or .parquet. Repeat it with files of other lengths to open the axes in "
+        "which they differ",
+    )
+    add(
+        "--expected",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="what the framework itself answered to --example: .npz with the names of the outputs; once for "
+        "each --example",
     )
     for option in sources.options():
         option.add(group)
@@ -126,6 +137,11 @@ def _add_export_options(parser: argparse.ArgumentParser) -> None:
     add("--rtol", type=_tolerance, default=Tolerance.rtol, help="relative tolerance (%(default)s)")
     add("--atol", type=_tolerance, default=Tolerance.atol, help="absolute tolerance (%(default)s)")
     add("--output", type=Path, default=OUTPUT, help="the folder of all artifacts (%(default)s)")
+    add(
+        "--no-examples",
+        action="store_true",
+        help="do not keep the rows of --example with their answers in the artifact's folder (examples.npz)",
+    )
     add("--debug", action="store_true", help="show the traceback of an error")
 
 
@@ -150,15 +166,15 @@ def check(options: argparse.Namespace) -> None:
             raise UsageError(f"{option.flag} {option.metavar} is missing: {option.help}")
     others = [option.name for option in sources.options() if option not in kind.takes]
     _refuse(options, others, kind.why_not)
+    if options.expected and len(options.expected) != len(options.example or ()):
+        raise UsageError("--expected: give it once for each --example, in the same order")
     if options.example:
         _refuse(options, ("input_shape",), "--example has a shape")
-        if options.example.suffix == ".npz":
+        if all(file.suffix == ".npz" for file in options.example):
             _refuse(options, ("input_name",), "the arrays in --example have names")
-        if options.example.suffix in tables.SUFFIXES and not kind.reads_tables:
+        if not kind.reads_tables and any(file.suffix in tables.SUFFIXES for file in options.example):
             flags = ", ".join(kind.option.flag for kind in sources.KINDS if kind.reads_tables)
-            raise UsageError(
-                f"--example {options.example}: a table is an example for {flags}; give .npy or .npz"
-            )
+            raise UsageError(f"--example: a table is an example for {flags}; give .npy or .npz")
     if options.image:
         _refuse(options, ("input_name",), "--image names the input")
     names: Sequence[str] = options.output_name or []

@@ -1,7 +1,6 @@
 """The parity gate: an export must answer as the model that it was made from."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,7 +69,7 @@ class Tolerance:
         limits = np.finfo(expected.dtype)
         step = 2 * float(limits.eps)
         values = _finite(expected)
-        samples = values.reshape(len(values), -1).max(axis=1)
+        samples = values.max(axis=tuple(range(1, values.ndim)), initial=0.0)
         scales = np.minimum(1, np.maximum(samples, SMALLEST_RELATIVE_SCALE * largest))
         shape = (-1, *[1] * (values.ndim - 1))
         relative = max(self.rtol, step) * values + max(self.atol, step) * scales.reshape(shape)
@@ -93,6 +92,9 @@ class Difference:
     worst_ratio: float
     """That difference divided by its tolerance; above 1 the export fails."""
 
+    shapes: dict[str, tuple[int, ...]]
+    """The shapes of the inputs."""
+
 
 def compare(
     format_name: str,
@@ -100,8 +102,7 @@ def compare(
     export: Run,
     samples: Arrays,
     tolerance: Tolerance,
-    *,
-    compares_all: bool = False,
+    sizes: tuple[int, ...] = BATCH_SIZES,
 ) -> tuple[Difference, ...]:
     """Run a model and its export on batches of several sizes, and return the differences.
 
@@ -111,7 +112,7 @@ def compare(
         export: the export.
         samples: real inputs by name, the batch first; each batch gets other samples.
         tolerance: how far the answers may differ.
-        compares_all: whether the samples after those are compared too, in one batch.
+        sizes: the sizes of the batches.
 
     Returns:
         A difference for each output of each batch.
@@ -122,31 +123,72 @@ def compare(
         ExportError: the model itself answers differently when it is run again.
 
     """
-    ends = np.cumsum(BATCH_SIZES).tolist()
-    if compares_all:
-        ends.append(max(ends[-1], len(next(iter(samples.values())))))
-    ranges = [range(start, end) for start, end in pairwise([0, *ends]) if end > start]
-    batches = [take(samples, numbers) for numbers in ranges]
+    starts = np.cumsum([0, *sizes]).tolist()
+    batches = [take(samples, range(start, start + size)) for start, size in zip(starts, sizes, strict=False)]
     answers = [eager(batch) for batch in batches]
     differences: list[Difference] = []
     for inputs, expected in zip(batches, answers, strict=True):
         exported = export(inputs)
         for name, array in expected.items():
-            largest = max(float(_finite(answer[name]).max()) for answer in answers)
+            largest = max(float(_finite(answer[name]).max(initial=0.0)) for answer in answers)
             found = _checked_output(format_name, name, array, exported.get(name))
             bound = tolerance.bound(array, largest)
-            difference = _difference(name, array, found, bound)
+            shapes = {key: given.shape for key, given in inputs.items()}
+            difference = _difference(name, array, found, bound, shapes)
             if not difference.worst_ratio <= 1:
                 check_same(expected, eager(inputs))
                 index = difference.worst_index
                 raise ParityError(
                     f"{format_name} does not answer as the model does; no artifact is written. "
                     f"Worst at batch size {len(array)}: {name}{list(index)} is {found[index]:.6g}, "
-                    f"and {array[index]:.6g} in the model; the tolerance is {bound[index]:.3g}. Try another "
+                    f"and {array[index]:.6g} in the model; the tolerance is {bound[index]:.3g}; the inputs "
+                    f"are {', '.join(f'{key} {list(shape)}' for key, shape in shapes.items())}. Try another "
                     "--format, or accept the difference with --rtol or --atol"
                 )
             differences.append(difference)
     return tuple(differences)
+
+
+def compare_given(
+    eager: Run, samples: Arrays, expected: Arrays, tolerance: Tolerance, *, batched: bool
+) -> None:
+    """Compare a model with the answers that its framework gave.
+
+    Args:
+        eager: the model.
+        samples: inputs by name, the batch first.
+        expected: the framework's answers to them by output, the batch first.
+        tolerance: how far the answers may differ.
+        batched: whether the model can be given several samples at once.
+
+    Raises:
+        ParityError: an answer differs, or the model has no such output.
+
+    """
+    rows = len(next(iter(samples.values())))
+    step = SERVER_BATCH if batched else 1
+    for start in range(0, rows, step):
+        answer = eager({name: array[start : start + step] for name, array in samples.items()})
+        for name, array in expected.items():
+            wanted = array[start : start + step]
+            found = answer.get(name)
+            if found is None or found.shape != wanted.shape:
+                kind = "none" if found is None else list(found.shape)
+                raise ParityError(
+                    f"--expected: {name!r} has the shape {list(wanted.shape)} for the samples from {start} on, "
+                    f"and the model's is {kind}; its outputs are {', '.join(answer)}. Give an array for an "
+                    "output under its name, with an answer for each sample of --example"
+                )
+            bound = tolerance.bound(wanted, float(_finite(array).max(initial=0.0)))
+            difference = _difference(name, wanted, found, bound, {})
+            if not difference.worst_ratio <= 1:
+                index = difference.worst_index
+                raise ParityError(
+                    f"the model does not answer as --expected says: for sample {start + index[0]} "
+                    f"{name}{list(index)} is {found[index]:.6g}, and {wanted[index]:.6g} in --expected; the "
+                    f"tolerance is {bound[index]:.3g}. Look for other weights, for training mode when the file "
+                    "was written, or accept the difference with --rtol or --atol"
+                )
 
 
 def check_start(
@@ -199,7 +241,17 @@ def _finite(array: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(np.isfinite(wide), wide, 0.0)
 
 
-def _difference(name: str, eager: NDArray[Any], export: NDArray[Any], tolerated: NDArray[Any]) -> Difference:
+def _difference(
+    name: str,
+    eager: NDArray[Any],
+    export: NDArray[Any],
+    tolerated: NDArray[Any],
+    shapes: dict[str, tuple[int, ...]],
+) -> Difference:
+    if not eager.size:
+        return Difference(
+            output=name, batch_size=len(eager), max_abs_diff=0, worst_index=(), worst_ratio=0, shapes=shapes
+        )
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         absolute = np.where(
             eager == export, 0.0, np.abs(export.astype(np.float64) - eager.astype(np.float64))
@@ -213,4 +265,5 @@ def _difference(name: str, eager: NDArray[Any], export: NDArray[Any], tolerated:
         max_abs_diff=float(absolute.max()),
         worst_index=tuple(int(axis) for axis in index),
         worst_ratio=float(ratio[index]),
+        shapes=shapes,
     )

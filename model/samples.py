@@ -15,15 +15,16 @@ from model.signature import DATATYPES, Arrays, datatype_of
 RANDOM_SAMPLES = 10
 
 
-def read(file: Path, name: str) -> Arrays:
-    """Read sample inputs from a .npy or .npz file.
+def read(option: str, file: Path, name: str) -> Arrays:
+    """Read arrays from a .npy or .npz file.
 
     Args:
-        file: arrays whose first axis is the batch.
+        option: the option that names the file, for messages.
+        file: arrays by name.
         name: the input's name, where the file is a .npy file. The arrays of an .npz file have their own.
 
     Raises:
-        ExportError: the file cannot be read, or its arrays are not samples (see `check`).
+        ExportError: the file cannot be read.
 
     """
     try:
@@ -31,18 +32,13 @@ def read(file: Path, name: str) -> Arrays:
             loaded = np.load(opened, allow_pickle=False)
             arrays: Arrays = {name: loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except OSError as error:
-        raise ExportError(f"--example {file}: {error.strerror or error}") from None
+        raise ExportError(f"{option} {file}: {error.strerror or error}") from None
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ExportError(
-            f"--example {file}: not a .npy or .npz file of numbers ({error}). Save one by numpy.save(FILE, "
+            f"{option} {file}: not a .npy or .npz file of numbers ({error}). Save one by numpy.save(FILE, "
             "array) or numpy.savez(FILE, name=array); a photograph needs --image FILE as well"
         ) from None
-    arrays = {key: array.astype(array.dtype.newbyteorder("="), copy=False) for key, array in arrays.items()}
-    try:
-        check(arrays)
-    except ExportError as error:
-        raise ExportError(f"--example {file}: {error}") from None
-    return arrays
+    return {key: array.astype(array.dtype.newbyteorder("="), copy=False) for key, array in arrays.items()}
 
 
 def check(arrays: Arrays) -> None:

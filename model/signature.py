@@ -233,5 +233,12 @@ class Signature:
             )
 
     def to_json(self) -> str:
-        """Return the signature as JSON with sorted keys: the same signature is the same text."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+        """Return the signature as JSON with sorted keys: the same signature is the same text.
+
+        `batched` is written where it is false, so that artifacts from before it was known keep their version.
+        """
+        content = asdict(self)
+        for tensor in (*content["inputs"], *content["outputs"]):
+            if tensor["batched"]:
+                del tensor["batched"]
+        return json.dumps(content, indent=1, sort_keys=True) + "\n"

@@ -1,9 +1,11 @@
 """The input of an export: a trained model that can be run, with real inputs to compare its exports on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from model.signature import Arrays, ImageInput
 
@@ -82,6 +84,35 @@ class Source:
     formats: tuple[Format, ...]
     """The formats that it can be written in; the first one is preferred."""
 
+    batched: bool = True
+    """Whether the first axis of each tensor is the batch. Otherwise the model is given one sample at a time:
+    then `eager` and the formats take a batch of one, by `one_by_one`."""
+
+    others: tuple[Arrays, ...] = ()
+    """Real inputs whose open axes have other lengths than those of `samples`."""
+
+    open_axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    """By input or output: the axes of its arrays, beside the first, that may have any length."""
+
+    can_open: bool = False
+    """Whether `--open-axis` can open more axes."""
+
+    expected: tuple[Arrays, ...] = ()
+    """What the framework itself answered to `samples` and to `others`, in their order; nothing if unknown."""
+
+    is_noise: bool = False
+    """Whether `samples` are random numbers."""
+
     compares_all: bool = False
     """Whether the exports are compared with the model on all samples, and not on a few: a row of a table is
     computed in microseconds, and each row may take another path through a tree."""
+
+
+def one_by_one(run: Run) -> Run:
+    """Return a model without a batch axis as one that takes and gives batches of one sample."""
+
+    def batch_of_one(batch: Arrays) -> Arrays:
+        answer = run({name: array.reshape(array.shape[1:]) for name, array in batch.items()})
+        return {name: np.asarray(array)[np.newaxis] for name, array in answer.items()}
+
+    return batch_of_one

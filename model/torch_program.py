@@ -1,6 +1,7 @@
 """Follow a PyTorch module by torch.export, and fingerprint the resulting program."""
 
 import inspect
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -19,13 +20,19 @@ SMALLEST_BATCH = 2
 """torch.export assumes that an open axis holds 2 or more; the parity gate tries a batch of 1 as well."""
 
 
-def program_of(name: str, module: nn.Module, example: tuple[torch.Tensor, ...]) -> Program:
-    """Follow a module by torch.export, with its first axes open.
+def program_of(
+    name: str,
+    module: nn.Module,
+    example: tuple[torch.Tensor, ...],
+    open_axes: Sequence[Collection[int]],
+) -> Program:
+    """Follow a module by torch.export, with some axes open.
 
     Args:
         name: the model's name, for messages.
         module: in evaluation mode.
-        example: its arguments, a batch of 2 or more.
+        example: its arguments; an open axis, such as the batch, has a length of 2 or more.
+        open_axes: the axes of each argument that may have any length. Axis 0 is the batch.
 
     Raises:
         ExportError: the computation depends on the values of a tensor or on the batch size, or torch.export
@@ -33,7 +40,7 @@ def program_of(name: str, module: nn.Module, example: tuple[torch.Tensor, ...]) 
 
     """
     # DYNAMIC and not AUTO: AUTO would fix the batch size without a word, where a module needs a fixed one.
-    axes = tuple({0: torch.export.Dim.DYNAMIC} for _ in example)
+    axes = tuple(dict.fromkeys(numbers, torch.export.Dim.DYNAMIC) for numbers in open_axes)
     has_args = any(
         parameter.kind == inspect.Parameter.VAR_POSITIONAL
         for parameter in inspect.signature(module.forward).parameters.values()
@@ -49,24 +56,35 @@ def program_of(name: str, module: nn.Module, example: tuple[torch.Tensor, ...]) 
         ) from error
     except UserError as error:
         raise ExportError(
-            f"{name}: torch.export cannot follow the module with a batch of any size: {quoted(error)}. Where "
-            "forward() needs the batch size, it must ask x.shape[0] for it, not len(x) or a fixed number; "
-            "nn.Transformer, nn.MultiheadAttention and recurrent layers need batch_first=True"
+            f"{name}: torch.export cannot follow the module with {_freedom(open_axes)}: {quoted(error)}. "
+            "Where forward() needs the length of such an axis, it must ask x.shape[0] for it, not len(x) or a "
+            "fixed number; nn.Transformer, nn.MultiheadAttention and recurrent layers need batch_first=True"
         ) from error
     except Exception as error:
         raise ExportError(
-            f"{name}: torch.export cannot follow the module with a batch of any size: {quoted(error)}. Write "
-            "that line with operations on tensors alone: https://docs.pytorch.org/docs/stable/export.html"
+            f"{name}: torch.export cannot follow the module with {_freedom(open_axes)}: {quoted(error)}. "
+            "Write that line with operations on tensors alone: https://docs.pytorch.org/docs/stable/export.html"
         ) from error
-    _check_batch_sizes(name, program)
+    if any(0 in numbers for numbers in open_axes):
+        _check_batch_sizes(name, program)
     return program
+
+
+def _freedom(open_axes: Sequence[Collection[int]]) -> str:
+    others = any(set(numbers) - {0} for numbers in open_axes)
+    return "a batch of any size" + (" and open axes of any length" if others else "")
 
 
 def _check_batch_sizes(name: str, program: Program) -> None:
     """Refuse a program that is valid for some batch sizes only: `if x.shape[0] > 100` makes two programs."""
+    inputs = set(program.graph_signature.user_inputs)
+    batches = {
+        str(node.meta["val"].shape[0])
+        for node in program.graph.nodes
+        if node.op == "placeholder" and node.name in inputs
+    }
     for symbol, sizes in program.range_constraints.items():
-        # Sizes that depend on data are named u0, u1, …; those of open axes s0, s1, ….
-        if str(symbol).startswith("s") and (sizes.lower > SMALLEST_BATCH or sizes.upper != int_oo):
+        if str(symbol) in batches and (sizes.lower > SMALLEST_BATCH or sizes.upper != int_oo):
             raise ExportError(
                 f"{name}: forward() takes another path for other batch sizes: what torch.export followed "
                 f"is right from {sizes.lower} to {sizes.upper} only. Remove the condition on the batch size"

@@ -14,6 +14,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as Operat
 from model.errors import ExportError, innermost, quoted
 from model.formats.quiet import quiet
 from model.signature import Arrays
+from model.source import one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,12 @@ MAX_BYTES = 2**31 - 1
 
 
 def write(
-    folder: Path, *, program: torch.export.ExportedProgram, inputs: Sequence[str], outputs: Sequence[str]
+    folder: Path,
+    *,
+    program: torch.export.ExportedProgram,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    batched: bool = True,
 ) -> None:
     """Write an exported program as one self-contained ONNX file with an open batch axis.
 
@@ -41,6 +47,7 @@ def write(
         program: a module that torch.export followed.
         inputs: names of the program's inputs, in their order.
         outputs: names of the program's outputs, in their order.
+        batched: whether the first axis of each is the batch.
 
     Raises:
         ExportError: ONNX has no such operator, or the weights exceed the size of an ONNX file.
@@ -72,10 +79,10 @@ def write(
             "torchscript"
         ) from error
     _set_names(model.graph, inputs, outputs)
-    save(model, folder)
+    save(model, folder, batched=batched)
 
 
-def save(model: onnx.ModelProto, folder: Path) -> None:
+def save(model: onnx.ModelProto, folder: Path, *, batched: bool = True) -> None:
     """Check a model and write it, without the exporter's notes for debugging: source lines and paths.
 
     Raises:
@@ -88,7 +95,7 @@ def save(model: onnx.ModelProto, folder: Path) -> None:
     for item in (*graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
         del item.metadata_props[:]
         item.doc_string = ""
-    for tensor in (*graph.input, *graph.output):
+    for tensor in (*graph.input, *graph.output) if batched else ():
         tensor.type.tensor_type.shape.dim[0].dim_param = BATCH
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -100,8 +107,12 @@ def save(model: onnx.ModelProto, folder: Path) -> None:
     onnx.save_model(model, folder / FILE)
 
 
-def load(folder: Path) -> Run:
+def load(folder: Path, *, batched: bool = True) -> Run:
     """Return a function that runs the ONNX file in a folder.
+
+    Args:
+        folder: holds `model.onnx`.
+        batched: whether the first axis of each tensor is the batch; otherwise it takes batches of one.
 
     Raises:
         ExportError: ONNX Runtime has no operator for the data types in the file.
@@ -119,7 +130,7 @@ def load(folder: Path) -> Run:
     def run(inputs: Arrays) -> Arrays:
         return dict(zip(outputs, cast("list[Any]", session.run(outputs, inputs)), strict=True))
 
-    return run
+    return run if batched else one_by_one(run)
 
 
 def _weight_bytes(program: torch.export.ExportedProgram) -> int:

@@ -12,7 +12,7 @@ from torch import nn
 from model.errors import ExportError, quoted
 from model.formats.quiet import quiet
 from model.signature import Arrays
-from model.source import Run
+from model.source import Run, one_by_one
 
 FILE = "model.pt"
 DEBUG_RECORDS = (".debug_pkl", "/.data/serialization_id")
@@ -53,13 +53,14 @@ def write(folder: Path, *, module: nn.Module, example: tuple[torch.Tensor, ...])
                 file.writestr(zipfile.ZipInfo(name), full.read(name))
 
 
-def load(folder: Path, *, inputs: Sequence[str], outputs: Sequence[str]) -> Run:
+def load(folder: Path, *, inputs: Sequence[str], outputs: Sequence[str], batched: bool = True) -> Run:
     """Return a function that runs the TorchScript file in a folder.
 
     Args:
         folder: holds `model.pt`.
         inputs: names of the arguments, in their order.
         outputs: names of the results, in their order.
+        batched: whether the first axis of each tensor is the batch; otherwise it takes batches of one.
 
     """
     with quiet():
@@ -74,4 +75,4 @@ def load(folder: Path, *, inputs: Sequence[str], outputs: Sequence[str]) -> Run:
             parts = [answer[name] for name in outputs]
         return {name: part.numpy() for name, part in zip(outputs, cast(Any, parts), strict=True)}
 
-    return run
+    return run if batched else one_by_one(run)

@@ -7,7 +7,7 @@ from typing import cast
 from model.errors import ExportError, UsageError
 from model.source import Source
 from model.sources.kind import Given, Kind, Loader, Option
-from model.sources.shape import shape
+from model.sources.shape import axis, shape
 
 CHECKPOINT = Option(flag="--checkpoint", metavar="FILE", help="the module's weights: a saved state_dict")
 INPUT_SHAPE = Option(
@@ -21,6 +21,19 @@ INPUT_NAME = Option(
     metavar="NAME",
     type=str,
     help="the input's name, if --example is .npy (default: input)",
+)
+OPEN_AXIS = Option(
+    flag="--open-axis",
+    metavar="INPUT:AXIS",
+    type=axis,
+    action="append",
+    help="an axis that may have any length, as input_ids:1; can be repeated. The batch is open anyway",
+)
+NO_BATCH_AXIS = Option(
+    flag="--no-batch-axis",
+    action="store_true",
+    help="the tensors have no batch axis: --example holds one sample in the shapes that the model takes, and "
+    "the server computes one request at a time",
 )
 
 RUN_CODE = Option(
@@ -47,7 +60,7 @@ KINDS = (
         ),
         module="factory",
         libraries="make pytorch",
-        takes=(CHECKPOINT, INPUT_SHAPE, INPUT_NAME),
+        takes=(CHECKPOINT, INPUT_SHAPE, INPUT_NAME, OPEN_AXIS, NO_BATCH_AXIS),
         requires=(CHECKPOINT,),
         why_not="a PyTorch module has no such thing",
     ),

@@ -1,10 +1,9 @@
 """Make a source of a PyTorch module: the user's function returns it, and a checkpoint holds its weights."""
 
 from model import checkpoint, factory
-from model.errors import UsageError
 from model.source import Source
 from model.sources.kind import Given
-from model.sources.pytorch import check_second, torch_source
+from model.sources.pytorch import check_examples, check_second, with_examples
 
 
 def load(given: Given) -> Source:
@@ -15,16 +14,13 @@ def load(given: Given) -> Source:
         ExportError: the module cannot be made, the weights do not fit it, or it cannot be followed.
 
     """
-    if given.samples is None:
-        raise UsageError("--input-shape 3,224,224 or --example FILE is missing: what the model takes")
+    check_examples(given)
     weights = given.options["checkpoint"]
     given.report(f"loading {weights} into {given.model}")
     module = factory.make(given.model)
     checkpoint.load(module, weights)
-    made = torch_source(module, given.samples, given.description, given.outputs)
+    made = with_examples(module, given)
     second = factory.make(given.model)
     checkpoint.load(second, weights)
     check_second(made, second, given.outputs)
-    if len(made.samples) > 1:
-        given.report(f"inputs in the order of forward()'s parameters: {', '.join(made.samples)}")
     return made

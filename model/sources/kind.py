@@ -43,8 +43,14 @@ class Given:
     """The value of the option that names the model: a path, or the name of a factory."""
 
     description: Description
-    samples: Arrays | None
-    """Real inputs by name, the batch first; None if there is no example."""
+    examples: tuple[Arrays, ...]
+    """Inputs by name, as each file of `--example` holds them; empty if there is no example."""
+
+    expected: tuple[Arrays, ...] = ()
+    """What the framework answered to each of them; empty if it is not given."""
+
+    is_noise: bool = False
+    """Whether the examples are random numbers."""
 
     outputs: Sequence[str] | None
     """Names of the outputs, in their order; None if the model decides."""
@@ -54,6 +60,11 @@ class Given:
 
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Values of the options that the kind takes, by `Option.name`."""
+
+    @property
+    def samples(self) -> Arrays | None:
+        """The inputs of the first example; None if there is none."""
+        return self.examples[0] if self.examples else None
 
 
 class Loader(Protocol):

@@ -1,20 +1,25 @@
 """Make a source of a PyTorch module."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from model import samples as sample_inputs
 from model.behaviour import check_rebuilt, check_same
 from model.binding import bind
-from model.errors import ExportError, quoted
+from model.errors import ExportError, UsageError, quoted
 from model.formats import onnx, torchscript
+from model.lengths import opened
 from model.samples import take
 from model.signature import Arrays
-from model.source import Description, Format, Source
+from model.source import Description, Format, Run, Source, one_by_one
+from model.sources.kind import Given
 from model.torch_program import fingerprint_of, program_of
 
 EXAMPLE_SIZE = 2
@@ -22,7 +27,13 @@ EXAMPLE_SIZE = 2
 
 
 def torch_source(
-    module: nn.Module, samples: Arrays, description: Description, outputs: Sequence[str] | None = None
+    module: nn.Module,
+    samples: Arrays,
+    description: Description,
+    outputs: Sequence[str] | None = None,
+    *,
+    batched: bool = True,
+    open_axes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Source:
     """Make a source of a module, which is put into evaluation mode.
 
@@ -33,6 +44,9 @@ def torch_source(
         description: the model's name, and the meaning of its numbers.
         outputs: names of the outputs, in their order, unless the module returns a mapping; by default
             `output`, `output_1`, and so on.
+        batched: whether the first axis of each argument is the batch. Otherwise the module gets single
+            samples: arrays without their first axis.
+        open_axes: by input: axes of the arrays, beside the first, that may have any length.
 
     Raises:
         ExportError: the samples do not fit forward(), forward() fails or is not repeatable, or torch.export
@@ -40,13 +54,20 @@ def torch_source(
 
     """
     module, samples = bind(module, samples)
-    eager = partial(_run, _evaluating(module), outputs)
-    example = take(samples, range(EXAMPLE_SIZE))
+    run = partial(_run, _evaluating(module), outputs)
+    eager = run if batched else one_by_one(run)
+    example = take(samples, range(EXAMPLE_SIZE if batched else 1))
+    open_axes = open_axes or {}
+    tensors = _tensors(example if batched else _first(example))
+    axes = [
+        (0, *open_axes.get(name, ())) if batched else [axis - 1 for axis in open_axes.get(name, ())]
+        for name in samples
+    ]
     answer = _first_answer(eager, example, description.name)
     # Before torch.export, whose message about a changing state is harder to understand.
     check_same(answer, eager(example))
     names = list(answer)
-    program = program_of(description.name, module, _tensors(example))
+    program = program_of(description.name, module, tensors, axes)
     return Source(
         description=description,
         eager=eager,
@@ -55,16 +76,67 @@ def torch_source(
         formats=(
             Format(
                 name="onnx",
-                write=partial(onnx.write, program=program, inputs=list(samples), outputs=names),
-                load=onnx.load,
+                write=partial(
+                    onnx.write, program=program, inputs=list(samples), outputs=names, batched=batched
+                ),
+                load=partial(onnx.load, batched=batched),
             ),
             Format(
                 name="torchscript",
-                write=partial(torchscript.write, module=module, example=_tensors(example)),
-                load=partial(torchscript.load, inputs=list(samples), outputs=names),
+                write=partial(torchscript.write, module=module, example=tensors),
+                load=partial(torchscript.load, inputs=list(samples), outputs=names, batched=batched),
+                by_default=False,
             ),
         ),
+        batched=batched,
+        open_axes=open_axes,
+        can_open=True,
     )
+
+
+def check_examples(given: Given) -> None:
+    """Check that the command line says what the model takes.
+
+    Raises:
+        UsageError: neither an example nor a shape of the input is given.
+
+    """
+    if not given.examples:
+        raise UsageError("--input-shape 3,224,224 or --example FILE is missing: what the model takes")
+
+
+def with_examples(module: nn.Module, given: Given) -> Source:
+    """Make a source of a module with the examples and the axes that the command line names.
+
+    Raises:
+        ExportError: as for `torch_source`, or the examples differ in more than the lengths of axes.
+
+    """
+    batched = not given.options["no_batch_axis"]
+    examples = given.examples if batched else tuple(map(_as_batch, given.examples))
+    for arrays in examples:
+        sample_inputs.check(arrays)
+    source = torch_source(
+        module,
+        examples[0],
+        given.description,
+        given.outputs,
+        batched=batched,
+        open_axes=opened(given.options["open_axis"] or (), examples, batched=batched),
+    )
+    if len(source.samples) > 1:
+        given.report(f"inputs in the order of forward()'s parameters: {', '.join(source.samples)}")
+    expected = given.expected if batched else tuple(map(_as_batch, given.expected))
+    others = tuple({name: arrays[name] for name in source.samples} for arrays in examples[1:])
+    return replace(source, others=others, expected=expected, is_noise=given.is_noise)
+
+
+def _as_batch(sample: Arrays) -> Arrays:
+    return {name: array[np.newaxis] for name, array in sample.items()}
+
+
+def _first(batch: Arrays) -> Arrays:
+    return {name: array[0] for name, array in batch.items()}
 
 
 def check_second(source: Source, module: nn.Module, outputs: Sequence[str] | None = None) -> None:
@@ -80,8 +152,9 @@ def check_second(source: Source, module: nn.Module, outputs: Sequence[str] | Non
 
     """
     module, samples = bind(module, source.samples)
-    example = take(samples, range(EXAMPLE_SIZE))
-    check_rebuilt(source.eager(example), _run(_evaluating(module), outputs, example))
+    example = take(samples, range(EXAMPLE_SIZE if source.batched else 1))
+    run = partial(_run, _evaluating(module), outputs)
+    check_rebuilt(source.eager(example), (run if source.batched else one_by_one(run))(example))
 
 
 def _evaluating(module: nn.Module) -> nn.Module:
@@ -102,7 +175,7 @@ def _evaluating(module: nn.Module) -> nn.Module:
         ) from None
 
 
-def _first_answer(eager: partial[Arrays], example: Arrays, name: str) -> Arrays:
+def _first_answer(eager: Run, example: Arrays, name: str) -> Arrays:
     try:
         return eager(example)
     except ExportError:

@@ -1,4 +1,4 @@
-"""Read a shape from the command line."""
+"""Read shapes and axes from the command line."""
 
 import argparse
 
@@ -14,3 +14,16 @@ def shape(text: str) -> tuple[int, ...]:
     if not all(axis.isdecimal() and int(axis) for axis in axes):
         raise argparse.ArgumentTypeError(f"{text!r}: give sizes above 0 with commas between, as 3,224,224")
     return tuple(int(axis) for axis in axes)
+
+
+def axis(text: str) -> tuple[str, int]:
+    """Read an input with one of its axes, such as `input_ids:1`.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no number after a colon.
+
+    """
+    name, _, number = text.rpartition(":")
+    if not name or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: give an input and the number of an axis, as input_ids:1")
+    return name, int(number)

@@ -44,7 +44,7 @@ def tiny() -> Source:
 def artifact(tiny: Source, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     from model.export import export
 
-    return export(tiny, [], tmp_path_factory.mktemp("tiny"), silent)
+    return export(tiny, ["onnx", "torchscript"], tmp_path_factory.mktemp("tiny"), silent)
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ def test_an_artifact_holds_each_format_the_sample_the_signature_and_the_parity(d
     done = quietly(doubler, [], tmp_path)
     assert done.path == tmp_path / "doubler" / done.signature.version
     assert sorted(contents(done.path)) == [
+        "examples.npz",
         "first/factor.txt",
         "parity.json",
         "sample.npz",

@@ -240,7 +240,7 @@ def test_torch_cond_is_served_as_onnx_and_the_message_for_torchscript_says_so(ga
 
 def test_a_module_that_ignores_eval_is_named_where_torchscript_needs_it(gate):
     assert gate("StaysInTraining", ROWS, "--format", "onnx") == (0, "")
-    status, said = gate("StaysInTraining", ROWS, "--output", "two")
+    status, said = gate("StaysInTraining", ROWS, "--format", "torchscript", "--output", "two")
     assert (status, "torchscript: the module stays in training mode after eval()" in said) == (1, True)
 
 
