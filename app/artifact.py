@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.signature import ArtifactError, Signature, Tensor
+from app.step_example import STEPS, Example
 from app.tensors import DTYPES, Arrays
 
 SAMPLE = "sample.npz"
@@ -26,6 +27,9 @@ class Artifact:
 
     outputs: Arrays
     """What the model answered to it at export."""
+
+    example: Example | None = None
+    """A request with its predictions, where the model has steps."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -51,6 +55,7 @@ class Artifact:
             signature=signature,
             inputs={tensor.name: _checked(sample, tensor, file) for tensor in signature.inputs},
             outputs={tensor.name: _checked(sample, tensor, file) for tensor in signature.outputs},
+            example=Example.read(path / STEPS) if signature.steps else None,
         )
 
 

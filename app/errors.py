@@ -31,6 +31,10 @@ class InvalidInput(RequestError):
     """The request cannot be read, or does not fit the model's signature."""
 
 
+class RefusedByHook(RequestError):
+    """The model's own code does not accept the request, and says why."""
+
+
 class TooLarge(RequestError):
     """The request is larger than the server accepts, or would take more memory than there is."""
 
@@ -51,6 +55,14 @@ class InternalError(RequestError):
 
     def __init__(self) -> None:
         super().__init__("the server failed; its log says why")
+
+
+class HookFailed(RequestError):
+    """The model's own code failed. The log says why, and the client does not learn it."""
+
+    def __init__(self, function: str) -> None:
+        """Take the name of the function that failed."""
+        super().__init__(f"{function}() of this model failed; the server's log says why")
 
 
 class Unavailable(RequestError):

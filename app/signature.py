@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
+from app.step_descriptions import StepDescriptions
+
 FILE = "signature.json"
 
 Datatype = Literal[
@@ -123,6 +125,9 @@ class Signature(_Frozen):
     batchable: bool = True
     """Whether the answer to a sample is the same whatever other samples share its batch."""
 
+    steps: StepDescriptions | None = None
+    """The steps before and after the model; None where there are none."""
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
@@ -144,6 +149,8 @@ class Signature(_Frozen):
                 f"{first.datatype}; they need [-1, {len(self.labels)}] of FP or INT numbers"
             )
         image = self.image
+        if image is not None and self.steps is not None and self.steps.before is not None:
+            raise ValueError(f"image: the step {self.steps.before.kind} takes no pictures")
         if image is not None:
             taken = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
             if taken != [(image.input, "FP32", image.shape)] or not self.batched:

@@ -82,6 +82,7 @@ def export(
     tolerance = tolerance or Tolerance()
     chosen = _formats(source, formats)
     description = source.description
+    steps = description.steps
     samples.check(source.samples)
     check_model(source, tolerance)
     groups = lengths.groups(source, report)
@@ -95,6 +96,8 @@ def export(
     if path.exists():
         report(f"version {signature.version} exists already; checking it")
         differences = _existing_parity(path, signature, sample, tolerance)
+        if steps:
+            steps.check_kept(path, signature, source.eager, source.samples)
     else:
         with artifact.new(path) as draft:
             for format_ in chosen:
@@ -107,6 +110,8 @@ def export(
                 kept_examples.write(draft, source)
             if description.photograph:
                 (draft / "sample.png").write_bytes(description.photograph)
+            if steps:
+                steps.write(draft, signature, source.eager, source.samples)
             (draft / REPORT).write_text(_parity_report(draft, differences, tolerance))
             (draft / FILE).write_text(signature.to_json())
     artifact.point_latest(path)
@@ -136,6 +141,7 @@ def _signature(
         activation=description.activation,
         image=description.image,
         batchable=description.batchable and source.batched,
+        steps=description.steps.description if description.steps else None,
     )
 
 

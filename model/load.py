@@ -11,6 +11,7 @@ from model.errors import ExportError
 from model.signature import Arrays
 from model.source import Description, Report, Source
 from model.sources.kind import Given
+from model.steps import options as step_options
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 
@@ -38,7 +39,7 @@ def source(options: argparse.Namespace, report: Report) -> Source:
         description=description,
         examples=examples,
         expected=tuple(samples.read("--expected", file, "output") for file in options.expected or ()),
-        is_noise=not options.example,
+        is_noise=not (options.example or options.example_request),
         outputs=options.output_name,
         report=report,
         options={option.name: getattr(options, option.name) for option in kind.takes},
@@ -61,7 +62,10 @@ def _description_and_examples(
         labels=_labels(options.labels) if options.labels else None,
         activation=options.activation,
         batchable=not options.not_batchable,
+        steps=step_options.plan(options),
     )
+    if description.steps and (made := description.steps.samples()):
+        return description, (made,)
     name = "input" if options.input_name is None else options.input_name
     files: list[Path] = options.example or []
     if options.image:

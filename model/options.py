@@ -8,6 +8,7 @@ from pathlib import Path
 from model import image_file, sources, tables, zoo
 from model.errors import UsageError
 from model.parity import Tolerance
+from model.steps import options as step_options
 
 OUTPUT = Path("build/model")
 
@@ -34,6 +35,7 @@ OWN_MODEL = (
     "activation",
     "image",
     "not_batchable",
+    *step_options.NAMES,
 )
 """Options that a ready-made model decides by itself."""
 
@@ -54,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_source_options(export)
     _add_meaning_options(export)
+    step_options.add(export)
     _add_export_options(export)
     listing = commands.add_parser("list", help="list the artifacts", description="List the artifacts.")
     listing.add_argument(
@@ -177,6 +180,7 @@ def check(options: argparse.Namespace) -> None:
             raise UsageError(f"--example: a table is an example for {flags}; give .npy or .npz")
     if options.image:
         _refuse(options, ("input_name",), "--image names the input")
+    step_options.check(options)
     names: Sequence[str] = options.output_name or []
     if len(set(names)) != len(names):
         raise UsageError(f"--output-name {', '.join(names)}: give each output a name of its own")

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 from numpy.typing import NDArray
 
 from model.errors import ExportError
+from model.steps.description import StepDescriptions
 
 Arrays = dict[str, NDArray[Any]]
 """Tensors by name. The first axis of each is the batch."""
@@ -170,6 +171,9 @@ class Signature:
     batchable: bool = True
     """Whether the answer to a sample is the same whatever other samples share its batch."""
 
+    steps: StepDescriptions | None = None
+    """The steps before and after the model; None where there are none."""
+
     def __post_init__(self) -> None:
         """Refuse a signature that the server would refuse.
 
@@ -196,6 +200,8 @@ class Signature:
             raise ExportError("a model without a batch axis cannot be batchable")
         self._check_labels(self.outputs[0])
         image = self.image
+        if image is not None and self.steps is not None and self.steps.before is not None:
+            raise ExportError(f"image: the step {self.steps.before.kind} takes no pictures; give one of them")
         if image is not None:
             inputs = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
             if inputs != [(image.input, "FP32", image.shape)] or not self.inputs[0].batched:
@@ -235,10 +241,13 @@ class Signature:
     def to_json(self) -> str:
         """Return the signature as JSON with sorted keys: the same signature is the same text.
 
-        `batched` is written where it is false, so that artifacts from before it was known keep their version.
+        `batched` is written where it is false, and `steps` where there are some, so that artifacts from before
+        they were known keep their version.
         """
         content = asdict(self)
         for tensor in (*content["inputs"], *content["outputs"]):
             if tensor["batched"]:
                 del tensor["batched"]
+        if self.steps is None:
+            del content["steps"]
         return json.dumps(content, indent=1, sort_keys=True) + "\n"

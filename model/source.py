@@ -3,11 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from model.signature import Arrays, ImageInput
+
+if TYPE_CHECKING:
+    # It needs this module.
+    from model.steps.plan import Plan
 
 Run = Callable[[Arrays], Arrays]
 """A model as a function: a batch of inputs by name to a batch of outputs by name."""
@@ -34,18 +38,6 @@ class Format:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column of a table that a model takes."""
-
-    name: str
-    input: str
-    """The input that takes it. The columns of an input are its second axis, in their order."""
-
-    categories: tuple[str, ...] | None = None
-    """The values of a column of categories; the model takes their index. None where it takes the values."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Description:
     """A model's name, and the meaning of its numbers, which the tensors do not tell."""
 
@@ -63,8 +55,8 @@ class Description:
     batchable: bool = True
     """Whether the answer to a sample is the same whatever other samples share its batch."""
 
-    columns: tuple[Column, ...] | None = None
-    """The columns of the table that the inputs hold; None if they are no table."""
+    steps: "Plan | None" = None
+    """The steps before and after the model; None where there are none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,6 +62,7 @@ class Exchange:
         "_encode",
         "_head",
         "_hold",
+        "_is_slow_to_encode",
         "_model",
         "_over",
         "_place",
@@ -221,6 +222,7 @@ class Exchange:
             hold.release()
             return
         self._encode, self._hold = decoded.encode, hold
+        self._is_slow_to_encode = decoded.is_slow_to_encode
         deadline = self._deadline
         if decoded.timeout_seconds is not None:
             deadline = min(deadline, time.monotonic() + decoded.timeout_seconds)
@@ -230,6 +232,9 @@ class Exchange:
     def _answered(self, result: BatchOutputs | Exception, first: int) -> None:
         if isinstance(result, Exception):
             self._fail(result)
+            return
+        if self._is_slow_to_encode:
+            self._encode_in_pool(result, first)
             return
         if result.values <= MAX_INLINE_ENCODE_VALUES:
             self._finish_or_fail(self._encoded(result, first))
@@ -251,6 +256,15 @@ class Exchange:
             loop.call_soon_threadsafe(self._finish_or_fail, response)
 
         self._service.writers.submit(encode)
+
+    def _encode_in_pool(self, result: BatchOutputs, first: int) -> None:
+        """Have an answer encoded by the threads that decode bodies, which give up at the deadline."""
+        self._give_back()
+        self._hold = self._service.computed.hold(result.nbytes)
+        encode = partial(self._encoded, result, first)
+        expire = partial(self._fail, DeadlineExceeded())
+        self._reading = DecodeJob(self._deadline, encode, self._finish_or_fail, expire)
+        self._service.readers.submit(self._model, self._reading)
 
     def _encoded(self, result: BatchOutputs, first: int) -> Response | Exception:
         try:

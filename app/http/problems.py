@@ -84,9 +84,11 @@ class Problem(Exception):  # noqa: N818 - the RFC's name
 
 STATUSES: dict[type[RequestError], tuple[HTTPStatus, str | None]] = {
     errors.InvalidInput: (HTTPStatus.BAD_REQUEST, None),
+    errors.RefusedByHook: (HTTPStatus.UNPROCESSABLE_ENTITY, None),
     errors.ModelNotFound: (HTTPStatus.NOT_FOUND, None),
     errors.TooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, None),
     errors.InternalError: (HTTPStatus.INTERNAL_SERVER_ERROR, None),
+    errors.HookFailed: (HTTPStatus.INTERNAL_SERVER_ERROR, None),
     errors.ModelNotReady: (HTTPStatus.SERVICE_UNAVAILABLE, None),
     errors.Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, OVERLOADED),
     errors.ReceiveBufferFull: (HTTPStatus.SERVICE_UNAVAILABLE, MEMORY),

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from app.protocols.messages import WireProtocol
 from app.protocols.predict import PredictProtocol
 from app.protocols.protocol_v2 import ProtocolV2
+from app.protocols.step_predict import StepPredictProtocol
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
 
@@ -26,7 +27,9 @@ class Route(NamedTuple):
 
 def predict(service: Service) -> Route:
     """Return the route of /predict."""
-    return Route(PREDICT_PATH, PredictProtocol(), service.default)
+    model = service.default
+    protocol = PredictProtocol() if model.signature.steps is None else StepPredictProtocol(model)
+    return Route(PREDICT_PATH, protocol, model)
 
 
 def infer(model: ServedModel) -> Route:

@@ -25,19 +25,30 @@ def cost(json: bytes, signature: Signature, batch_size: int) -> int:
         TooLarge: it holds more of something than `batch_size` samples have.
 
     """
-    commas, lists, objects, marks = (occurrences(json, byte) for byte in (b",", b"[", b"{", b'"'))
-    strings = marks // 2
+    commas, lists, objects, strings = counts = _counts(json)
     if (most := _most(signature, batch_size)) is not None:
         found = {"values": commas + lists + objects, "lists": lists, "objects": objects, "strings": strings}
         for kind, number in most.items():
             if found[kind] > number:
                 raise _too_many(kind, signature, batch_size)
+    return len(json) + _bytes(*counts)
+
+
+def cost_of_any(json: bytes) -> int:
+    """Return how many bytes of memory it takes at most to parse JSON, whatever it says."""
+    # A character of a string takes four bytes where one of them is beyond 65535.
+    return 4 * len(json) + _bytes(*_counts(json))
+
+
+def _counts(json: bytes) -> tuple[int, int, int, int]:
+    """Return the numbers of commas, lists, objects and strings."""
+    commas, lists, objects, marks = (occurrences(json, byte) for byte in (b",", b"[", b"{", b'"'))
+    return commas, lists, objects, marks // 2
+
+
+def _bytes(commas: int, lists: int, objects: int, strings: int) -> int:
     return (
-        len(json)
-        + commas * BYTES_A_VALUE
-        + strings * BYTES_A_STRING
-        + lists * BYTES_A_LIST
-        + objects * BYTES_AN_OBJECT
+        commas * BYTES_A_VALUE + strings * BYTES_A_STRING + lists * BYTES_A_LIST + objects * BYTES_AN_OBJECT
     )
 
 

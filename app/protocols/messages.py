@@ -51,6 +51,8 @@ class DecodedRequest:
     """Takes a batch's answers and the index of the first that is this call's. May raise InvalidInput."""
 
     timeout_seconds: float | None = None
+    is_slow_to_encode: bool = False
+    """Whether `encode` may hold up the event loop, however small the answer is."""
 
 
 class BodyHeaders(Protocol):

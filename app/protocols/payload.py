@@ -82,12 +82,7 @@ def decode(body: bytes, signature: Signature, *, batch_size: int) -> Arrays:
             _refuse(only, "is no list of samples by its brackets and commas")
         if array is not None:
             return {only.name: array}
-    try:
-        parsed: object = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        # NaN, Infinity, 1e999 and too deep a nesting end here as well.
-        hint = "" if _STARTS.match(body) else f"; {ANOTHER_KIND}"
-        raise InvalidInput(f"the body is not JSON: {error}{hint}") from None
+    parsed = parse(body)
     if (instances := _instances_of(parsed)) is not None:
         arrays = _instances(instances, signature, batch_size)
     elif only is None or isinstance(parsed, dict):
@@ -96,6 +91,21 @@ def decode(body: bytes, signature: Signature, *, batch_size: int) -> Arrays:
         arrays = {only.name: _tensor(parsed, only)}
     count(arrays)
     return arrays
+
+
+def parse(body: bytes) -> object:
+    """Parse JSON.
+
+    Raises:
+        InvalidInput: it is not JSON.
+
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        # NaN, Infinity, 1e999 and too deep a nesting end here as well.
+        hint = "" if _STARTS.match(body) else f"; {ANOTHER_KIND}"
+        raise InvalidInput(f"the body is not JSON: {error}{hint}") from None
 
 
 def octets(body: bytes | memoryview, tensor: Tensor) -> NDArray[Any]:

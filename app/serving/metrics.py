@@ -31,6 +31,7 @@ REASONS = {
     HTTPStatus.REQUEST_TIMEOUT: "slow",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "media_type",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "refused_by_hook",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "head_too_large",
     HTTPStatus.NOT_IMPLEMENTED: "not_implemented",
     HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "not_implemented",

@@ -21,8 +21,9 @@ Prediction = dict[str, Any] | list[Any] | float
 class BatchOutputs:
     """What the model answered to a batch, in whichever form its requests ask for; made once for all."""
 
-    def __init__(self, outputs: Arrays, signature: Signature) -> None:
+    def __init__(self, outputs: Arrays, signature: Signature, top: int = TOP) -> None:
         self._outputs = outputs
+        self._top = top
         self._signature = signature
 
     @property
@@ -95,7 +96,7 @@ class BatchOutputs:
         scores = self._scores
         # Of a thousand classes five are told: only those are sorted. In the order of classes first, so that
         # equal scores stay in it.
-        top = min(TOP, scores.shape[-1])
+        top = min(self._top, scores.shape[-1])
         rows = np.arange(len(scores))[:, np.newaxis]
         some = np.argpartition(-scores, top - 1)[:, :top]
         some.sort()

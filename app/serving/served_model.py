@@ -16,8 +16,11 @@ from app.serving.batching import Batcher
 from app.serving.metrics import Metrics, ModelMetrics
 from app.serving.model import BatchProfile, Model
 from app.serving.predictions import BatchOutputs
+from app.serving.step_predictions import check_example
 from app.serving.work import Limits
 from app.settings import Settings
+from app.steps import Steps
+from app.steps import load as load_steps
 from app.tensors import Arrays
 
 State = Literal["loading", "ready", "failed"]
@@ -46,6 +49,7 @@ class ServedModel:
         self._loader = loader
         self._model: Model | None = None
         self._batcher: Batcher | None = None
+        self._steps: Steps | None = None
         self._run_bytes = 0
         self.inline = False
         """Whether it is computed on the event loop."""
@@ -55,6 +59,12 @@ class ServedModel:
         """The queue of a model that is ready."""
         assert self._batcher is not None, "the model is loading"  # noqa: S101 - the caller's mistake
         return self._batcher
+
+    @property
+    def steps(self) -> Steps:
+        """The steps of a model that has some and is ready."""
+        assert self._steps is not None, "the model is loading, or has no steps"  # noqa: S101 - the caller's mistake
+        return self._steps
 
     @property
     def device(self) -> Device | None:
@@ -85,6 +95,8 @@ class ServedModel:
         load = partial(Model.load, self.artifact, settings.runtime, batch_size, settings.device)
         model = await loop.run_in_executor(self._loader, load)
         pace = await loop.run_in_executor(self._loader, model.pace, batch_size)
+        if self.signature.steps is not None:
+            self._steps = await loop.run_in_executor(self._loader, self._checked_steps, model, pace)
         self._model, self._batcher, self._run_bytes = model, self._queue(model, pace), pace.run_bytes
         self.inline = pace.inline
         seconds = time.perf_counter() - start
@@ -104,6 +116,17 @@ class ServedModel:
                 "milliseconds_a_sample": round(pace.seconds_a_sample * 1000, 4),
             },
         )
+
+    def _checked_steps(self, model: Model, pace: BatchProfile) -> Steps:
+        steps = load_steps(self.artifact.path, self.signature)
+        assert steps is not None  # noqa: S101 - the signature has some
+        size = pace.batch_size if self.signature.batchable else self._settings.batch_size
+
+        def run(inputs: Arrays) -> Arrays:
+            return in_parts(model.run, inputs, size)
+
+        check_example(self.artifact, steps, run, self._settings.batch_size)
+        return steps
 
     def _queue(self, model: Model, pace: BatchProfile) -> Batcher:
         settings, signature = self._settings, self.signature

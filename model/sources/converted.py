@@ -68,7 +68,7 @@ def source_of(conversion: Conversion, features: Features, given: Given) -> Sourc
         description=replace(
             given.description,
             labels=given.description.labels or answer.classes,
-            columns=features.columns,
+            steps=features.plan(given.description.steps),
         ),
         eager=partial(_eager, conversion, name),
         samples=features.inputs,

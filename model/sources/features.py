@@ -1,7 +1,7 @@
 """What a model of tables takes: a tensor for each column, or one tensor of all columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from model.errors import ExportError
 from model.signature import Arrays
-from model.source import Column, Report
+from model.source import Report
+from model.steps.description import Column, StepDescriptions, TableStep
+from model.steps.plan import Plan
+from model.steps.table import Table
 
 MATRIX = "features"
 """Name of the tensor of all columns."""
@@ -27,6 +30,36 @@ class Features:
 
     columns: tuple[Column, ...] | None
     """The columns in their order; None if they have no names."""
+
+    def plan(self, steps: Plan | None) -> Plan | None:
+        """Return the steps of the service, with one more: a row by the names of its columns to tensors.
+
+        Args:
+            steps: those of the command line. If they have a step before the model, it is used alone.
+
+        """
+        if self.columns is None or (steps is not None and steps.before is not None):
+            return steps
+        table = Table(step=TableStep(columns=self.columns))
+        described = steps.description if steps is not None else StepDescriptions()
+        return replace(
+            steps or Plan(description=described),
+            description=replace(described, before=table.step),
+            before=table,
+            request=self._first_row(self.columns),
+        )
+
+    def _first_row(self, columns: Sequence[Column]) -> dict[str, object]:
+        """Return the first row of the example as a client sends it."""
+        if set(self.original) != {column.name for column in columns}:
+            (matrix,) = self.original.values()
+            return {column.name: _json(value) for column, value in zip(columns, matrix[0], strict=True)}
+        # A missing text is '' in a request, unless it is a missing category.
+        missing = {column.name: "" if column.categories is None else None for column in columns}
+        return {
+            name: missing[name] if value[0] is None else _json(value[0])
+            for name, value in self.original.items()
+        }
 
 
 def read(
@@ -64,6 +97,12 @@ def read(
     return _of_columns(
         _chosen(columns, names, count, report), by_column=by_column, categories=categories, report=report
     )
+
+
+def _json(value: Any) -> object:  # noqa: ANN401 - a number of NumPy, or a str
+    """Return a value as JSON has it, null for a missing number."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    return None if plain != plain else plain
 
 
 def _of_matrix(
