@@ -103,6 +103,16 @@ KINDS = (
         reads_tables=True,
         why_not=TABLE,
     ),
+    Kind(
+        option=Option(
+            flag="--huggingface",
+            metavar="DIR",
+            help="the folder of a model of Transformers: text or token classification, or embeddings",
+        ),
+        module="huggingface",
+        libraries=f"make pytorch && {_extra('huggingface')}",
+        why_not="the folder has it",
+    ),
 )
 """Each kind of model that the command line can name. `model.options` and `model.load` follow this table."""
 
