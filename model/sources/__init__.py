@@ -113,6 +113,18 @@ KINDS = (
         libraries=f"make pytorch && {_extra('huggingface')}",
         why_not="the folder has it",
     ),
+    Kind(
+        option=Option(
+            flag="--mlflow",
+            metavar="DIR",
+            help="a model that MLflow has saved, of the flavor onnx, sklearn, xgboost, lightgbm or pytorch",
+        ),
+        module="mlflow",
+        libraries=None,
+        takes=(RUN_CODE, OPEN_AXIS, NO_BATCH_AXIS),
+        reads_tables=True,
+        why_not=TABLE,
+    ),
 )
 """Each kind of model that the command line can name. `model.options` and `model.load` follow this table."""
 
