@@ -90,13 +90,7 @@ def load(given: Given) -> Source:
             "model.save_pretrained(DIR) has written, with config.json and model.safetensors; code of a model "
             "(trust_remote_code) is never run"
         ) from error
-    steps = text_steps.plan(
-        folder,
-        given.description.steps,
-        text=TEXTS[0],
-        hidden_state=task.output if task.loader is AutoModel else None,
-    )
-    given = replace(given, description=replace(given.description, steps=steps))
+    given = replace(given, description=with_steps(folder, config, given.description))
     return huggingface_source(module, given, _tokenizer(folder) if not given.examples else None)
 
 
@@ -126,6 +120,19 @@ def huggingface_source(module: Any, given: Given, tokenizer: Any = None) -> Sour
         open_axes=dict.fromkeys(groups[0], (1,)),
     )
     return replace(source, others=groups[1:], expected=given.expected)
+
+
+def with_steps(folder: Path, config: Any, description: Description) -> Description:  # noqa: ANN401 - as above
+    """Return a description with the steps for texts, where a folder holds a tokenizer.
+
+    Raises:
+        ExportError: a file of the folder cannot be read, or asks for a pooling that is not supported.
+
+    """
+    task = _task(folder, config)
+    hidden_state = task.output if task.loader is AutoModel else None
+    steps = text_steps.plan(folder, description.steps, text=TEXTS[0], hidden_state=hidden_state)
+    return replace(description, steps=steps)
 
 
 class _Served(nn.Module):

@@ -1,6 +1,5 @@
 """Load a model of LightGBM: https://lightgbm.readthedocs.io/en/stable/Python-API.html."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +12,7 @@ from model.errors import ExportError, quoted
 from model.signature import Arrays
 from model.source import Source
 from model.sources import features, lightgbm_trees
-from model.sources.answer import PREDICTION, PROBABILITIES, Answer, both_probabilities
+from model.sources.answer import PREDICTION, PROBABILITIES, Answer, both_probabilities, names_of
 from model.sources.converted import Conversion, source_of
 from model.sources.kind import Given
 
@@ -42,7 +41,7 @@ def load(given: Given) -> Source:
     return lightgbm_source(booster, given)
 
 
-def lightgbm_source(model: Any, given: Given, classes: Sequence[Any] | None = None) -> Source:  # noqa: ANN401 - untyped
+def lightgbm_source(model: Any, given: Given) -> Source:  # noqa: ANN401 - untyped
     """Make a source of a booster, or of an estimator of LightGBM.
 
     Raises:
@@ -67,7 +66,7 @@ def lightgbm_source(model: Any, given: Given, classes: Sequence[Any] | None = No
         function=(lambda rows: both_probabilities(booster.predict(rows)))
         if is_classifier
         else booster.predict,
-        classes=None if classes is None else tuple(map(str, classes)),
+        classes=names_of(model.classes_) if hasattr(model, "classes_") else None,
     )
     given.report(f"converting {objective} by onnxmltools {onnxmltools.__version__}")
     ((name, matrix),) = example.inputs.items()

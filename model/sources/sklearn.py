@@ -22,6 +22,7 @@ from model.source import Source
 from model.sources import boosters, estimator_files, features
 from model.sources.answer import PREDICTION, PROBABILITIES, SCORES, Answer, names_of, two_columns
 from model.sources.converted import Conversion, source_of
+from model.sources.estimators import estimator_source
 from model.sources.kind import Given
 from model.sources.thresholds import parts, rounded_down
 
@@ -49,7 +50,7 @@ def load(given: Given) -> Source:
     """
     given.report(f"loading {given.model}")
     estimator = estimator_files.read(given.model, run_code=given.options["run_code"])
-    return sklearn_source(estimator, given)
+    return estimator_source(estimator, given)
 
 
 def sklearn_source(estimator: Any, given: Given) -> Source:  # noqa: ANN401 - scikit-learn has no types

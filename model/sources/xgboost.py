@@ -13,7 +13,7 @@ from model.errors import ExportError, quoted
 from model.signature import Arrays
 from model.source import Source
 from model.sources import features
-from model.sources.answer import PREDICTION, PROBABILITIES, Answer, both_probabilities
+from model.sources.answer import PREDICTION, PROBABILITIES, Answer, both_probabilities, names_of
 from model.sources.converted import Conversion, source_of
 from model.sources.kind import Given
 
@@ -43,7 +43,7 @@ def load(given: Given) -> Source:
     return xgboost_source(booster, given)
 
 
-def xgboost_source(model: Any, given: Given, classes: Sequence[Any] | None = None) -> Source:  # noqa: ANN401 - untyped
+def xgboost_source(model: Any, given: Given) -> Source:  # noqa: ANN401 - untyped
     """Make a source of a booster, or of an estimator of XGBoost.
 
     Raises:
@@ -71,7 +71,7 @@ def xgboost_source(model: Any, given: Given, classes: Sequence[Any] | None = Non
         function=(lambda rows: both_probabilities(booster.predict(rows)))
         if is_classifier
         else booster.predict,
-        classes=None if classes is None else tuple(map(str, classes)),
+        classes=names_of(model.classes_) if hasattr(model, "classes_") else None,
     )
     given.report(f"converting {objective} by onnxmltools {onnxmltools.__version__}")
     ((name, matrix),) = example.inputs.items()
