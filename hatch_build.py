@@ -23,12 +23,9 @@ class CustomBuildHook(BuildHookInterface):  # pyright: ignore[reportMissingTypeA
         del version
         self.folder = Path(tempfile.mkdtemp())
         root = Path(self.root)
-        shutil.copytree(
-            root / "slipway", self.folder / "slipway", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        shutil.copytree(
-            root / "model", self.folder / "slipway" / "_export", ignore=shutil.ignore_patterns("__pycache__")
-        )
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(root / "slipway", self.folder / "slipway", ignore=ignored)
+        shutil.copytree(root / "model", self.folder / "slipway" / "_export", ignore=ignored)
         for file in self.folder.rglob("*.py"):
             file.write_text(IMPORT.sub(PRIVATE, file.read_text()))
         build_data["force_include"][str(self.folder / "slipway")] = "slipway"

@@ -44,8 +44,8 @@ def export(
     """Export a model, compare the export with it, and return the artifact's folder.
 
     Args:
-        model: a `torch.nn.Module`, an estimator or pipeline of scikit-learn, an estimator or booster of XGBoost,
-            LightGBM or CatBoost, a model of Keras, or a model of Transformers.
+        model: a `torch.nn.Module`, an estimator or pipeline of scikit-learn, an estimator or booster of
+            XGBoost, LightGBM or CatBoost, a model of Keras, or a model of Transformers.
         examples: real inputs, the batch first: an array, a mapping of names to arrays, or a data frame. For a
             PyTorch model also a list of these with different lengths, which opens the axes that differ.
         name: the model's name: small letters, digits and hyphens.
