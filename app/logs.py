@@ -51,7 +51,7 @@ def without_values(detail: str) -> str:
     return _GIVEN.sub("…", detail)
 
 
-class Warnings:
+class RateLimitedWarnings:
     """Warnings that come by the thousand a second under load: of each kind, one a second is written."""
 
     def __init__(self, log: logging.Logger) -> None:

@@ -1,12 +1,17 @@
 """The exported model that a stack serves: a folder that `python -m model export` has written."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import pulumi
 
 from infra.runtimes import RUNTIMES
+
+CODE = ("hooks.py", "requirements.txt")
+"""Names of the user's own files in the folder `steps` of an artifact."""
 
 
 class ArtifactError(pulumi.RunError):
@@ -20,6 +25,8 @@ class Artifact:
     name: str
     version: str
     path: Path
+    code: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The user's own code that runs in the pods, `hooks.py` and its requirements: file names with SHA-256."""
 
     @classmethod
     def find(cls, directory: Path, model: str, version: str, runtime: str) -> "Artifact":
@@ -55,4 +62,7 @@ class Artifact:
                 f"runtime: {runtime!r}: {path} holds {', '.join(signature['formats'])}; "
                 f"choose one of these or export it with `python -m model export {model} --format {needed}`"
             )
-        return cls(name=signature["name"], version=signature["version"], path=path)
+        steps = cast(dict[str, Any], signature.get("steps") or {})
+        files = cast(dict[str, str], steps.get("files", {}))
+        code = {name: digest for name, digest in files.items() if name in CODE}
+        return cls(name=signature["name"], version=signature["version"], path=path, code=code)

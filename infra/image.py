@@ -80,6 +80,9 @@ class ModelImage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ModelImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:ModelImage", name, {}, opts)
+        for file, digest in args.artifact.code.items():
+            path = (args.artifact.path / "steps" / file).as_posix()
+            pulumi.log.info(f"{path} is the user's own code, and runs in the pods: sha256 {digest}", self)
         credentials = args.credentials
         repository = None
         if args.registry.repository_class and not credentials:

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from ops.example import Example
 from ops.stack import PROJECT
 
 JSON = "application/json"
@@ -65,6 +66,7 @@ def requests_of(artifact: Path) -> Iterator[Request]:
     """
     signature = json.loads((artifact / "signature.json").read_text())
     name, inputs = signature["name"], signature["inputs"]
+    example = Example.of(artifact)
     with np.load(artifact / "sample.npz") as sample:
         arrays: dict[str, NDArray[Any]] = {tensor["name"]: sample[tensor["name"]] for tensor in inputs}
 
@@ -76,10 +78,15 @@ def requests_of(artifact: Path) -> Iterator[Request]:
     if photograph.exists():
         body = photograph.read_bytes()
         yield Request(title="picture", path="/predict", content_type="image/png", body=body, file=photograph)
-    whole, instances = _samples(arrays, batched=inputs[0].get("batched", True))
-    yield request("JSON", _json(whole), "json")
-    yield request("JSON instances", _json({"instances": instances}), "json")
-    if len(inputs) == 1 and inputs[0]["datatype"] != "BYTES":
+    # Where a step reads the body, it holds no tensors.
+    has_tensors = example is None or example.request is None
+    if example is not None and example.request is not None:
+        yield request("JSON", _json(example.request), "json")
+    else:
+        whole, instances = _samples(arrays, batched=inputs[0].get("batched", True))
+        yield request("JSON", _json(whole), "json")
+        yield request("JSON instances", _json({"instances": instances}), "json")
+    if has_tensors and len(inputs) == 1 and inputs[0]["datatype"] != "BYTES":
         array = arrays[inputs[0]["name"]]
         body = array.astype(array.dtype.newbyteorder("<")).tobytes()
         yield request("raw values", body, "bin", "application/octet-stream")

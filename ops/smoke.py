@@ -9,19 +9,20 @@ import httpx
 import numpy as np
 
 from ops.errors import OperationError
+from ops.example import Example
 from ops.request import Request
 
 TIMEOUT_SECONDS = 30
 
 
-def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> dict[str, Any]:
+def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> Any:  # noqa: ANN401 - any JSON
     """Ask a service for its prediction of the artifact's sample, for so long as nobody answers.
 
     Returns:
-        The first prediction.
+        The first prediction; of a model with steps, the predictions of its example.
 
     Raises:
-        OperationError: no answer, an error, another model's answer, or another label than at export.
+        OperationError: no answer, an error, another model's answer, or another one than at export.
 
     """
     signature = json.loads((artifact / "signature.json").read_text())
@@ -31,6 +32,10 @@ def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> dict[str,
     answer = response.json()
     if (served := answer["model_version"]) != signature["version"]:
         raise OperationError(f"{url} serves version {served}, not {signature['version']}")
+    if (example := Example.of(artifact)) is not None:
+        if found := example.difference(answer["predictions"]):
+            raise OperationError(f"{url} answers otherwise than at export: {found}")
+        return answer["predictions"]
     prediction = answer["predictions"][0]
     expected = _expected_label(artifact, signature)
     if expected is not None and prediction["label"] != expected:

@@ -18,7 +18,7 @@ OCTETS = "application/octet-stream"
 OK = 200
 """The status code of an answer of the model."""
 
-LONG = 32 * 1024
+MAX_INLINE_DECODE_BYTES = 32 * 1024
 """Bytes of JSON, or of strings, from which reading them takes more than a millisecond."""
 
 
@@ -90,7 +90,9 @@ class WireProtocol(Protocol):
         """
         ...
 
-    def cost(self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int) -> int:
+    def memory_cost(
+        self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int
+    ) -> int:
         """Return how many bytes of memory it takes at most to read a body, beside the body itself.
 
         Raises:

@@ -18,7 +18,7 @@ from app.errors import InvalidInput
 from app.protocols import json_size, payload, strings
 from app.protocols.messages import (
     JSON,
-    LONG,
+    MAX_INLINE_DECODE_BYTES,
     OCTETS,
     OK,
     BodyHeaders,
@@ -91,9 +91,13 @@ class ProtocolV2:
     def is_quick(self, length: int, head: BodyHeaders, signature: Signature) -> bool:
         """Binary tensors are views of the body, unless they hold strings."""
         strings_in = any(tensor.datatype == "BYTES" for tensor in signature.inputs)
-        return (length if strings_in or head.json_length is None else head.json_length) <= LONG
+        return (
+            length if strings_in or head.json_length is None else head.json_length
+        ) <= MAX_INLINE_DECODE_BYTES
 
-    def cost(self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int) -> int:
+    def memory_cost(
+        self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int
+    ) -> int:
         """Return what reading a body takes: its JSON by its values, binary strings by their bytes.
 
         Raises:

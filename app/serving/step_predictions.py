@@ -5,7 +5,7 @@ import orjson
 from app.artifact import Artifact
 from app.errors import RequestError
 from app.runtimes import Run
-from app.serving.predictions import TOP, BatchOutputs
+from app.serving.predictions import TOP_LABELS, BatchOutputs
 from app.signature import ArtifactError, Signature
 from app.step_example import difference
 from app.steps import Steps
@@ -32,7 +32,7 @@ def predictions(steps: Steps, signature: Signature, inputs: Arrays, outputs: Arr
     if steps.finish is not None:
         return steps.finish(outputs)
     size = len(next(iter(outputs.values())))
-    return orjson.dumps(BatchOutputs(outputs, signature, steps.top or TOP).predictions(0, size))
+    return orjson.dumps(BatchOutputs(outputs, signature, steps.top or TOP_LABELS).predictions(0, size))
 
 
 def check_example(artifact: Artifact, steps: Steps, run: Run, batch_size: int) -> None:

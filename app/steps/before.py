@@ -30,13 +30,3 @@ class BeforeStep(Protocol):
 
         """
         ...
-
-
-def tensor_bytes(shape: tuple[int, ...], itemsize: int) -> int | None:
-    """Return how many bytes a sample of this shape takes; None where an axis has any length."""
-    size = itemsize
-    for length in shape:
-        if length == -1:
-            return None
-        size *= length
-    return size

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from app.errors import HookFailed, RefusedByHook, RequestError, TooLarge
 from app.signature import ArtifactError, Signature, Tensor
-from app.steps.before import tensor_bytes
 from app.tensors import DTYPES, Arrays
 
 PREPROCESS, POSTPROCESS = "preprocess", "postprocess"
@@ -74,7 +73,7 @@ class Hooks:
     def cost(self, length: int, batch_size: int) -> int:
         """Return the most bytes that the tensors of a request may take."""
         del length
-        return self._most_bytes(batch_size)
+        return OPEN_TENSOR_BYTES if self._sample_bytes is None else batch_size * self._sample_bytes
 
     def tensors(self, request: object, batch_size: int) -> Arrays:
         """Return what `preprocess` makes of a parsed body.
@@ -85,6 +84,8 @@ class Hooks:
             TooLarge: it returned more bytes than a request may have.
 
         """
+        # The caller counts the samples.
+        del batch_size
         assert self.preprocess is not None  # noqa: S101 - checked when the steps were loaded
         returned = self._call(PREPROCESS, self.preprocess, request)
         try:
@@ -92,9 +93,11 @@ class Hooks:
         except TypeError as error:
             log.error("%s of %s returned no inputs of the model: %s", PREPROCESS, self.file.name, error)  # noqa: TRY400 - no traceback leads there
             raise HookFailed(PREPROCESS) from None
-        held, most = sum(array.nbytes for array in arrays.values()), self._most_bytes(batch_size)
-        if held > most:
-            raise TooLarge(f"the request becomes tensors of {held} bytes; at most {most} are accepted")
+        held = sum(array.nbytes for array in arrays.values())
+        if self._sample_bytes is None and held > OPEN_TENSOR_BYTES:
+            raise TooLarge(
+                f"the request becomes tensors of {held} bytes; at most {OPEN_TENSOR_BYTES} are accepted"
+            )
         return arrays
 
     def finish(self, outputs: Arrays) -> bytes:
@@ -145,13 +148,15 @@ class Hooks:
             raise TypeError(f"the numbers of samples are {sizes}; they must be equal, and 1 or more")
         return arrays
 
-    def _most_bytes(self, batch_size: int) -> int:
-        samples = [
-            tensor_bytes(tensor.sample_shape, DTYPES[tensor.datatype].itemsize)
-            for tensor in self.signature.inputs
-        ]
-        known = [size for size in samples if size is not None]
-        return batch_size * sum(known) if len(known) == len(samples) else OPEN_TENSOR_BYTES
+    @property
+    def _sample_bytes(self) -> int | None:
+        """How many bytes the inputs of a sample take; None where an axis has any length."""
+        size = 0
+        for tensor in self.signature.inputs:
+            if tensor.sample_size is None:
+                return None
+            size += tensor.sample_size * DTYPES[tensor.datatype].itemsize
+        return size
 
 
 def _as_input(value: object, tensor: Tensor) -> NDArray[Any]:

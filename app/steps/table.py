@@ -9,11 +9,13 @@ import numpy as np
 from app.errors import InvalidInput, TooLarge
 from app.signature import ArtifactError, Signature, Tensor
 from app.step_descriptions import Column, TableStep
-from app.steps.before import tensor_bytes
 from app.tensors import DTYPES, Arrays
 
 ROWS, INSTANCES = "rows", "instances"
 """Keys of a list of rows; the second one is that of TensorFlow Serving."""
+
+BYTES_A_VALUE = 64
+"""A value as an object of Python's, its place in a list, and its place in a tensor."""
 
 SHOWN = 5
 """Names and categories that an error lists at most."""
@@ -56,13 +58,9 @@ class Table:
         return cls(columns=columns, inputs=inputs, readers=readers)
 
     def cost(self, length: int, batch_size: int) -> int:
-        """Return the bytes of the tensors, with the values as objects."""
+        """Return the bytes of the values, as objects and in tensors."""
         del length
-        sizes = [
-            tensor_bytes(tensor.sample_shape, DTYPES[tensor.datatype].itemsize)
-            for tensor, _ in self.inputs.values()
-        ]
-        return 2 * batch_size * sum(filter(None, sizes))
+        return batch_size * len(self.columns) * BYTES_A_VALUE
 
     def tensors(self, request: object, batch_size: int) -> Arrays:
         """Return the tensors of one row, an object by column name, or of `{"rows": [{…}, …]}`.

@@ -173,7 +173,7 @@ def _check_inputs(step: TokenizerStep, signature: Signature) -> None:
     inputs = {tensor.name: tensor for tensor in signature.inputs}
     if inputs.keys() != set(names):
         raise ArtifactError(
-            f"steps: the tokenizer gives {', '.join(names)}, the model takes {', '.join(inputs)}"
+            f"steps: the tokenizer gives {', '.join(names)}, and the model takes {', '.join(inputs)}"
         )
     shapes = {tensor.sample_shape for tensor in inputs.values()}
     if len(shapes) > 1 or len(shapes.pop()) != 1 or not all("INT" in t.datatype for t in inputs.values()):

@@ -26,7 +26,7 @@ def test_every_layer_is_linked_so_that_its_digest_is_its_contents():
 def test_the_model_is_copied_from_its_own_context_apart_from_the_code():
     sources = [re.search(r"--from=(\w+)", line).group(1) for line in FINAL if line.startswith("COPY")]  # type: ignore[union-attr]
 
-    assert sources == ["dependencies", "model", "model", "code"]
+    assert sources == ["dependencies", "model", "model", "steps", "model", "code"]
 
 
 def test_the_server_is_not_root():
@@ -64,6 +64,18 @@ def test_every_file_that_is_installed_is_checked_by_its_hash_but_for_the_cpus_to
     assert stage("dependencies").index("--require-hashes") < stage("dependencies").index(
         "PIP_EXTRA_INDEX_URL"
     )
+
+
+def test_the_library_of_a_step_is_installed_by_its_hash_and_the_users_packages_beside_the_servers_own():
+    installs = re.findall(r"pip install ?(.*?)(?:;)? \\$", stage("steps"), re.MULTILINE)
+
+    assert installs == [
+        "--no-deps --require-hashes --requirement requirements/steps/tokenizer.txt",
+        "--requirement needed/requirements.txt --constraint constraints.txt",
+    ]
+    text = (APP / "requirements" / "steps" / "tokenizer.txt").read_text()
+    assert re.findall(r"^([a-z]+)==", text, re.MULTILINE) == ["tokenizers"]
+    assert "--hash=sha256:" in text
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from tests.app.process import SAMPLE, Process
 WHEN = """
 import os, threading, time
 from pathlib import Path
-from app.serving import batching, budget, model, self_test as pulse, service
-pulse.ASK_SECONDS = 1
+from app.serving import batching, budget, model, self_test, service
+self_test.IDLE_SECONDS = 1
 def when(path):
     def wait():
         while not Path(path).exists():
@@ -29,7 +29,7 @@ FAULTS = {
         def broken():
             def take(self):
                 raise OverflowError("cannot convert float infinity to integer")
-            batching.Batcher._take = take
+            batching.Batcher._take_batch = take
     """,
     "the queue does nothing": """
         def broken():
@@ -47,15 +47,15 @@ FAULTS = {
             loops[0].call_soon_threadsafe(time.sleep, 60)
     """,
     "the threads that read are stuck": """
-        pulse.READ_SECONDS = 1
-        model.INLINE_SECONDS = -1
+        self_test.DECODE_SECONDS = 1
+        model.MAX_INLINE_SECONDS = -1
         def broken():
-            pulse.Pulse._read = lambda self: time.sleep(60)
+            self_test.SelfTest._copy_sample = lambda self: time.sleep(60)
     """,
     "the model's threads are stuck": """
-        model.INLINE_SECONDS = -1
+        model.MAX_INLINE_SECONDS = -1
         def broken():
-            batching.Batcher._results = lambda self, batch: time.sleep(60)
+            batching.Batcher._compute = lambda self, batch: time.sleep(60)
     """,
     "there is no memory for requests": """
         def broken():
@@ -65,7 +65,7 @@ FAULTS = {
         def broken():
             def read(self):
                 raise MemoryError
-            pulse.Pulse._read = read
+            self_test.SelfTest._copy_sample = read
             model.Model.check = lambda self, size=1: read(self)
     """,
 }
@@ -102,7 +102,7 @@ def test_liveness_is_lost_within_seconds_and_the_process_ends(
 
 
 def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: Callable[..., Process]):
-    server = start(before="from app.serving import self_test\nself_test.ASK_SECONDS = 0.1")
+    server = start(before="from app.serving import self_test\nself_test.IDLE_SECONDS = 0.1")
     server.wait_for("/health/ready")
     time.sleep(2)
     lines = httpx.get(f"http://127.0.0.1:{server.metrics_port}/metrics").text.splitlines()
@@ -119,15 +119,15 @@ def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: 
 @pytest.mark.serial
 def test_a_loaded_server_is_not_taken_for_a_dead_one(start: Callable[..., Process]):
     slow = """
-        from app.serving import batching, model, self_test as pulse
-        model.INLINE_SECONDS = -1
-        pulse.ASK_SECONDS = pulse.ANSWER_SECONDS = 0.2
-        results = batching.Batcher._results
+        from app.serving import batching, model, self_test
+        model.MAX_INLINE_SECONDS = -1
+        self_test.IDLE_SECONDS = self_test.ANSWER_SECONDS = 0.2
+        compute = batching.Batcher._compute
         def slow(self, batch):
             import time
             time.sleep(0.6)
-            return results(self, batch)
-        batching.Batcher._results = slow
+            return compute(self, batch)
+        batching.Batcher._compute = slow
     """
     server = start(before=slow, threads=1)
     server.wait_for("/health/ready")

@@ -87,7 +87,7 @@ def test_no_payload_goes_into_the_log(server: Process, path: str, body: str):
 def test_of_many_warnings_of_a_kind_one_a_second_is_written(caplog: pytest.LogCaptureFixture, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(logs.time, "monotonic", lambda: now[0])
-    warnings = logs.Warnings(logging.getLogger("some"))
+    warnings = logs.RateLimitedWarnings(logging.getLogger("some"))
     for _ in range(5):
         warnings.write("memory", "refused", {"code": 503})
     warnings.write("overloaded", "refused", {"code": 503})

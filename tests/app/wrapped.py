@@ -1,6 +1,6 @@
 """Code that a server runs before it starts: its models then do more than they were made for."""
 
-ON_THREADS = "from app.serving import model\nmodel.INLINE_SECONDS = -1\n"
+ON_THREADS = "from app.serving import model\nmodel.MAX_INLINE_SECONDS = -1\n"
 WRAPPED = """
 import time
 from app import runtimes

@@ -1,7 +1,9 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pulumi_docker_build
 import pytest
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
@@ -31,6 +33,24 @@ def test_the_model_is_a_context_of_its_own_under_its_version(image: Declare, mod
     assert context["location"] == "app"
     assert context["named"] == {"model": {"location": f"{models}/tiny/{VERSION}"}}
     assert (PROJECT / image()["dockerfile"]["location"]).exists()
+
+
+def test_the_users_own_code_is_shown_with_its_hash_before_anything_is_changed(
+    image: Declare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    artifact = write_artifact(tmp_path, "tiny", VERSION)
+    content = json.loads((artifact / "signature.json").read_text())
+    content["steps"] = {"files": {"hooks.py": "ab12", "requirements.txt": "cd34", "tokenizer.json": "ef56"}}
+    (artifact / "signature.json").write_text(json.dumps(content))
+    shown: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", lambda line, *_: shown.append(line))
+
+    image(modelDirectory=str(tmp_path), modelVersion=VERSION)
+
+    assert shown == [
+        f"{artifact}/steps/hooks.py is the user's own code, and runs in the pods: sha256 ab12",
+        f"{artifact}/steps/requirements.txt is the user's own code, and runs in the pods: sha256 cd34",
+    ]
 
 
 def test_a_relative_model_directory_stays_relative_for_the_engine_compares_paths(

@@ -93,7 +93,7 @@ def test_a_draining_model_is_not_ready_and_lives(tiny: Path, serve: Callable):
 def test_a_failed_model_is_neither_ready_nor_alive(tiny: Path, serve: Callable):
     service = serve(tiny)
     client = Client(create_app(service))
-    service.fail(service.default, "a test")
+    service.fail(service.default_model, "a test")
 
     for path in ("/v2/health/ready", "/v2/health/live", "/v2/models/tiny/ready"):
         refused(client.get(path), "failed", status=503)

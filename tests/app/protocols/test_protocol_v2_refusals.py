@@ -257,4 +257,4 @@ def test_another_content_type_is_refused_with_those_that_are_taken(client: Clien
 def test_a_model_that_cannot_take_the_values_says_so(client: Client):
     rows = {**ROWS, "data": [99, 0]}
 
-    refused(infer(client, "lookup", {"inputs": [rows, VALUE]}), "cannot take these values")
+    refused(infer(client, "lookup", {"inputs": [rows, VALUE]}), "cannot compute these values")

@@ -100,5 +100,5 @@ def test_the_build_without_cuda_finds_no_gpu(tiny: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CPU])
 
     assert load(tiny, "auto").device == "cpu"
-    with pytest.raises(ArtifactError, match="is the build without CUDA"):
+    with pytest.raises(ArtifactError, match="was built without CUDA"):
         load(tiny, "gpu")

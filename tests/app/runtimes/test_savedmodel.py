@@ -122,7 +122,7 @@ def test_there_can_be_as_many_calls_at_once_as_there_are_cores(tf: Any, tmp_path
 def test_it_takes_no_gpu(table: Artifact):
     with pytest.raises(
         ArtifactError,
-        match="SLIPWAY_DEVICE=gpu: savedmodel computes on cpu alone; onnx or",
+        match="SLIPWAY_DEVICE=gpu: savedmodel computes on cpu only; onnx or",
     ):
         Model.load(table, "savedmodel", 1, "gpu")
 

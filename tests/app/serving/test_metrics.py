@@ -74,7 +74,7 @@ def test_the_size_of_each_batch_is_observed(service: Service, client):
 
 def test_requests_in_flight_are_told(service: Service, client, monkeypatch: pytest.MonkeyPatch):
     seen: list[float | None] = []
-    batcher = service.default.batcher
+    batcher = service.default_model.batcher
     run = batcher._run
 
     def watched(inputs: object):
@@ -109,7 +109,7 @@ def test_the_model_and_its_readiness_are_told(service: Service):
 
 def test_the_gauges_of_a_model_that_is_served_no_more_are_gone(service: Service, client):
     client.predict(SAMPLE)
-    service.default.metrics.forget()
+    service.default_model.metrics.remove_series()
 
     left = {
         family.name

@@ -74,7 +74,7 @@ def test_no_batch_is_tried_that_is_far_larger_than_is_worth_it(
 ):
     monkeypatch.setattr("app.serving.model._seconds", lambda _, samples: 9e-3 * len(samples["x"]))
 
-    pace = Model.load(Artifact.read(tiny), "onnx", 32, "cpu").pace(32)
+    pace = Model.load(Artifact.read(tiny), "onnx", 32, "cpu").profile_batches(32)
 
     assert pace.batch_size == 4
     # EfficientNet-Lite0 takes 14 MiB more for each sample of its largest batch, and keeps them.
@@ -88,7 +88,7 @@ def test_no_batch_is_tried_that_would_take_much_of_the_memory(
     monkeypatch.setattr("app.serving.model.memory", lambda: 512 * 2**20)
     monkeypatch.setattr("app.serving.model.memory_used", lambda: 100 * 2**20 + 14 * 2**20 * max(sizes))
 
-    Model.load(Artifact.read(tiny), "onnx", 32, "cpu").pace(32)
+    Model.load(Artifact.read(tiny), "onnx", 32, "cpu").profile_batches(32)
 
     assert max(sizes) == 4
 
@@ -104,7 +104,7 @@ def test_a_batch_that_is_worth_it_is_checked_too(tiny: Path, monkeypatch: pytest
     model = Model.load(Artifact.read(tiny), "onnx", 8, "cpu")
 
     with pytest.raises(ArtifactError, match="a batch of 4 of its own sample gives 'logits' off by 1"):
-        model.pace(8)
+        model.profile_batches(8)
 
 
 def test_an_export_that_froze_the_batch_is_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch):
@@ -192,7 +192,7 @@ def test_a_batch_is_as_large_as_makes_up_for_its_way_to_the_model(
 ):
     monkeypatch.setattr("app.serving.model._seconds", lambda _, samples: seconds(len(samples["x"])))
 
-    pace = Model.load(Artifact.read(tiny), "onnx", 1, "cpu").pace(32)
+    pace = Model.load(Artifact.read(tiny), "onnx", 1, "cpu").profile_batches(32)
 
     assert (pace.batch_size, pace.inline) == (batch_size, inline)
-    assert pace.seconds_a_sample == pytest.approx(seconds(batch_size) / batch_size)
+    assert pace.seconds_per_sample == pytest.approx(seconds(batch_size) / batch_size)

@@ -20,19 +20,19 @@ def folder(tmp_path: Path) -> Path:
 def test_an_artifact_folder_is_a_repository_of_one(folder: Path):
     one = folder / "times" / "v2"
 
-    found = Repository.look(one)
+    found = Repository.scan(one)
 
     assert found.artifacts == {("times", "v2"): one}
     assert found.defaults(found.artifacts) == {"times": "v2"}
 
 
 def test_the_newest_version_is_the_default(folder: Path):
-    found = Repository.look(folder)
+    found = Repository.scan(folder)
 
     assert list(found.artifacts) == [("times", "v2"), ("times", "v3"), ("tenfold", "v10")]
     assert found.defaults(found.artifacts) == {"times": "v3", "tenfold": "v10"}
     age(folder / "times" / "v3", 200)
-    found = Repository.look(folder)
+    found = Repository.scan(folder)
     assert found.defaults(found.artifacts)["times"] == "v2"
 
 
@@ -43,7 +43,7 @@ def test_a_link_names_the_default(folder: Path):
     alias.symlink_to(folder)
 
     for path in (folder, alias):
-        found = Repository.look(path)
+        found = Repository.scan(path)
 
         assert len(found.artifacts) == 3
         assert found.defaults(found.artifacts)["times"] == "v2"
@@ -51,12 +51,12 @@ def test_a_link_names_the_default(folder: Path):
 
 def test_a_link_to_nothing_or_to_what_is_not_served_is_passed_over(folder: Path):
     (folder / "times" / "latest").symlink_to("v4")
-    found = Repository.look(folder)
+    found = Repository.scan(folder)
     assert found.defaults(found.artifacts)["times"] == "v3"
 
     (folder / "times" / "latest").unlink()
     (folder / "times" / "latest").symlink_to("v2")
-    found = Repository.look(folder)
+    found = Repository.scan(folder)
     assert found.defaults([("times", "v3")]) == {"times": "v3"}
 
 

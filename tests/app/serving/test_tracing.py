@@ -67,7 +67,7 @@ def test_a_fault_of_the_server_is_an_error_in_the_trace(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     service = Service(Settings(model_path=tiny))
     tracing = Tracing("tiny", "1")
-    Record(service.default, "/predict", {}, tracing).end(code, None, None)
+    Record(service.default_model, "/predict", {}, tracing).end(code, None, None)
     tracing.close()
     service.close()
 

@@ -6,7 +6,7 @@ from app.errors import InvalidInput
 from app.protocols import json_size, payload, photograph
 from app.protocols.messages import (
     JSON,
-    LONG,
+    MAX_INLINE_DECODE_BYTES,
     OCTETS,
     BodyHeaders,
     DecodedRequest,
@@ -36,9 +36,11 @@ class PredictProtocol:
         del signature
         if head.content_type == OCTETS:
             return True
-        return head.content_type not in photograph.FORMATS and length <= LONG
+        return head.content_type not in photograph.FORMATS and length <= MAX_INLINE_DECODE_BYTES
 
-    def cost(self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int) -> int:
+    def memory_cost(
+        self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int
+    ) -> int:
         """Return what reading a body takes: of JSON by its values, of a picture by its head.
 
         Raises:

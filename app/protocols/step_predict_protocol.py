@@ -14,12 +14,15 @@ from app.protocols.messages import (
     count,
     without_mark,
 )
-from app.protocols.predict import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol
 from app.serving.predictions import BatchOutputs
 from app.serving.served_model import ServedModel
 from app.serving.step_predictions import predictions
 from app.signature import Signature
 from app.tensors import Arrays
+
+FORM = "application/x-www-form-urlencoded"
+"""What `curl -d` says that its body is. A body that a step reads is JSON, whatever it is called."""
 
 
 class StepPredictProtocol:
@@ -32,13 +35,15 @@ class StepPredictProtocol:
 
     def media_types(self, signature: Signature) -> tuple[str, ...]:
         """Return JSON where a step reads the body, else what a model without steps takes."""
-        return self._tensors.media_types(signature) if self._takes_tensors else (JSON,)
+        return self._tensors.media_types(signature) if self._takes_tensors else (JSON, FORM)
 
     def is_quick(self, length: int, head: BodyHeaders, signature: Signature) -> bool:
         """Return False for a step: it is run on a thread."""
         return self._takes_tensors and self._tensors.is_quick(length, head, signature)
 
-    def cost(self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int) -> int:
+    def memory_cost(
+        self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int
+    ) -> int:
         """Return what parsing the body takes, and the step.
 
         Raises:
@@ -47,7 +52,7 @@ class StepPredictProtocol:
         """
         before = self._model.steps.before
         if before is None:
-            return self._tensors.cost(body, head, signature, batch_size)
+            return self._tensors.memory_cost(body, head, signature, batch_size)
         return json_size.cost_of_any(bytes(body)) + before.cost(len(body), batch_size)
 
     def decode(
