@@ -18,6 +18,9 @@ RELATIVE_DIFFERENCE = 1e-4
 """Least allowed difference between two answers to one sample, relative to the output's largest value: sums in
 another order differ by less, answers to other samples by more."""
 
+SMALLEST_DIFFERENCE = 2 * float(np.finfo(np.float32).eps)
+"""Two steps of float32 at 1: a sigmoid or softmax has this absolute error, however small its answers are."""
+
 PROBABILITY_SUM_ERROR = 1e-2
 """How far a sum of probabilities in half precision may lie from 1."""
 
@@ -211,7 +214,8 @@ def _is_same(first: NDArray[Any], second: NDArray[Any], allowed: float) -> bool:
     allowed = max(allowed, 4 * float(np.finfo(first.dtype).eps))
     finite = np.abs(first[np.isfinite(first)].astype(np.float64))
     scale = float(finite.max(initial=0.0))
-    return bool(np.allclose(second, first, rtol=allowed, atol=allowed * scale, equal_nan=True))
+    absolute = max(allowed * scale, SMALLEST_DIFFERENCE)
+    return bool(np.allclose(second, first, rtol=allowed, atol=absolute, equal_nan=True))
 
 
 def _largest_difference(first: NDArray[Any], second: NDArray[Any]) -> float:

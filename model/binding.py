@@ -38,7 +38,11 @@ class Parameters:
     def of(cls, module: nn.Module) -> "Parameters":
         """Read the parameters of a module's forward()."""
         try:
-            parameters = inspect.signature(module.forward).parameters.values()
+            parameters = (
+                _scripted(module)
+                if isinstance(module, torch.jit.ScriptModule)
+                else list(inspect.signature(module.forward).parameters.values())
+            )
         except (TypeError, ValueError):
             return cls(named={}, has_args=True, has_kwargs=False)
         kinds = {parameter.kind for parameter in parameters}
@@ -48,6 +52,19 @@ class Parameters:
             has_args=inspect.Parameter.VAR_POSITIONAL in kinds,
             has_kwargs=inspect.Parameter.VAR_KEYWORD in kinds,
         )
+
+
+def _scripted(module: torch.jit.ScriptModule) -> list[inspect.Parameter]:
+    """Return the parameters of a TorchScript module's forward(), without `self`."""
+    arguments = cast(Any, module.forward).schema.arguments[1:]
+    return [
+        inspect.Parameter(
+            argument.name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=argument.default_value if argument.has_default_value() else inspect.Parameter.empty,
+        )
+        for argument in arguments
+    ]
 
 
 def bind(module: nn.Module, samples: Arrays) -> tuple[nn.Module, Arrays]:

@@ -4,7 +4,6 @@ import pickle
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,30 +12,33 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from model.errors import ExportError, quoted
+from model.source import Report
 
-WRAPPER_KEYS = ("state_dict", "model_state_dict", "model")
+WRAPPER_KEYS = ("state_dict", "model_state_dict", "model", "module", "net")
 """Keys under which training loops keep the weights, next to the optimizer's state."""
 
 FOREIGN_SUFFIXES = {
-    ".onnx": "this is an ONNX model",
-    ".keras": "this is a Keras model: write a SavedModel by model.export(DIR) and give --saved-model DIR",
-    ".h5": "this is a Keras model: write a SavedModel by model.export(DIR) and give --saved-model DIR",
+    ".onnx": "this is an ONNX model: give --onnx FILE",
+    ".keras": "this is a Keras model: give --keras FILE",
+    ".h5": "this is a Keras model: give --keras FILE",
     ".pb": "this is a part of a SavedModel: give --saved-model with its folder",
     ".npz": "these are NumPy arrays",
 }
 """Kinds of files that are no checkpoint, by the end of their names."""
 
 
-def load(module: nn.Module, file: Path) -> None:
+def load(module: nn.Module, file: Path, report: Report) -> None:
     """Put a checkpoint's weights into a module.
 
     The file is read with `weights_only`: never code. Two common wrappings are undone: a dictionary with the
     weights under a key such as `state_dict`, and a prefix before every key, as DataParallel (`module.`),
-    torch.compile (`_orig_mod.`) and Lightning (`model.`) put it there.
+    torch.compile (`_orig_mod.`) and Lightning (`model.`) put it there. Lightning also keeps what its loss and
+    its metrics need: keys without the prefix are then left out.
 
     Args:
         module: gets the weights in place.
-        file: written by `torch.save(module.state_dict(), file)`, or safetensors.
+        file: written by `torch.save(module.state_dict(), file)` or by Lightning, or safetensors.
+        report: is told which prefix is removed, and which keys are left out.
 
     Raises:
         ExportError: the file cannot be read or holds more than weights, or its keys, shapes or types differ
@@ -45,7 +47,7 @@ def load(module: nn.Module, file: Path) -> None:
     """
     _check_kind(file)
     own = module.state_dict()
-    weights = _without_prefix(_unwrapped(_read(file), file), own)
+    weights = _without_prefix(_unwrapped(_read(file), file), own, report)
     problems = list(_differences(weights, own))
     if problems:
         lines = "\n  ".join(problems)
@@ -60,10 +62,16 @@ def load(module: nn.Module, file: Path) -> None:
 
 def _read(file: Path) -> object:
     try:
+        if _is_safetensors(file):
+            return _safetensors(file)
         with warnings.catch_warnings():
             # PyTorch warns of a pickle that it then refuses.
             warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
-            return torch.load(file, map_location="cpu", weights_only=True)
+            # Mapped, so that large weights are in memory once. Older files are no archive that can be.
+            mapped = zipfile.is_zipfile(file)
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+    except ExportError:
+        raise
     except OSError as error:
         raise ExportError(f"--checkpoint {file}: {error.strerror}") from None
     except pickle.UnpicklingError:
@@ -77,6 +85,30 @@ def _read(file: Path) -> object:
             f"--checkpoint {file}: not a file of weights, or a damaged one ({quoted(error)}). Save it with "
             "torch.save(module.state_dict(), ...)"
         ) from error
+
+
+def _safetensors(file: Path) -> object:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ModuleNotFoundError:
+        raise ExportError(
+            f"--checkpoint {file}: these are weights as safetensors, and the package that reads them is not "
+            "installed: `make pytorch` adds it"
+        ) from None
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise ExportError(
+            f"--checkpoint {file}: damaged safetensors ({error}): copy the file again"
+        ) from None
+
+
+def _is_safetensors(file: Path) -> bool:
+    """Tell safetensors by the length of their header: https://huggingface.co/docs/safetensors."""
+    with file.open("rb") as opened:
+        start = opened.read(9)
+    return file.suffix == ".safetensors" or (start[8:] == b"{" and start[5:8] == bytes(3))
 
 
 def _differences(weights: Mapping[str, torch.Tensor], own: Mapping[str, Any]) -> Iterator[str]:
@@ -105,16 +137,6 @@ def _check_kind(file: Path) -> None:
 
 
 def _foreign_kind(file: Path) -> str | None:
-    with file.open("rb") as opened:
-        start = opened.read(9)
-    # A safetensors file begins with the length of its JSON header: https://huggingface.co/docs/safetensors
-    if file.suffix == ".safetensors" or (start[8:] == b"{" and start[5:8] == bytes(3)):
-        if find_spec("safetensors") is not None:
-            return None
-        return (
-            "these are weights as safetensors, and the package that reads them is not installed. Run "
-            "`.venv/bin/pip install safetensors` and export again"
-        )
     if file.suffix in FOREIGN_SUFFIXES:
         return (
             f"{FOREIGN_SUFFIXES[file.suffix]}, and a checkpoint is a file written by "
@@ -126,12 +148,12 @@ def _foreign_kind(file: Path) -> str | None:
         records = {name.partition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in records:
         return (
-            "this is TorchScript, a whole program. Its weights alone are a checkpoint: "
+            "this is TorchScript, a whole program: give --torchscript FILE. Its weights alone are a checkpoint: "
             "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')"
         )
     if "archive_format" in records or any(record.startswith("models/") for record in records):
         return (
-            "this is a program of torch.export. Its weights alone are a checkpoint: "
+            "this is a program of torch.export: give --exported-program FILE. Its weights alone are a checkpoint: "
             "torch.save(dict(torch.export.load(FILE).state_dict), 'weights.pt')"
         )
     return None
@@ -157,10 +179,15 @@ def _unwrapped(loaded: object, file: Path) -> Mapping[str, torch.Tensor]:
     return cast(Mapping[str, torch.Tensor], entries)
 
 
-def _without_prefix(weights: Mapping[str, torch.Tensor], own: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """Remove the prefix of the keys, where the keys are otherwise exactly those of the module."""
+def _without_prefix(
+    weights: Mapping[str, torch.Tensor], own: Mapping[str, Any], report: Report
+) -> dict[str, torch.Tensor]:
+    """Remove the prefix of the keys, where all keys with the prefix are exactly those of the module."""
     prefixes = {key.removesuffix(next(iter(own), "")) for key in weights if key.endswith(next(iter(own), ""))}
     for prefix in sorted(prefixes, key=len):
-        if {f"{prefix}{key}" for key in own} == set(weights):
+        if prefix and {f"{prefix}{key}" for key in own} == {key for key in weights if key.startswith(prefix)}:
+            report(f"the prefix {prefix!r} is removed from the checkpoint's keys")
+            if others := [key for key in weights if not key.startswith(prefix)]:
+                report(f"keys without it are left out: {', '.join(others)}")
             return {key: weights[f"{prefix}{key}"] for key in own}
     return dict(weights)

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from model import behaviour
-from model.errors import ExportError
+from model.errors import ExportError, ParityError
 from model.parity import BATCH_SIZES, SERVER_BATCH, Difference, Tolerance, check_start, compare, compare_given
 from model.samples import take
 from model.signature import Arrays
-from model.source import Format, Source
+from model.source import Format, Report, Source
 
 Parity = dict[str, tuple[Difference, ...]]
 """The differences of each format."""
@@ -17,7 +17,7 @@ ONE_BY_ONE = (1, 1, 1)
 """Batch sizes of a model without a batch axis."""
 
 
-def check_model(source: Source, tolerance: Tolerance) -> None:
+def check_model(source: Source, tolerance: Tolerance, report: Report) -> None:
     """Check that a model can be served, and answers as its framework did.
 
     Raises:
@@ -32,6 +32,35 @@ def check_model(source: Source, tolerance: Tolerance) -> None:
         behaviour.check_one_by_one(source.eager, source.samples, allowed=allowed)
     for samples, expected in zip((source.samples, *source.others), source.expected, strict=False):
         compare_given(source.eager, samples, expected, tolerance, batched=source.batched)
+    if source.expected:
+        report("the model answers as --expected says")
+    _report_reference(source, tolerance, report)
+
+
+def _report_reference(source: Source, tolerance: Tolerance, report: Report) -> None:
+    """Say whether another implementation gives the same answer.
+
+    It decides nothing, because it may be the one that is wrong: onnx's evaluator computes other answers than
+    ONNX Runtime from files that PaddlePaddle wrote. `--expected` decides.
+    """
+    if source.reference is None:
+        return
+    sample = take(source.samples, range(1))
+    answer = source.eager(sample)
+    name = "onnx's reference evaluator"
+    try:
+        expected = source.reference(sample)
+    except ExportError as error:
+        report(f"{name} was not asked: {error}")
+        return
+    try:
+        wanted = {output: expected[output] for output in answer}
+        compare_given(source.eager, sample, wanted, tolerance, batched=source.batched)
+    except ParityError:
+        decided = "" if source.expected else "; --expected FILE with the framework's own answers decides"
+        report(f"{name} computes another answer than ONNX Runtime{decided}")
+    else:
+        report(f"{name} gives the same answer")
 
 
 def parity(

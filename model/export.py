@@ -84,7 +84,7 @@ def export(
     description = source.description
     steps = description.steps
     samples.check(source.samples)
-    check_model(source, tolerance)
+    check_model(source, tolerance, report)
     groups = lengths.groups(source, report)
     sample = take(source.samples, range(1))
     expected = source.eager(sample)

@@ -40,7 +40,8 @@ def make(factory: str) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise ExportError(
             f"--factory {factory}: returned {type(module).__name__}, not a torch.nn.Module. Return the "
-            "module itself, before it is exported or scripted"
+            "module itself; --torchscript and --exported-program take the files of torch.jit.save and "
+            "torch.export.save"
         )
     compiled_from = getattr(module, "_orig_mod", None)
     return compiled_from if isinstance(compiled_from, nn.Module) else module

@@ -11,6 +11,9 @@ from model.samples import take
 from model.signature import Arrays
 from model.source import Report, Source
 
+LONGEST = 160
+"""Characters of a model's own error that are shown."""
+
 
 def differing_axes(groups: tuple[Arrays, ...]) -> dict[str, tuple[int, ...]]:
     """Return the axes, beside the first, in which arrays of the same name differ in length.
@@ -83,7 +86,7 @@ def groups(source: Source, report: Report) -> tuple[Arrays, ...]:
         try:
             source.eager(take(made, range(1)))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the model raises
-            report(f"not compared at the lengths {shapes}: the model itself fails ({quoted(error)})")
+            report(f"not compared at the lengths {shapes}: the model itself fails ({quoted(error)[:LONGEST]})")
         else:
             taken.append(made)
             report(f"will be compared at the lengths {shapes} as well")

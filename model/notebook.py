@@ -107,7 +107,9 @@ def _source(model: Any, given: Given, tokenizer: Any, scratch: Path) -> Source: 
     """Make a source of a model by the library that its class is of, or is derived from."""
     libraries = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
     if "keras" in libraries or "tensorflow" in libraries:
-        return _keras(model, given, scratch)
+        from model.sources.keras import keras_source
+
+        return keras_source(model, given)
     if "transformers" in libraries:
         return _transformers(model, given, tokenizer, scratch)
     if "torch" in libraries:
@@ -116,16 +118,6 @@ def _source(model: Any, given: Given, tokenizer: Any, scratch: Path) -> Source: 
         check_examples(given)
         return with_examples(model, given)
     return estimator_source(model, given)
-
-
-def _keras(model: Any, given: Given, scratch: Path) -> Source:  # noqa: ANN401 - as above
-    from model.sources.savedmodel import savedmodel_source
-
-    try:
-        model.export(scratch / "saved", verbose=False)
-    except Exception as error:
-        raise ExportError(f"Keras cannot write the model as a SavedModel: {error}") from error
-    return savedmodel_source(scratch / "saved", given.samples, given.description, given.outputs)
 
 
 def _transformers(model: Any, given: Given, tokenizer: Any, scratch: Path) -> Source:  # noqa: ANN401 - as above

@@ -166,7 +166,8 @@ def check(options: argparse.Namespace) -> None:
         raise UsageError("--name NAME is missing: the model's name")
     for option in kind.requires:
         if not getattr(options, option.name):
-            raise UsageError(f"{option.flag} {option.metavar} is missing: {option.help}")
+            flag = " ".join(filter(None, (option.flag, option.metavar)))
+            raise UsageError(f"{flag} is missing: {option.help}")
     others = [option.name for option in sources.options() if option not in kind.takes]
     _refuse(options, others, kind.why_not)
     if options.expected and len(options.expected) != len(options.example or ()):

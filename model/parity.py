@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.behaviour import check_same
+from model.behaviour import SMALLEST_DIFFERENCE, check_same
 from model.errors import ParityError, UsageError
 from model.samples import take
 from model.signature import Arrays
@@ -22,7 +22,7 @@ remain."""
 RULE = (
     "|export - model| <= rtol * |model| + atol * min(1, scale); scale is the largest |model| of the sample, "
     "at least 1/16 of the largest of all samples; rtol and atol are at least 2 steps of the output's data "
-    "type"
+    "type; a difference of 2 steps of float32 at 1, at most 1/16 of the largest |model|, is always allowed"
 )
 
 SERVER_BATCH = 32
@@ -74,7 +74,9 @@ class Tolerance:
         shape = (-1, *[1] * (values.ndim - 1))
         relative = max(self.rtol, step) * values + max(self.atol, step) * scales.reshape(shape)
         # Below the normal numbers the distance of neighbours does not shrink with the value.
-        return relative + 2 * float(limits.smallest_subnormal)
+        bound = relative + 2 * float(limits.smallest_subnormal)
+        # Far below the largest value, so that an answer of zeros never passes.
+        return np.maximum(bound, min(SMALLEST_DIFFERENCE, SMALLEST_RELATIVE_SCALE * largest))
 
 
 @dataclass(frozen=True, kw_only=True)

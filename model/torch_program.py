@@ -1,8 +1,10 @@
 """Follow a PyTorch module by torch.export, and fingerprint the resulting program."""
 
 import inspect
+import re
+import warnings
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -15,6 +17,10 @@ from model.formats.quiet import quiet
 from model.version import fingerprint
 
 Program = torch.export.ExportedProgram
+
+class NotFollowedError(ExportError):
+    """torch.export cannot leave an axis open."""
+
 
 SMALLEST_BATCH = 2
 """torch.export assumes that an open axis holds 2 or more; the parity gate tries a batch of 1 as well."""
@@ -35,6 +41,7 @@ def program_of(
         open_axes: the axes of each argument that may have any length. Axis 0 is the batch.
 
     Raises:
+        NotFollowedError: torch.export takes the length of an open axis for a constant.
         ExportError: the computation depends on the values of a tensor or on the batch size, or torch.export
             does not support it.
 
@@ -55,7 +62,7 @@ def program_of(
             "https://docs.pytorch.org/docs/stable/cond.html"
         ) from error
     except UserError as error:
-        raise ExportError(
+        raise NotFollowedError(
             f"{name}: torch.export cannot follow the module with {_freedom(open_axes)}: {quoted(error)}. "
             "Where forward() needs the length of such an axis, it must ask x.shape[0] for it, not len(x) or a "
             "fixed number; nn.Transformer, nn.MultiheadAttention and recurrent layers need batch_first=True"
@@ -102,6 +109,19 @@ def fingerprint_of(program: Program) -> bytes:
     tensors: dict[str, Any] = {**program.state_dict, **program.constants}
     return fingerprint(
         "\n".join([program.graph_module.code, *branches]),
+        (_parts(key, value) for key, value in tensors.items() if isinstance(value, torch.Tensor)),
+    )
+
+
+def fingerprint_of_trace(module: nn.Module, example: tuple[torch.Tensor, ...]) -> bytes:
+    """Hash a module that torch.export cannot follow: its trace, its weights and its constants."""
+    with quiet(), warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")
+        traced = cast(Any, torch.jit.trace(module, example, strict=False, check_trace=False))
+    code, constants = traced.inlined_graph, traced.code_with_constants[1].const_mapping
+    tensors: dict[str, Any] = {**module.state_dict(), **constants}
+    return fingerprint(
+        re.sub(r" *#.*", "", str(code)),
         (_parts(key, value) for key, value in tensors.items() if isinstance(value, torch.Tensor)),
     )
 

@@ -1,8 +1,9 @@
 """Compute an artifact's version: a hash of everything that decides an answer, and of nothing else."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from model.signature import Signature
 
@@ -26,6 +27,24 @@ def fingerprint(graph: str, tensors: Iterable[tuple[str, str, tuple[int, ...], b
         digest.update(f"\n{name} {dtype} {list(shape)} {len(content)}\n".encode())
         digest.update(content)
     return digest.digest()
+
+
+def fingerprint_of_files(files: Mapping[str, Path]) -> bytes:
+    """Hash files.
+
+    Args:
+        files: by name. Where they are does not matter.
+
+    Returns:
+        A SHA-256 digest, 32 bytes.
+
+    """
+    whole = hashlib.sha256()
+    for name, file in sorted(files.items()):
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        whole.update(f"{name} {digest}\n".encode())
+    return whole.digest()
 
 
 def versioned(signature: Signature, source: bytes) -> Signature:

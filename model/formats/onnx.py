@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +19,7 @@ from model.signature import Arrays
 from model.source import one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import torch
 
@@ -28,8 +30,9 @@ BATCH = "batch"
 OPSET = 20
 """The operator set that PyTorch's exporter writes by default."""
 
-MAX_BYTES = 2**31 - 1
-"""Largest size of a protocol buffer: https://protobuf.dev/programming-guides/proto-limits/"""
+LARGEST_INLINE = 100_000_000
+"""Bytes of weights from which they get a file of their own: each step of the export would copy them. A protocol
+buffer holds 2 GiB at most: https://protobuf.dev/programming-guides/proto-limits/"""
 
 
 def write(
@@ -40,24 +43,22 @@ def write(
     outputs: Sequence[str],
     batched: bool = True,
 ) -> None:
-    """Write an exported program as one self-contained ONNX file with an open batch axis.
+    """Write an exported program as ONNX: one file, or two where the weights are large.
 
     Args:
-        folder: an existing folder, which gets `model.onnx`.
+        folder: an existing folder, which gets `model.onnx`, and `model.onnx.data` for large weights.
         program: a module that torch.export followed.
         inputs: names of the program's inputs, in their order.
         outputs: names of the program's outputs, in their order.
         batched: whether the first axis of each is the batch.
 
     Raises:
-        ExportError: ONNX has no such operator, or the weights exceed the size of an ONNX file.
+        ExportError: ONNX has no such operator.
 
     """
     # Not at the top: a SavedModel is exported without PyTorch.
     import torch
 
-    # Before the export, which takes seven times the memory of the weights.
-    _check_size(_weight_bytes(program))
     try:
         with quiet():
             # torch.onnx.export(dynamo=False), the older exporter, makes five times the nodes of
@@ -72,7 +73,8 @@ def write(
                 external_data=False,
                 verbose=False,
             )
-            model = cast(torch.onnx.ONNXProgram, exported).model_proto
+            model = _proto(cast(torch.onnx.ONNXProgram, exported), folder, large=_weight_bytes(program) > LARGEST_INLINE)
+            del exported
     except (torch.onnx.OnnxExporterError, ProtobufError) as error:
         raise ExportError(
             f"onnx: PyTorch cannot write the module as ONNX: {quoted(innermost(error))}. Try --format "
@@ -82,14 +84,81 @@ def write(
     save(model, folder, batched=batched)
 
 
+def write_traced(
+    folder: Path,
+    *,
+    module: torch.nn.Module,
+    example: tuple[torch.Tensor, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    open_axes: Sequence[Collection[int]],
+    batched: bool,
+) -> None:
+    """Write a module as ONNX by tracing it, for lengths that torch.export cannot leave open.
+
+    torch.export takes the length of a recurrent layer's input for a constant; PyTorch's older exporter writes
+    the layer as one operator, for any length.
+
+    Args:
+        folder: an existing folder, which gets `model.onnx`.
+        module: in evaluation mode.
+        example: its arguments.
+        inputs: names of the arguments, in their order.
+        outputs: names of the results, in their order.
+        open_axes: the axes of each argument that may have any length.
+        batched: whether the first axis of each is the batch.
+
+    Raises:
+        ExportError: ONNX has no such operator.
+
+    """
+    # Not at the top: a SavedModel is exported without PyTorch.
+    import torch
+
+    written = io.BytesIO()
+    names = [_placeholder("input", name) for name in inputs]
+    try:
+        with quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module,
+                example,
+                written,
+                dynamo=False,
+                input_names=names,
+                output_names=[_placeholder("output", name) for name in outputs],
+                dynamic_axes={name: list(axes) for name, axes in zip(names, open_axes, strict=True)},
+                opset_version=OPSET,
+            )
+    except Exception as error:
+        raise ExportError(
+            f"onnx: PyTorch cannot write the module as ONNX: {quoted(innermost(error))}. Try --format "
+            "torchscript"
+        ) from error
+    model = onnx.load_model_from_string(written.getvalue())
+    for tensor in model.graph.output:
+        # The exporter guesses these from the example.
+        for axis in tensor.type.tensor_type.shape.dim:
+            axis.Clear()
+    _set_names(model.graph, inputs, outputs)
+    save(model, folder, batched=batched)
+
+
+def _proto(exported: torch.onnx.ONNXProgram, folder: Path, *, large: bool) -> onnx.ModelProto:
+    """Return the graph; large weights are written beside it and are not in memory a second time."""
+    if not large:
+        return exported.model_proto
+    exported.save(folder / FILE, external_data=True)
+    return onnx.load_model(folder / FILE, load_external_data=False)
+
+
 def save(model: onnx.ModelProto, folder: Path, *, batched: bool = True) -> None:
     """Check a model and write it, without the exporter's notes for debugging: source lines and paths.
 
     Raises:
-        ExportError: the model is too large for a file, or not valid ONNX.
+        ExportError: the model is not valid ONNX.
 
     """
-    _check_size(model.ByteSize())
     graph = model.graph
     del model.metadata_props[:], graph.metadata_props[:]
     for item in (*graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
@@ -97,14 +166,15 @@ def save(model: onnx.ModelProto, folder: Path, *, batched: bool = True) -> None:
         item.doc_string = ""
     for tensor in (*graph.input, *graph.output) if batched else ():
         tensor.type.tensor_type.shape.dim[0].dim_param = BATCH
+    onnx.save_model(model, folder / FILE)
     try:
-        onnx.checker.check_model(model, full_check=True)
+        # By its path, because only then the checker finds weights in another file.
+        onnx.checker.check_model(folder / FILE, full_check=not _has_external_data(folder))
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(
             f"onnx: the exporter wrote a file that is not valid: {quoted(error)}. Export in another format, "
             "with --format"
         ) from None
-    onnx.save_model(model, folder / FILE)
 
 
 def load(folder: Path, *, batched: bool = True) -> Run:
@@ -142,12 +212,8 @@ def _weight_bytes(program: torch.export.ExportedProgram) -> int:
     return sum({tensor.data_ptr(): tensor.nbytes for tensor in tensors}.values())
 
 
-def _check_size(size: int) -> None:
-    if size > MAX_BYTES:
-        raise ExportError(
-            f"onnx: the model takes {size / 1e9:.1f} GB, and an ONNX file holds {MAX_BYTES / 1e9:.1f} GB at "
-            "most: export with --format torchscript, or with weights in half precision (module.half())"
-        )
+def _has_external_data(folder: Path) -> bool:
+    return any(file.name != FILE for file in folder.iterdir())
 
 
 def _placeholder(kind: str, name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from model.errors import ExportError, quoted
 from model.formats import onnx
 from model.signature import Arrays
-from model.source import Run
+from model.source import Run, one_by_one
 
 SIGNATURE = "serving_default"
 OPSET = 18
@@ -21,25 +21,29 @@ PARTS = ("saved_model.pb", "variables", "assets")
 """The parts of a SavedModel that decide its answers. Other files are notes of the library that saved it."""
 
 
-def load(folder: Path, *, outputs: Sequence[str] | None = None) -> Run:
-    """Return a function that runs a SavedModel's serving signature.
+def load(
+    folder: Path, *, outputs: Sequence[str] | None = None, signature: str = SIGNATURE, batched: bool = True
+) -> Run:
+    """Return a function that runs a signature of a SavedModel.
 
     Args:
         folder: the SavedModel.
         outputs: names of the outputs to return; all by default.
+        signature: the name of the signature.
+        batched: whether the first axis of each tensor is the batch; otherwise it takes batches of one.
 
     Raises:
         ExportError: TensorFlow is not installed, or the folder holds no SavedModel with that signature.
 
     """
     tf = tensorflow()
-    function = serving(folder)
+    function = serving(folder, signature)
 
     def run(arrays: Arrays) -> Arrays:
         answer = function(**{name: tf.constant(array) for name, array in arrays.items()})
         return {name: answer[name].numpy() for name in outputs or answer}
 
-    return run
+    return run if batched else one_by_one(run)
 
 
 def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow has no types, and may not be installed
@@ -52,8 +56,8 @@ def tensorflow() -> Any:  # noqa: ANN401 - TensorFlow has no types, and may not 
     return _module("tensorflow")
 
 
-def serving(folder: Path) -> Any:  # noqa: ANN401 - TensorFlow has no types, and may not be installed
-    """Load a SavedModel and return its serving signature: a function with one argument for each input.
+def serving(folder: Path, signature: str = SIGNATURE) -> Any:  # noqa: ANN401 - as above
+    """Load a SavedModel and return a signature: a function with one argument for each input.
 
     Raises:
         ExportError: TensorFlow is not installed, or the folder holds no SavedModel with that signature.
@@ -72,12 +76,14 @@ def serving(folder: Path) -> Any:  # noqa: ANN401 - TensorFlow has no types, and
             f"--saved-model {folder}: TensorFlow cannot load it: {quoted(error)}. Save it again, or copy the "
             "whole folder"
         ) from None
-    if SIGNATURE not in module.signatures:
+    if signature not in module.signatures:
+        others = ", ".join(module.signatures)
+        advice = f"--signature-name names one of {others}" if others else "save it with a signature"
         raise ExportError(
-            f"--saved-model {folder}: has no signature {SIGNATURE!r}; save it with "
-            f"tf.saved_model.save(..., signatures={{{SIGNATURE!r}: ...}})"
+            f"--saved-model {folder}: has no signature {signature!r}; {advice}, as "
+            f"tf.saved_model.save(..., signatures={{{SIGNATURE!r}: ...}}) does"
         )
-    function = module.signatures[SIGNATURE]
+    function = module.signatures[signature]
     # Keeps the module alive, because the function references its variables only weakly.
     function.module = module
     return function
@@ -92,13 +98,20 @@ def write(folder: Path, *, saved_model: Path) -> None:
             shutil.copyfile(saved_model / part, folder / part)
 
 
-def write_onnx(folder: Path, *, function: Any, inputs: Sequence[str]) -> None:  # noqa: ANN401 - as above
+def write_onnx(
+    folder: Path,
+    *,
+    function: Any,  # noqa: ANN401 - as above
+    inputs: Sequence[str],
+    batched: bool = True,
+) -> None:
     """Convert a serving signature to ONNX by tf2onnx, and keep the names of its inputs and outputs.
 
     Args:
         folder: an existing folder, which gets `model.onnx`.
         function: the signature, as `serving` returns it.
         inputs: names of its inputs, in the order that the ONNX file gets.
+        batched: whether the first axis of each tensor is the batch.
 
     Raises:
         ExportError: tf2onnx is not installed, or cannot convert an operation.
@@ -121,7 +134,7 @@ def write_onnx(folder: Path, *, function: Any, inputs: Sequence[str]) -> None:  
         raise ExportError(
             f"onnx: tf2onnx cannot convert the SavedModel: {quoted(error)}. Export with --format savedmodel"
         ) from None
-    onnx.save(model, folder)
+    onnx.save(model, folder, batched=batched)
 
 
 def _module(name: str) -> Any:  # noqa: ANN401 - as above

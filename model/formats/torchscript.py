@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -47,10 +47,28 @@ def write(folder: Path, *, module: nn.Module, example: tuple[torch.Tensor, ...])
             f"torchscript: the module cannot be traced: {quoted(error)}. Export with --format onnx, which "
             "supports torch.cond as well"
         ) from error
-    with zipfile.ZipFile(saved) as full, zipfile.ZipFile(folder / FILE, "w") as file:
+    copy(folder, saved)
+
+
+def copy(folder: Path, saved: Path | io.BytesIO) -> None:
+    """Write TorchScript without the records that only debugging needs.
+
+    Args:
+        folder: an existing folder, which gets `model.pt`.
+        saved: a file of torch.jit.save.
+
+    """
+    with zipfile.ZipFile(folder / FILE, "w") as file:
+        for name, content in records(saved):
+            file.writestr(zipfile.ZipInfo(name), content)
+
+
+def records(saved: Path | io.BytesIO) -> Iterator[tuple[str, bytes]]:
+    """Yield the records of TorchScript that decide its answers, by name."""
+    with zipfile.ZipFile(saved) as full:
         for name in full.namelist():
             if not name.endswith(DEBUG_RECORDS):
-                file.writestr(zipfile.ZipInfo(name), full.read(name))
+                yield name, full.read(name)
 
 
 def load(folder: Path, *, inputs: Sequence[str], outputs: Sequence[str], batched: bool = True) -> Run:

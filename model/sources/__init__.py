@@ -35,11 +35,17 @@ NO_BATCH_AXIS = Option(
     help="the tensors have no batch axis: --example holds one sample in the shapes that the model takes, and "
     "the server computes one request at a time",
 )
-
+SIGNATURE_NAME = Option(
+    flag="--signature-name",
+    metavar="NAME",
+    type=str,
+    help="the signature of the SavedModel (default: serving_default); another one is exported to ONNX alone",
+)
 RUN_CODE = Option(
-    flag="--run-code",
+    flag="--run-code-in-file",
     action="store_true",
-    help="load a pickle, which runs the code that is in it: for files of your own only",
+    help="reading a pickle runs code that is in the file, with your rights; give this option only for a file "
+    "that you wrote, or whose author you trust",
 )
 
 
@@ -65,16 +71,50 @@ KINDS = (
         why_not="a PyTorch module has no such thing",
     ),
     Kind(
+        option=Option(flag="--torchscript", metavar="FILE", help="a TorchScript file, traced or scripted"),
+        module="torchscript",
+        libraries="make pytorch",
+        takes=(INPUT_SHAPE, INPUT_NAME, OPEN_AXIS, NO_BATCH_AXIS),
+        why_not="a TorchScript file has its weights",
+    ),
+    Kind(
+        option=Option(flag="--exported-program", metavar="FILE", help="a program of torch.export: .pt2"),
+        module="exported_program",
+        libraries="make pytorch",
+        takes=(NO_BATCH_AXIS,),
+        why_not="an exported program has its weights, and says what it takes",
+    ),
+    Kind(
+        option=Option(
+            flag="--pickled",
+            metavar="FILE",
+            help="a whole PyTorch module, saved by torch.save(module); needs --run-code-in-file",
+        ),
+        module="pickled",
+        libraries="make pytorch",
+        takes=(RUN_CODE, INPUT_SHAPE, INPUT_NAME, OPEN_AXIS, NO_BATCH_AXIS),
+        requires=(RUN_CODE,),
+        why_not="a pickled module has its weights",
+    ),
+    Kind(
+        option=Option(flag="--onnx", metavar="FILE", help="an ONNX file; its external data is taken along"),
+        module="onnx",
+        libraries=None,
+        takes=(NO_BATCH_AXIS,),
+        why_not="an ONNX file has its weights, and says what it takes",
+    ),
+    Kind(
         option=Option(flag="--saved-model", metavar="DIR", help="a TensorFlow SavedModel"),
         module="savedmodel",
         libraries="make tensorflow",
+        takes=(SIGNATURE_NAME, NO_BATCH_AXIS),
         why_not="a SavedModel has it",
     ),
     Kind(
         option=Option(
             flag="--sklearn",
             metavar="FILE",
-            help="an estimator or pipeline of scikit-learn: .skops, or a pickle with --run-code",
+            help="an estimator or pipeline of scikit-learn: .skops, or a pickle with --run-code-in-file",
         ),
         module="sklearn",
         libraries=_extra("sklearn"),
@@ -124,6 +164,13 @@ KINDS = (
         takes=(RUN_CODE, OPEN_AXIS, NO_BATCH_AXIS),
         reads_tables=True,
         why_not=TABLE,
+    ),
+    Kind(
+        option=Option(flag="--keras", metavar="FILE", help="a Keras model: .keras or .h5"),
+        module="keras",
+        libraries="make tensorflow",
+        takes=(NO_BATCH_AXIS,),
+        why_not="a Keras model has it",
     ),
 )
 """Each kind of model that the command line can name. `model.options` and `model.load` follow this table."""

@@ -28,7 +28,7 @@ def read(file: Path, *, run_code: bool) -> Any:  # noqa: ANN401 - scikit-learn h
         raise UsageError(
             f"{file}: loading it can run code that is in it, as with any pickle. Save it by "
             "skops.io.dump(estimator, 'FILE.skops'), which holds no code; or, if the file is your own, add "
-            "--run-code"
+            "--run-code-in-file"
         )
     return _read_pickle(file)
 
@@ -46,7 +46,7 @@ def _read_skops(file: Path) -> Any:  # noqa: ANN401 - as above
         raise ExportError(
             f"{file}: holds {', '.join(sorted(untrusted - set(TRUSTED)))}, which may be code of its author: "
             "nothing is loaded. Save the estimator without them, or, if the file is your own, save it by "
-            "joblib.dump(estimator, FILE) and add --run-code"
+            "joblib.dump(estimator, FILE) and add --run-code-in-file"
         ) from None
     except OSError as error:
         raise ExportError(f"{file}: {error.strerror or error}") from None

@@ -24,7 +24,9 @@ FLAVORS = {
 }
 """The flavors, the preferred one first, with the key of the file's path."""
 
-TORCH_FILE = "model.pth"
+PROGRAM_FILE, PICKLE_FILE = "model.pt2", "model.pth"
+"""The file of the flavor pytorch, by its serialization_format."""
+
 ESTIMATORS = (".skops", ".pkl", ".pickle", ".joblib")
 """The ends of names of files that hold an estimator of Python, whatever library it is of."""
 
@@ -71,41 +73,26 @@ def _flavors(folder: Path) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _by_kind(name: str, given: Given) -> Source:
-    kind = next((kind for kind in sources.KINDS if kind.module == name), None)
-    if kind is None:
-        raise ExportError(f"the flavor {name} is not supported")
+    kind = next(kind for kind in sources.KINDS if kind.module == name)
     options = {option.name: given.options.get(option.name) for option in kind.takes}
     return sources.load(kind, replace(given, options=options))
 
 
 def _pytorch(folder: Path, given: Given) -> Source:
-    """Load a whole module, which MLflow has pickled."""
-    file = folder / TORCH_FILE
-    if not file.exists():
+    """Load a program of torch.export, or a whole module that is pickled."""
+    program, pickled = folder / PROGRAM_FILE, folder / PICKLE_FILE
+    if program.exists():
+        return _by_kind("exported_program", replace(given, model=program))
+    if not pickled.exists():
         found = ", ".join(sorted(path.name for path in folder.glob("*"))) or "nothing"
         raise ExportError(
-            f"--mlflow {given.model}: {folder.name} holds {found}, and {TORCH_FILE} is supported. Log the "
-            "model "
-            "with serialization_format='pickle', or give --factory with --checkpoint"
+            f"--mlflow {given.model}: {folder.name} holds {found}, and {PROGRAM_FILE} or {PICKLE_FILE} are "
+            "supported: log the model again, by mlflow.pytorch.log_model with an input_example"
         )
-    if not given.options.get("run_code"):
+    if not given.options.get("run_code_in_file"):
         raise UsageError(
-            f"--mlflow {given.model}: {file.name} is a pickle of a whole module, and loading it can run "
-            "code that "
-            "is in it. If it is your own, add --run-code; or give --factory with --checkpoint, which run none"
+            f"--mlflow {given.model}: {pickled.name} is a pickle of a whole module, and loading it can run code "
+            "that is in it. If it is your own, add --run-code-in-file; or log it with an input_example as "
+            "serialization_format='pt2', which holds none"
         )
-    try:
-        import torch
-
-        from model.sources.pytorch import check_examples, with_examples
-    except ModuleNotFoundError as error:
-        raise ExportError(f"--mlflow needs {error.name}: `make pytorch` adds it") from None
-    check_examples(given)
-    try:
-        module = torch.load(file, map_location="cpu", weights_only=False)
-    except Exception as error:
-        raise ExportError(
-            f"{file}: cannot be loaded: {quoted(error)}. Run the export from the folder with the code of "
-            "its class"
-        ) from error
-    return with_examples(module, given)
+    return _by_kind("pickled", replace(given, model=pickled))

@@ -18,9 +18,9 @@ from model.formats import onnx, torchscript
 from model.lengths import opened
 from model.samples import take
 from model.signature import Arrays
-from model.source import Description, Format, Run, Source, one_by_one
+from model.source import Description, Format, Run, Source, in_order, one_by_one
 from model.sources.kind import Given
-from model.torch_program import fingerprint_of, program_of
+from model.torch_program import NotFollowedError, fingerprint_of, fingerprint_of_trace, program_of
 
 EXAMPLE_SIZE = 2
 """Batch size of the exporters' example: torch.export takes a batch of 1 for a constant."""
@@ -54,31 +54,29 @@ def torch_source(
 
     """
     module, samples = bind(module, samples)
-    run = partial(_run, _evaluating(module), outputs)
+    run = in_order(partial(run_module, _evaluating(module), outputs), samples)
     eager = run if batched else one_by_one(run)
     example = take(samples, range(EXAMPLE_SIZE if batched else 1))
     open_axes = open_axes or {}
-    tensors = _tensors(example if batched else _first(example))
-    axes = [
+    tensors = tensors_of(example if batched else _first(example))
+    axes: list[Sequence[int]] = [
         (0, *open_axes.get(name, ())) if batched else [axis - 1 for axis in open_axes.get(name, ())]
         for name in samples
     ]
-    answer = _first_answer(eager, example, description.name)
+    answer = first_answer(eager, example, description.name)
     # Before torch.export, whose message about a changing state is harder to understand.
     check_same(answer, eager(example))
     names = list(answer)
-    program = program_of(description.name, module, tensors, axes)
+    identity, write = _onnx(description.name, module, tensors, axes, batched=batched)
     return Source(
         description=description,
         eager=eager,
         samples=samples,
-        fingerprint=fingerprint_of(program),
+        fingerprint=identity,
         formats=(
             Format(
                 name="onnx",
-                write=partial(
-                    onnx.write, program=program, inputs=list(samples), outputs=names, batched=batched
-                ),
+                write=partial(write, inputs=list(samples), outputs=names, batched=batched),
                 load=partial(onnx.load, batched=batched),
             ),
             Format(
@@ -92,6 +90,25 @@ def torch_source(
         open_axes=open_axes,
         can_open=True,
     )
+
+
+def _onnx(
+    name: str,
+    module: nn.Module,
+    example: tuple[torch.Tensor, ...],
+    axes: list[Sequence[int]],
+    *,
+    batched: bool,
+) -> tuple[bytes, partial[None]]:
+    """Return a module's fingerprint, and what writes it as ONNX."""
+    try:
+        program = program_of(name, module, example, axes)
+    except NotFollowedError:
+        if not any(set(numbers) - ({0} if batched else set()) for numbers in axes):
+            raise
+        identity = fingerprint_of_trace(module, example)
+        return identity, partial(onnx.write_traced, module=module, example=example, open_axes=axes)
+    return fingerprint_of(program), partial(onnx.write, program=program)
 
 
 def check_examples(given: Given) -> None:
@@ -113,7 +130,7 @@ def with_examples(module: nn.Module, given: Given) -> Source:
 
     """
     batched = not given.options["no_batch_axis"]
-    examples = given.examples if batched else tuple(map(_as_batch, given.examples))
+    examples = given.examples if batched else tuple(map(as_batch, given.examples))
     for arrays in examples:
         sample_inputs.check(arrays)
     source = torch_source(
@@ -126,12 +143,13 @@ def with_examples(module: nn.Module, given: Given) -> Source:
     )
     if len(source.samples) > 1:
         given.report(f"inputs in the order of forward()'s parameters: {', '.join(source.samples)}")
-    expected = given.expected if batched else tuple(map(_as_batch, given.expected))
+    expected = given.expected if batched else tuple(map(as_batch, given.expected))
     others = tuple({name: arrays[name] for name in source.samples} for arrays in examples[1:])
     return replace(source, others=others, expected=expected, is_noise=given.is_noise)
 
 
-def _as_batch(sample: Arrays) -> Arrays:
+def as_batch(sample: Arrays) -> Arrays:
+    """Return a sample as a batch of one."""
     return {name: array[np.newaxis] for name, array in sample.items()}
 
 
@@ -153,7 +171,7 @@ def check_second(source: Source, module: nn.Module, outputs: Sequence[str] | Non
     """
     module, samples = bind(module, source.samples)
     example = take(samples, range(EXAMPLE_SIZE if source.batched else 1))
-    run = partial(_run, _evaluating(module), outputs)
+    run = partial(run_module, _evaluating(module), outputs)
     check_rebuilt(source.eager(example), (run if source.batched else one_by_one(run))(example))
 
 
@@ -175,7 +193,13 @@ def _evaluating(module: nn.Module) -> nn.Module:
         ) from None
 
 
-def _first_answer(eager: Run, example: Arrays, name: str) -> Arrays:
+def first_answer(eager: Run, example: Arrays, name: str) -> Arrays:
+    """Return a module's answer to its first example.
+
+    Raises:
+        ExportError: the module fails; the message says what to give it.
+
+    """
     try:
         return eager(example)
     except ExportError:
@@ -190,17 +214,29 @@ def _first_answer(eager: Run, example: Arrays, name: str) -> Arrays:
         ) from error
 
 
-def _tensors(arrays: Arrays) -> tuple[torch.Tensor, ...]:
+def tensors_of(arrays: Arrays) -> tuple[torch.Tensor, ...]:
+    """Return arrays as tensors, in their order."""
     # Copies: a module may change its input in place.
     return tuple(torch.tensor(array) for array in arrays.values())
 
 
-def _run(module: nn.Module, outputs: Sequence[str] | None, inputs: Arrays) -> Arrays:
+def run_module(module: nn.Module, outputs: Sequence[str] | None, inputs: Arrays) -> Arrays:
+    """Give a module its arguments by position, and return its outputs by name."""
     with torch.inference_mode():
-        return _named(module(*_tensors(inputs)), outputs)
+        return named_outputs(module(*tensors_of(inputs)), outputs)
 
 
-def _named(answer: object, names: Sequence[str] | None) -> Arrays:
+def named_outputs(answer: object, names: Sequence[str] | None) -> Arrays:
+    """Return what a module answered as arrays by name.
+
+    Args:
+        answer: a tensor, a sequence of tensors, or a mapping of names to tensors.
+        names: names of the outputs, unless the module returns a mapping; `output`, `output_1`, ... by default.
+
+    Raises:
+        ExportError: something else is in the answer, or the names do not fit it.
+
+    """
     if isinstance(answer, Mapping):
         entries = cast(Mapping[object, object], answer)
         if unnamed := [key for key in entries if not isinstance(key, str)]:

@@ -7,74 +7,78 @@ from typing import Any
 
 import numpy as np
 
-from model import samples as sample_inputs
 from model.errors import ExportError
 from model.formats import onnx, savedmodel
-from model.signature import DATATYPES, Arrays
-from model.source import Description, Format, Source
+from model.signature import DATATYPES
+from model.source import Format, Source, one_by_one
+from model.sources import declared
+from model.sources.declared import Declared
 from model.sources.kind import Given
 from model.version import fingerprint
 
-Inputs = dict[str, tuple[np.dtype[np.generic], tuple[int | None, ...]]]
-"""Data type and shape of each input, without the batch; None is an open axis."""
-
-
 def load(given: Given) -> Source:
-    """Make a source of a SavedModel's folder.
+    """Make a source of a SavedModel's folder, by the signature that `--signature-name` names.
 
     Raises:
         ExportError: the SavedModel cannot be loaded or served, or the samples do not fit it.
 
     """
     given.report(f"loading {given.model}")
-    return savedmodel_source(given.model, given.samples, given.description, given.outputs)
+    return savedmodel_source(given, given.options["signature_name"] or savedmodel.SIGNATURE)
 
 
-def savedmodel_source(
-    folder: Path, samples: Arrays | None, description: Description, outputs: Sequence[str] | None = None
-) -> Source:
-    """Make a source of a SavedModel's signature `serving_default`.
+def savedmodel_source(given: Given, signature: str = savedmodel.SIGNATURE) -> Source:
+    """Make a source of a SavedModel's signature. The axes that it leaves open stay open.
 
     Args:
-        folder: the SavedModel.
-        samples: real inputs by name, each with a batch axis first; random numbers by default.
-        description: the model's name, and the meaning of its numbers.
-        outputs: names of the outputs to serve, in this order; all outputs by default, sorted by name.
+        given: the command line; the model is the folder. The outputs are all by default, sorted by name.
+        signature: the name of the signature.
 
     Raises:
         ExportError: the SavedModel cannot be loaded or served, or the samples do not fit it.
 
     """
-    function = savedmodel.serving(folder)
+    folder: Path = given.model
+    function = savedmodel.serving(folder, signature)
     specs = function.structured_input_signature[1]
     _check_data_types({**specs, **function.structured_outputs})
-    inputs = {
-        name: (np.dtype(spec.dtype.as_numpy_dtype), _sample_shape(name, spec.shape))
-        # Sorted, because a SavedModel does not keep the order of its tensors.
-        for name, spec in sorted(specs.items())
-    }
-    samples = _checked(samples, inputs) if samples else _noise(inputs)
-    names = _output_names(outputs, sorted(function.structured_outputs))
+    # Sorted, because a SavedModel does not keep the order of its tensors.
+    inputs = {name: _declared("input", name, spec) for name, spec in sorted(specs.items())}
+    names = _output_names(given.outputs, sorted(function.structured_outputs))
+    batched = all(spec.shape[:1] == (None,) for spec in inputs.values()) and not given.options.get(
+        "no_batch_axis", False
+    )
+    groups = declared.examples(given, inputs, batched=batched)
+    run = savedmodel.load(folder, outputs=names, signature=signature)
+    # The server's runtime knows one signature by its name.
+    kept = savedmodel.SIGNATURE == signature
+    formats = (
+        Format(
+            name="onnx",
+            write=partial(savedmodel.write_onnx, function=function, inputs=list(inputs), batched=batched),
+            load=partial(onnx.load, batched=batched),
+        ),
+        Format(
+            name="savedmodel",
+            write=partial(savedmodel.write, saved_model=folder),
+            load=partial(savedmodel.load, outputs=names, batched=batched),
+            by_default=False,
+        ),
+    )
     return Source(
-        description=description,
-        eager=savedmodel.load(folder, outputs=names),
-        samples=samples,
+        description=given.description,
+        eager=run if batched else one_by_one(run),
+        samples=groups[0],
+        others=groups[1:],
+        expected=declared.expected(given, groups, names),
         fingerprint=fingerprint(
-            savedmodel.SIGNATURE,
+            signature,
             ((file.relative_to(folder).as_posix(), "file", (), file.read_bytes()) for file in _files(folder)),
         ),
-        formats=(
-            Format(
-                name="onnx",
-                write=partial(savedmodel.write_onnx, function=function, inputs=list(samples)),
-                load=onnx.load,
-            ),
-            Format(
-                name="savedmodel",
-                write=partial(savedmodel.write, saved_model=folder),
-                load=partial(savedmodel.load, outputs=names),
-            ),
-        ),
+        formats=formats if kept else formats[:1],
+        batched=batched,
+        open_axes=declared.open_axes(inputs, batched=batched),
+        is_noise=given.is_noise,
     )
 
 
@@ -109,52 +113,10 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def _sample_shape(name: str, shape: Any) -> tuple[int | None, ...]:  # noqa: ANN401 - a tf.TensorShape
-    if shape.rank is None:
+def _declared(kind: str, name: str, spec: Any) -> Declared:  # noqa: ANN401 - a tf.TensorSpec
+    if spec.shape.rank is None:
         raise ExportError(
-            f"input {name!r} is saved without a shape: save it with a tf.TensorSpec whose first axis is "
+            f"{kind} {name!r} is saved without a shape: save it with a tf.TensorSpec whose first axis is "
             "open, as [None, 3]"
         )
-    axes = tuple(shape.as_list())
-    if not axes or axes[0] is not None:
-        raise ExportError(
-            f"input {name!r} is saved with the shape {list(axes)}: its first axis must be open, for batches. "
-            "Save it with a tf.TensorSpec that has None there"
-        )
-    return axes[1:]
-
-
-def _checked(samples: Arrays, inputs: Inputs) -> Arrays:
-    if len(inputs) == 1 and len(samples) == 1:
-        samples = dict(zip(inputs, samples.values(), strict=True))
-    if unknown := [name for name in samples if name not in inputs]:
-        raise ExportError(
-            f"--example has {', '.join(unknown)}, and the SavedModel takes {', '.join(inputs)}: name each "
-            "array after the input that it is for"
-        )
-    for name, (dtype, shape) in inputs.items():
-        array = samples.get(name)
-        if (
-            array is None
-            or array.dtype != dtype
-            or len(array.shape) != len(shape) + 1
-            or any(wanted not in (None, axis) for wanted, axis in zip(shape, array.shape[1:], strict=True))
-        ):
-            found = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
-            raise ExportError(
-                f"input {name!r} must be {dtype} of shape {[None, *shape]}; --example has {found} there"
-            )
-    return {name: samples[name] for name in inputs}
-
-
-def _noise(inputs: Inputs) -> Arrays:
-    arrays: Arrays = {}
-    for name, (dtype, shape) in inputs.items():
-        fixed = [axis for axis in shape if axis is not None]
-        if not np.issubdtype(dtype, np.floating) or len(fixed) != len(shape):
-            raise ExportError(
-                f"input {name!r} is {dtype} of shape {[None, *shape]}, for which random numbers may be "
-                "wrong: give real inputs with --example FILE"
-            )
-        arrays[name] = sample_inputs.noise(fixed).astype(dtype)
-    return arrays
+    return Declared(dtype=np.dtype(spec.dtype.as_numpy_dtype), shape=tuple(spec.shape.as_list()))

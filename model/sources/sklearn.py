@@ -49,7 +49,7 @@ def load(given: Given) -> Source:
 
     """
     given.report(f"loading {given.model}")
-    estimator = estimator_files.read(given.model, run_code=given.options["run_code"])
+    estimator = estimator_files.read(given.model, run_code=given.options["run_code_in_file"])
     return estimator_source(estimator, given)
 
 

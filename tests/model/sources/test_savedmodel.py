@@ -9,9 +9,10 @@ import pytest
 from model.__main__ import main
 from model.errors import ExportError, ParityError
 from model.export import export
-from model.formats import savedmodel
+from model.formats import savedmodel as savedmodel_format
 from model.source import Description
-from model.sources.savedmodel import savedmodel_source
+from model.sources import savedmodel
+from model.sources.kind import Given
 from tests.tensorflow_threads import tensorflow
 
 pytestmark = pytest.mark.slow
@@ -93,13 +94,21 @@ def saved(tmp_path_factory):
     return home
 
 
-def source(folder, samples=None, outputs=None):
-    return savedmodel_source(folder, samples, Description(name="network"), outputs)
+def source(folder, samples=None, outputs=None, **options):
+    given = Given(
+        model=folder,
+        description=Description(name="network"),
+        examples=(samples,) if samples else (),
+        outputs=outputs,
+        report=silent,
+        options={"signature_name": None, "no_batch_axis": False, **options},
+    )
+    return savedmodel.load(given)
 
 
 @pytest.fixture(scope="module")
 def done(saved, tmp_path_factory):
-    return export(source(saved / "model"), [], tmp_path_factory.mktemp("build"), silent)
+    return export(source(saved / "model"), ["onnx", "savedmodel"], tmp_path_factory.mktemp("build"), silent)
 
 
 @needs_tensorflow
@@ -125,14 +134,14 @@ def test_tensors_keep_the_names_and_shapes_of_the_serving_signature(done):
 @needs_tensorflow
 def test_the_copy_runs_without_its_source_and_answers_the_sample(done):
     with np.load(done.path / "sample.npz") as sample:
-        run = savedmodel.load(done.path / "savedmodel")
+        run = savedmodel_format.load(done.path / "savedmodel")
         answer = run({name: sample[name] for name in ("image", "gain")})
         np.testing.assert_allclose(answer["logits"], sample["logits"], atol=1e-6)
 
 
 @needs_tensorflow
 def test_the_same_savedmodel_is_the_same_version_and_other_variables_are_another(done, saved, tmp_path):
-    again = export(source(saved / "model"), [], tmp_path, silent)
+    again = export(source(saved / "model"), ["onnx", "savedmodel"], tmp_path, silent)
     assert again.signature == done.signature
     assert source(saved / "other").fingerprint != source(saved / "model").fingerprint
 
@@ -169,8 +178,7 @@ def test_real_inputs_are_taken_and_the_outputs_chosen_come_in_their_order(saved,
     ("folder", "message"),
     [
         ("nothing", "nothing"),
-        ("unsigned", "has no signature 'serving_default'"),
-        ("alone", "first axis must be open"),
+        ("unsigned", "has no signature 'serving_default'; --signature-name names one of score"),
         ("count", "give real inputs with --example FILE"),
         ("shapeless", r"'x' is saved without a shape: .* tf\.TensorSpec"),
         ("brain", r"'x' holds bfloat16, .* by tf\.cast"),
@@ -199,10 +207,29 @@ def test_samples_that_do_not_fit_are_refused(saved, samples):
 
 
 @needs_tensorflow
-def test_an_axis_of_any_size_takes_the_size_of_the_example(saved, tmp_path):
+def test_an_axis_that_is_saved_open_stays_open_and_is_compared_at_other_lengths(saved, tmp_path):
     lengths = {"ids": np.arange(12).reshape(2, 6)}
     done = export(source(saved / "count", lengths), [], tmp_path, silent)
-    assert done.signature.inputs[0].shape == (-1, 6)
+    assert done.signature.inputs[0].shape == (-1, -1)
+    compared = {difference.shapes["ids"][1] for difference in done.parity["onnx"]}
+    assert compared == {3, 6, 12}
+
+
+@needs_tensorflow
+def test_a_batch_that_is_saved_as_1_is_served_one_sample_at_a_time(saved, tmp_path):
+    done = export(source(saved / "alone"), ["onnx", "savedmodel"], tmp_path, silent)
+    assert [(tensor.shape, tensor.batched) for tensor in done.signature.inputs] == [((1, 4), False)]
+    assert not done.signature.batchable
+    with np.load(done.path / "sample.npz") as sample:
+        assert (sample["x"].shape, sample["y"].shape) == ((1, 4), (1, 5))
+
+
+@needs_tensorflow
+def test_another_signature_is_exported_to_onnx(saved, tmp_path):
+    done = export(source(saved / "unsigned", signature_name="score"), [], tmp_path, silent)
+    assert [tensor.name for tensor in done.signature.outputs] == ["features", "logits"]
+    with pytest.raises(ExportError, match="network can be exported to onnx"):
+        export(source(saved / "unsigned", signature_name="score"), ["savedmodel"], tmp_path, silent)
 
 
 @needs_tensorflow
@@ -229,4 +256,4 @@ def test_what_cannot_be_exported_is_refused_and_leaves_nothing(saved, tmp_path, 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ExportError, match=rf"{package} .*`make tensorflow`"):
-        savedmodel._module(package)
+        savedmodel_format._module(package)
