@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from model.errors import ExportError, UsageError, quoted
 from model.formats import onnx as onnx_format
 from model.signature import Arrays
-from model.source import Format, Source
+from model.source import Format, Report, Source
 from model.sources.answer import Answer
 from model.sources.features import Features
 from model.sources.kind import Given
@@ -27,6 +27,10 @@ OPSET = 18
 
 ALLOWED_DIFFERENCE = 1e-4
 """How far an answer may move where a number is rounded to float32, relative to the largest answer."""
+
+
+ALLOWED_ROWS = 0.01
+"""Share of the rows that may be answered otherwise: a number that is a tree's threshold can change its side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,7 @@ def source_of(conversion: Conversion, features: Features, given: Given) -> Sourc
         raise UsageError(f"--output-name: the model has one output, {answer.name}; give one name")
     name = given.outputs[0] if given.outputs else answer.name
     expected = _answers(conversion, features.inputs)
-    _check_rounding(_answers(conversion, features.original), expected)
+    _check_rounding(_answers(conversion, features.original), expected, given.report)
     proto = with_single_output(conversion.proto, conversion.output, name, expected.shape[1:])
     return Source(
         description=replace(
@@ -149,17 +153,25 @@ def _answers(conversion: Conversion, inputs: Arrays) -> NDArray[np.float32]:
         ) from error
 
 
-def _check_rounding(original: NDArray[Any], served: NDArray[Any]) -> None:
-    """Check that the model answers the same if its numbers are float32 and its missing texts are ''."""
+def _check_rounding(original: NDArray[Any], served: NDArray[Any], report: Report) -> None:
+    """Check that the model answers nearly all rows the same if numbers are float32 and missing texts are ''."""
     bound = ALLOWED_DIFFERENCE * max(1.0, float(np.nanmax(np.abs(original), initial=0)))
     differences = np.abs(original - served).reshape(len(original), -1).max(axis=1)
-    if not (differences <= bound).all():
-        row = int(np.argmax(np.where(np.isnan(differences), np.inf, differences)))
-        raise ExportError(
-            f"a service takes numbers as float32 and a missing text as '', and the model answers otherwise "
-            "to "
-            f"that: row {row} of --example gives {original[row]}, and {served[row]} as a service takes it. "
-            "Train "
-            "on values that float32 holds, as by frame.astype('float32'), and on texts without gaps, as by "
-            "frame.fillna('')"
-        )
+    differing = np.flatnonzero(~(differences <= bound))
+    if not len(differing):
+        return
+    row = int(differing[0])
+    found = (
+        f"a service takes numbers as float32 and a missing text as '', and the model answers "
+        f"{len(differing)} of "
+        f"{len(original)} rows of --example otherwise then: row {row} gives {original[row]}, and "
+        f"{served[row]} as "
+        "a service takes it"
+    )
+    advice = (
+        "Train on values that float32 holds, as by frame.astype('float32'), and on texts without gaps, as by "
+        "frame.fillna('')"
+    )
+    if len(differing) > ALLOWED_ROWS * len(original):
+        raise ExportError(f"{found}. {advice}")
+    report(f"{found}. These are numbers at the threshold of a tree. {advice}")

@@ -79,7 +79,8 @@ def _read(file: Path) -> Program:
     except Exception as error:
         # What is wrong with a file of this format raises errors of many types.
         raise ExportError(
-            f"--exported-program {file}: not a file of torch.export.save that PyTorch {torch.__version__} can "
+            f"--exported-program {file}: not a file of torch.export.save that PyTorch {torch.__version__} "
+            "can "
             f"read without running code from it ({quoted(error)})"
         ) from error
 
@@ -106,7 +107,8 @@ def _inputs(program: Program, file: Path) -> dict[str, Declared]:
         value = nodes[name].meta.get("val") if isinstance(name, str) else None
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             raise ExportError(
-                f"--exported-program {file}: it takes {name!r}, which is no tensor: export it again with tensors "
+                f"--exported-program {file}: it takes {name!r}, which is no tensor: export it again with "
+                "tensors "
                 "alone as arguments"
             )
         try:

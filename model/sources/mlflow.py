@@ -91,7 +91,8 @@ def _pytorch(folder: Path, given: Given) -> Source:
         )
     if not given.options.get("run_code_in_file"):
         raise UsageError(
-            f"--mlflow {given.model}: {pickled.name} is a pickle of a whole module, and loading it can run code "
+            f"--mlflow {given.model}: {pickled.name} is a pickle of a whole module, and loading it can run "
+            "code "
             "that is in it. If it is your own, add --run-code-in-file; or log it with an input_example as "
             "serialization_format='pt2', which holds none"
         )
