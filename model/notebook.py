@@ -113,9 +113,10 @@ def _source(model: Any, given: Given, tokenizer: Any, scratch: Path) -> Source: 
     if "transformers" in libraries:
         return _transformers(model, given, tokenizer, scratch)
     if "torch" in libraries:
-        from model.sources.pytorch import check_examples, with_examples
+        from model.sources.pytorch import with_examples
 
-        check_examples(given)
+        if not given.examples:
+            raise ExportError("examples are missing: give real inputs of the model, the batch first")
         return with_examples(model, given)
     return estimator_source(model, given)
 

@@ -30,7 +30,7 @@ ALLOWED_DIFFERENCE = 1e-4
 
 
 ALLOWED_ROWS = 0.01
-"""Share of the rows that may be answered otherwise: a number that is a tree's threshold can change its side."""
+"""Share of the rows that may be answered otherwise: a number at a tree's threshold can change its side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ def _answers(conversion: Conversion, inputs: Arrays) -> NDArray[np.float32]:
 
 
 def _check_rounding(original: NDArray[Any], served: NDArray[Any], report: Report) -> None:
-    """Check that the model answers nearly all rows the same if numbers are float32 and missing texts are ''."""
+    """Check that the answers stay the same, but for few rows, if numbers are float32 and missing texts ''."""
     bound = ALLOWED_DIFFERENCE * max(1.0, float(np.nanmax(np.abs(original), initial=0)))
     differences = np.abs(original - served).reshape(len(original), -1).max(axis=1)
     differing = np.flatnonzero(~(differences <= bound))

@@ -70,7 +70,7 @@ def test_a_module_is_unpickled_only_where_its_code_may_run(tmp_path):
 def test_a_flavor_that_is_not_supported_is_refused_with_those_that_are(tmp_path):
     where = folder(tmp_path / "saved", "prophet", data="model.json")
 
-    with pytest.raises(ExportError, match="flavors python_function, prophet, and onnx, .* are supported"):
+    with pytest.raises(ExportError, match=r"flavors python_function, prophet, and onnx, .* are supported"):
         load(given(where, None))
 
 
