@@ -44,6 +44,9 @@ class Conversion:
     answer: Answer
     """The answer of the model's own library."""
 
+    reference: Answer | None = None
+    """The same for the model with float32 thresholds; None if the library's own model needs no rounding."""
+
     rows: Callable[[Arrays], Any]
     """Turns an example, or the inputs of a request, into rows as the library reads them."""
 
@@ -57,16 +60,20 @@ def source_of(conversion: Conversion, features: Features, given: Given) -> Sourc
         given: what the command line says. A name of an output takes the place of the library's.
 
     Raises:
-        UsageError: more than one name is given for the single output.
+        UsageError: more than one name is given for the single output, or more than one example.
         ExportError: the library fails on the example, or answers otherwise where numbers are float32.
 
     """
     answer = conversion.answer
     if given.outputs and len(given.outputs) > 1:
         raise UsageError(f"--output-name: the model has one output, {answer.name}; give one name")
+    if len(given.examples) > 1:
+        raise UsageError(
+            "--example: a model of tables has rows of one length; give one file with all of them"
+        )
     name = given.outputs[0] if given.outputs else answer.name
-    expected = _answers(conversion, features.inputs)
-    _check_rounding(_answers(conversion, features.original), expected, given.report)
+    expected = _answers(conversion.reference or answer, conversion.rows, features.inputs)
+    _check_rounding(_answers(answer, conversion.rows, features.original), expected, given.report)
     proto = with_single_output(conversion.proto, conversion.output, name, expected.shape[1:])
     return Source(
         description=replace(
@@ -81,6 +88,7 @@ def source_of(conversion: Conversion, features: Features, given: Given) -> Sourc
             [("graph", "proto", (), proto.graph.SerializeToString(deterministic=True))],
         ),
         formats=(Format(name="onnx", write=partial(onnx_format.save, proto), load=onnx_format.load),),
+        expected=given.expected,
         compares_all=True,
     )
 
@@ -136,12 +144,12 @@ def _remove_unused(graph: onnx.GraphProto) -> None:
 
 
 def _eager(conversion: Conversion, name: str, inputs: Arrays) -> Arrays:
-    return {name: conversion.answer(conversion.rows(inputs))}
+    return {name: (conversion.reference or conversion.answer)(conversion.rows(inputs))}
 
 
-def _answers(conversion: Conversion, inputs: Arrays) -> NDArray[np.float32]:
+def _answers(answer: Answer, rows: Callable[[Arrays], Any], inputs: Arrays) -> NDArray[np.float32]:
     try:
-        return conversion.answer(conversion.rows(inputs))
+        return answer(rows(inputs))
     except ExportError:
         raise
     except Exception as error:

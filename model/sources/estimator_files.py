@@ -39,8 +39,9 @@ def _read_skops(file: Path) -> Any:  # noqa: ANN401 - as above
         from skops.io.exceptions import UntrustedTypesFoundException
     except ModuleNotFoundError:
         raise ExportError(f"{file}: needs the package skops: install it and export again") from None
+    untrusted: set[str] = set()
     try:
-        untrusted = set(io.get_untrusted_types(file=file))
+        untrusted |= set(io.get_untrusted_types(file=file))
         estimator = io.load(file, trusted=sorted(untrusted & set(TRUSTED)))
     except UntrustedTypesFoundException:
         raise ExportError(

@@ -7,7 +7,13 @@ from typing import Any, cast
 
 import numpy as np
 import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NoSuchFile,
+)
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as OperatorMissing
 
 from model import onnx_reference

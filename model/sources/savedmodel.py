@@ -16,6 +16,7 @@ from model.sources.declared import Declared
 from model.sources.kind import Given
 from model.version import fingerprint
 
+
 def load(given: Given) -> Source:
     """Make a source of a SavedModel's folder, by the signature that `--signature-name` names.
 
@@ -51,7 +52,7 @@ def savedmodel_source(given: Given, signature: str = savedmodel.SIGNATURE) -> So
     groups = declared.examples(given, inputs, batched=batched)
     run = savedmodel.load(folder, outputs=names, signature=signature)
     # The server's runtime knows one signature by its name.
-    kept = savedmodel.SIGNATURE == signature
+    kept = signature == savedmodel.SIGNATURE
     formats = (
         Format(
             name="onnx",

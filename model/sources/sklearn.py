@@ -1,13 +1,15 @@
 """Load an estimator or a pipeline of scikit-learn: https://onnx.ai/sklearn-onnx/."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
 import onnx
 import skl2onnx
+from numpy.typing import NDArray
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
@@ -24,9 +26,12 @@ from model.sources.answer import PREDICTION, PROBABILITIES, SCORES, Answer, name
 from model.sources.converted import Conversion, source_of
 from model.sources.estimators import estimator_source
 from model.sources.kind import Given
-from model.sources.thresholds import parts, rounded_down
+from model.sources.thresholds import parts, rounded, rounded_down
 
 SUPPORTED = "https://onnx.ai/sklearn-onnx/supported.html"
+
+BINNED = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
+"""They compare float64 numbers with float64 thresholds; the trees of other classes take float32."""
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 """Versions of ONNX's operators: the newest that the converters of all libraries write."""
@@ -73,10 +78,48 @@ def sklearn_source(estimator: Any, given: Given) -> Source:  # noqa: ANN401 - sc
     )
     columns = [column.name for column in example.columns] if example.columns else None
     rows = partial(features.frame_of, names=columns if names is not None else None)
+    served = _with_float32_thresholds(estimator, answer, rows, example)
     given.report(f"converting {type(estimator).__name__} by skl2onnx {skl2onnx.__version__}")
-    proto = _convert(estimator, example.inputs)
-    conversion = Conversion(proto=proto, output=proto.graph.output[-1].name, answer=answer, rows=rows)
+    proto = _convert(served, example.inputs)
+    conversion = Conversion(
+        proto=proto,
+        output=proto.graph.output[-1].name,
+        answer=answer,
+        reference=_answer(served),
+        rows=rows,
+    )
     return source_of(conversion, example, given)
+
+
+def _with_float32_thresholds(
+    estimator: Any,  # noqa: ANN401 - as above
+    answer: Answer,
+    rows: Callable[[Arrays], Any],
+    example: features.Features,
+) -> Any:  # noqa: ANN401 - as above
+    """Return an estimator whose trees have float32 thresholds, as ONNX holds them.
+
+    Rounding down is right for training data of float32, and rounding to the nearest number for float64. The way
+    that changes fewer answers to the example is taken.
+    """
+    if not any(isinstance(part, BINNED) for part in parts(estimator)):
+        return estimator
+    # The rows must fit before they can decide.
+    expected = answer(rows(example.original))
+    candidates = [_rounded(estimator, way) for way in (rounded_down, rounded)]
+    answers = [_answer(candidate)(rows(example.inputs)) for candidate in candidates]
+    changed = [float(np.nansum(np.abs(found - expected))) for found in answers]
+    return candidates[int(np.argmin(changed))]
+
+
+def _rounded(estimator: Any, way: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Any:  # noqa: ANN401 - as above
+    copied = deepcopy(estimator)
+    for part in parts(copied):
+        if isinstance(part, BINNED):
+            for trees in part._predictors:  # pyright: ignore[reportPrivateUsage] - has no other name
+                for tree in trees:
+                    tree.nodes["num_threshold"] = way(tree.nodes["num_threshold"])
+    return copied
 
 
 def _answer(estimator: Any) -> Answer:  # noqa: ANN401 - as above
@@ -113,7 +156,7 @@ def _answer(estimator: Any) -> Answer:  # noqa: ANN401 - as above
 
 def _convert(estimator: Any, inputs: Arrays) -> onnx.ModelProto:  # noqa: ANN401 - as above
     boosters.register()
-    # A copy, because the thresholds are changed.
+    # A copy, because parts of it are changed.
     estimator = deepcopy(estimator)
     specific: dict[Any, dict[str, Any]] = {}
     for part in parts(estimator):
@@ -162,11 +205,7 @@ def _with_options(
 
 def _prepare(part: Any) -> None:  # noqa: ANN401 - as above
     """Change a part of a copied estimator so that its conversion answers as it does."""
-    if isinstance(part, (HistGradientBoostingClassifier, HistGradientBoostingRegressor)):
-        for trees in part._predictors:
-            for tree in trees:
-                tree.nodes["num_threshold"] = rounded_down(tree.nodes["num_threshold"])
-    elif isinstance(part, VotingClassifier):
+    if isinstance(part, VotingClassifier):
         # The converter has the other setting alone; it decides about transform(), which is not exported.
         part.flatten_transform = False
     else:

@@ -13,10 +13,20 @@ def rounded_down(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
     For a float32 x, `x <= threshold` is then what it was. The nearest float32, which converters write, may be
     above the threshold, and an x between both changes its side.
     """
+    nearest = rounded(thresholds)
     with np.errstate(over="ignore"):
-        nearest = np.asarray(thresholds, dtype=np.float64).astype(np.float32)
-    below = np.nextafter(nearest, np.float32(-np.inf))
+        below = np.nextafter(nearest.astype(np.float32), np.float32(-np.inf))
     return np.where(nearest > thresholds, below, nearest).astype(np.float64)
+
+
+def rounded(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the float32 numbers that are nearest to the thresholds.
+
+    For a float64 x, which a service rounds to float32 too, `x <= threshold` is then what it was, also where x is
+    the threshold itself.
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray(thresholds, dtype=np.float64).astype(np.float32).astype(np.float64)
 
 
 def parts(value: object) -> Iterator[Any]:

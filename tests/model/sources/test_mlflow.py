@@ -42,7 +42,9 @@ def test_a_pipeline_of_scikit_learn_is_loaded_by_its_own_source(tmp_path):
 def test_an_estimator_of_a_booster_is_loaded_by_the_source_of_its_library(tmp_path):
     pytest.importorskip("onnxmltools", reason="the extra lightgbm is not installed here")
     lightgbm = pytest.importorskip("lightgbm", reason="the extra lightgbm is not installed here")
-    booster = lightgbm.train({"verbose": -1, "min_data_in_leaf": 1}, lightgbm.Dataset(ROWS, ROWS[:, 0]), 3)
+    booster = lightgbm.train(
+        {"verbose": -1, "min_data_in_leaf": 1}, lightgbm.Dataset(ROWS, ROWS[:, 0].copy()), 3
+    )
     where = folder(tmp_path / "saved", "lightgbm", data="model.lgb")
     booster.save_model(where / "model.lgb")
 
@@ -70,7 +72,7 @@ def test_a_module_is_unpickled_only_where_its_code_may_run(tmp_path):
 def test_a_flavor_that_is_not_supported_is_refused_with_those_that_are(tmp_path):
     where = folder(tmp_path / "saved", "prophet", data="model.json")
 
-    with pytest.raises(ExportError, match=r"flavors python_function, prophet, and onnx, .* are supported"):
+    with pytest.raises(ExportError, match=r"flavors prophet, python_function, and onnx, .* are supported"):
         load(given(where, None))
 
 
