@@ -83,7 +83,6 @@ def parity(
         ParityError: an export does not answer as the model does.
 
     """
-    sizes = BATCH_SIZES if source.batched else ONE_BY_ONE
     server_sizes = (1, SERVER_BATCH) if source.batched and source.description.batchable else (1,)
     sample = take(source.samples, range(1))
     expected = source.eager(sample)
@@ -93,10 +92,20 @@ def parity(
         found[format_.name] = tuple(
             difference
             for samples in groups
-            for difference in compare(format_.name, source.eager, run, samples, tolerance, sizes)
+            for difference in compare(
+                format_.name, source.eager, run, samples, tolerance, _sizes(source, samples)
+            )
         )
         check_start(format_.name, run, sample, expected, server_sizes)
     return found
+
+
+def _sizes(source: Source, samples: Arrays) -> tuple[int, ...]:
+    """Return the sizes of the batches in which a group of samples is compared."""
+    if not source.batched:
+        return ONE_BY_ONE
+    left = len(next(iter(samples.values()))) - sum(BATCH_SIZES)
+    return (*BATCH_SIZES, left) if source.compares_all and left > 0 else BATCH_SIZES
 
 
 def open_outputs(source: Source, groups: Sequence[Arrays]) -> Mapping[str, tuple[int, ...]]:

@@ -19,7 +19,24 @@ from model.signature import FILE, Arrays, Signature, Tensor
 from model.source import Format, Report, Source
 from model.version import versioned
 
-PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "tensorflow-cpu", "tensorflow", "tf2onnx", "numpy")
+PACKAGES = (
+    "catboost",
+    "lightgbm",
+    "numpy",
+    "onnx",
+    "onnxmltools",
+    "onnxruntime",
+    "onnxscript",
+    "scikit-learn",
+    "skl2onnx",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tf2onnx",
+    "torch",
+    "transformers",
+    "xgboost",
+    "xgboost-cpu",
+)
 """Packages whose versions decide the bytes of an export or its answers."""
 
 REPORT = "parity.json"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model import image_file, samples, sources, zoo
+from model import image_file, samples, sources, tables, zoo
 from model.errors import ExportError
 from model.signature import Arrays
 from model.source import Description, Report, Source
@@ -78,6 +78,8 @@ def _description_and_examples(
             return replace(description, photograph=photographs[0][0]), ({name: batch},)
         if not files and not has_shapes:
             return description, ({name: samples.noise(options.input_shape or image.shape[1:])},)
+    if files and files[0].suffix in tables.SUFFIXES:
+        return description, tuple(tables.read(file) for file in files)
     if files:
         return description, tuple(samples.read("--example", file, name) for file in files)
     return description, ({name: samples.noise(options.input_shape)},) if options.input_shape else ()

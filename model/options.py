@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from model import image_file, sources, zoo
+from model import image_file, sources, tables, zoo
 from model.errors import UsageError
 from model.parity import Tolerance
 from model.steps import options as step_options
@@ -80,8 +80,9 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         metavar="FILE",
-        help="real inputs, the batch first: .npy; .npz with the names of the inputs; or a photograph, with "
-        "--image. Repeat it with files of other lengths to open the axes in which they differ",
+        help="real inputs, the batch first: .npy; .npz with the names of the inputs; a photograph, with "
+        "--image; or a table, .csv or .parquet. Repeat it with files of other lengths to open the axes in "
+        "which they differ",
     )
     add(
         "--expected",
@@ -175,6 +176,9 @@ def check(options: argparse.Namespace) -> None:
         _refuse(options, ("input_shape",), "--example has a shape")
         if all(file.suffix == ".npz" for file in options.example):
             _refuse(options, ("input_name",), "the arrays in --example have names")
+        if not kind.reads_tables and any(file.suffix in tables.SUFFIXES for file in options.example):
+            flags = ", ".join(kind.option.flag for kind in sources.KINDS if kind.reads_tables)
+            raise UsageError(f"--example: a table is an example for {flags}; give .npy or .npz")
     if options.image:
         _refuse(options, ("input_name",), "--image names the input")
     step_options.check(options)

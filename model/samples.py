@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import ExportError
-from model.signature import DATATYPES, Arrays
+from model.signature import DATATYPES, Arrays, datatype_of
 
 RANDOM_SAMPLES = 10
 
@@ -54,10 +54,9 @@ def check(arrays: Arrays) -> None:
     for key, array in arrays.items():
         if not array.ndim or not len(array):
             raise ExportError(f"{key!r} needs a first axis with one sample or more")
-        if str(array.dtype) not in DATATYPES:
+        if datatype_of(array) is None:
             raise ExportError(
-                f"{key!r} holds {array.dtype}, and an input holds {', '.join(DATATYPES)}: convert the "
-                "values, and encode strings as numbers before the model"
+                f"{key!r} holds {array.dtype}, and an input holds {', '.join(DATATYPES)}: convert the values"
             )
     lengths = {key: len(array) for key, array in arrays.items()}
     if len(set(lengths.values())) > 1:

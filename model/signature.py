@@ -24,14 +24,20 @@ DATATYPES = {
     "bool": "BOOL",
     **{f"{kind}int{bits}": f"{kind.upper()}INT{bits}" for kind in ("", "u") for bits in (8, 16, 32, 64)},
     **{f"float{bits}": f"FP{bits}" for bits in (16, 32, 64)},
+    "str": "BYTES",
 }
-"""The protocol's tensor data types, by NumPy's names."""
+"""The protocol's tensor data types, by NumPy's names; `str` stands for strings of any length."""
 
 RANKED = ("FP", "INT")
 """Prefixes of the data types whose values a server can sort."""
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A DNS label (RFC 1123): Kubernetes objects are named after the model."""
+
+
+def datatype_of(array: NDArray[Any]) -> str | None:
+    """Return the protocol's data type of an array; None if it has none."""
+    return DATATYPES.get("str" if array.dtype.kind == "U" else str(array.dtype))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +94,12 @@ class Tensor:
             ExportError: the Open Inference Protocol has no such data type.
 
         """
-        try:
-            datatype = DATATYPES[str(array.dtype)]
-        except KeyError:
+        datatype = datatype_of(array)
+        if datatype is None:
             raise ExportError(
                 f"tensor {name!r} is {array.dtype}, and a client can send and take {', '.join(DATATYPES)}: "
                 "convert it inside the model"
-            ) from None
+            )
         lengths = tuple(-1 if axis in open_axes else length for axis, length in enumerate(array.shape))
         shape = (-1, *lengths[1:]) if batched else lengths[1:]
         return cls(name=name, datatype=datatype, shape=shape, batched=batched)

@@ -1,6 +1,6 @@
 """The input of an export: a trained model that can be run, with real inputs to compare its exports on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -97,6 +97,16 @@ class Source:
 
     is_noise: bool = False
     """Whether `samples` are random numbers."""
+
+    compares_all: bool = False
+    """Whether the exports are compared with the model on all samples, and not on a few: a row of a table is
+    computed in microseconds, and each row may take another path through a tree."""
+
+
+def in_order(run: Run, names: Iterable[str]) -> Run:
+    """Return a model that takes its arguments by position as one that takes them by name, in any order."""
+    order = tuple(names)
+    return lambda inputs: run({name: inputs[name] for name in order})
 
 
 def one_by_one(run: Run) -> Run:

@@ -44,9 +44,17 @@ SIGNATURE_NAME = Option(
 RUN_CODE = Option(
     flag="--run-code-in-file",
     action="store_true",
-    help="reading --pickled runs code that is in the file, with your rights; give this option only for a file "
+    help="reading a pickle runs code that is in the file, with your rights; give this option only for a file "
     "that you wrote, or whose author you trust",
 )
+
+
+def _extra(name: str) -> str:
+    """Return the command that adds an extra of pyproject.toml."""
+    return f".venv/bin/uv pip install -r pyproject.toml --extra {name} -c requirements.txt"
+
+
+TABLE = "the model or its example says it"
 
 KINDS = (
     Kind(
@@ -101,6 +109,61 @@ KINDS = (
         libraries="make tensorflow",
         takes=(SIGNATURE_NAME, NO_BATCH_AXIS),
         why_not="a SavedModel has it",
+    ),
+    Kind(
+        option=Option(
+            flag="--sklearn",
+            metavar="FILE",
+            help="an estimator or pipeline of scikit-learn: .skops, or a pickle with --run-code-in-file",
+        ),
+        module="sklearn",
+        libraries=_extra("sklearn"),
+        takes=(RUN_CODE,),
+        reads_tables=True,
+        why_not=TABLE,
+    ),
+    Kind(
+        option=Option(flag="--xgboost", metavar="FILE", help="a model of XGBoost: .json or .ubj"),
+        module="xgboost",
+        libraries=_extra("xgboost"),
+        reads_tables=True,
+        why_not=TABLE,
+    ),
+    Kind(
+        option=Option(flag="--lightgbm", metavar="FILE", help="a model of LightGBM: .txt"),
+        module="lightgbm",
+        libraries=_extra("lightgbm"),
+        reads_tables=True,
+        why_not=TABLE,
+    ),
+    Kind(
+        option=Option(flag="--catboost", metavar="FILE", help="a model of CatBoost: .cbm"),
+        module="catboost",
+        libraries=_extra("catboost"),
+        reads_tables=True,
+        why_not=TABLE,
+    ),
+    Kind(
+        option=Option(
+            flag="--huggingface",
+            metavar="DIR",
+            help="the folder of a model of Transformers: text or token classification, or embeddings",
+        ),
+        module="huggingface",
+        libraries=f"make pytorch && {_extra('huggingface')}",
+        why_not="the folder has it",
+    ),
+    Kind(
+        option=Option(
+            flag="--mlflow",
+            metavar="DIR",
+            help="a model that MLflow has saved, of the flavor onnx, sklearn, xgboost, lightgbm or pytorch",
+        ),
+        module="mlflow",
+        libraries=None,
+        takes=(RUN_CODE, OPEN_AXIS, NO_BATCH_AXIS),
+        reads_tables=True,
+        why_not=TABLE,
     ),
     Kind(
         option=Option(flag="--keras", metavar="FILE", help="a Keras model: .keras or .h5"),

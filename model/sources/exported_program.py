@@ -15,7 +15,7 @@ from model.formats import onnx, torchscript
 from model.formats.quiet import quiet
 from model.samples import take
 from model.signature import Arrays
-from model.source import Format, Run, Source, one_by_one
+from model.source import Format, Run, Source, in_order, one_by_one
 from model.sources import declared
 from model.sources.declared import Declared
 from model.sources.kind import Given
@@ -41,7 +41,7 @@ def load(given: Given) -> Source:
         spec.shape[:1] == (None,) for spec in inputs.values()
     )
     groups = declared.examples(given, inputs, batched=batched)
-    run = _runner(program, given)
+    run = in_order(_runner(program, given), groups[0])
     eager = run if batched else one_by_one(run)
     example = take(groups[0], range(2 if batched else 1))
     answer = first_answer(eager, example, given.description.name)
@@ -81,7 +81,8 @@ def _read(file: Path) -> Program:
     except Exception as error:
         # What is wrong with a file of this format raises errors of many types.
         raise ExportError(
-            f"--exported-program {file}: not a file of torch.export.save that PyTorch {torch.__version__} can "
+            f"--exported-program {file}: not a file of torch.export.save that PyTorch {torch.__version__} "
+            "can "
             f"read without running code from it ({quoted(error)})"
         ) from error
 
@@ -108,7 +109,8 @@ def _inputs(program: Program, file: Path) -> dict[str, Declared]:
         value = nodes[name].meta.get("val") if isinstance(name, str) else None
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             raise ExportError(
-                f"--exported-program {file}: it takes {name!r}, which is no tensor: export it again with tensors "
+                f"--exported-program {file}: it takes {name!r}, which is no tensor: export it again with "
+                "tensors "
                 "alone as arguments"
             )
         try:

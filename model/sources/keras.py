@@ -31,14 +31,24 @@ def load(given: Given) -> Source:
     file: Path = given.model
     savedmodel.tensorflow()
     given.report(f"loading {file}")
-    model = _read(file)
+    return keras_source(_read(file), given)
+
+
+def keras_source(model: Any, given: Given) -> Source:  # noqa: ANN401 - Keras has no types
+    """Make a source of a model of Keras.
+
+    Raises:
+        ExportError: TensorFlow is not installed, the model cannot be served, or the samples do not fit.
+
+    """
+    savedmodel.tensorflow()
     folder = Path(tempfile.mkdtemp(prefix="slipway-keras-"))
     # The export reads the folder until the process ends.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
         model.export(str(folder), format="tf_saved_model", verbose=False)
     except Exception as error:
-        raise ExportError(f"--keras {file}: Keras cannot export it: {quoted(error)}") from error
+        raise ExportError(f"Keras cannot export the model: {quoted(error)}") from error
     source = savedmodel_source(replace(given, model=folder))
     source = replace(source, fingerprint=_fingerprint(model))
     if given.expected:
@@ -57,7 +67,8 @@ def _read(file: Path) -> Any:  # noqa: ANN401 - Keras has no types
     except Exception as error:
         raise ExportError(
             f"--keras {file}: Keras {keras.__version__} cannot read it without running code from it: "
-            f"{quoted(error)}. Where it holds layers of your own or Lambda layers, load it in Python and write a "
+            f"{quoted(error)}. Where it holds layers of your own or Lambda layers, load it in Python and "
+            "write a "
             "SavedModel by model.export(DIR); then give --saved-model DIR"
         ) from error
 

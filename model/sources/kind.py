@@ -100,5 +100,8 @@ class Kind:
     requires: tuple[Option, ...] = ()
     """Those without which the model cannot be loaded."""
 
+    reads_tables: bool = False
+    """Whether its example may be a table with named columns."""
+
     why_not: str
     """Why the other options would have no effect, for the message that refuses them."""

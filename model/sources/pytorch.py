@@ -18,7 +18,7 @@ from model.formats import onnx, torchscript
 from model.lengths import opened
 from model.samples import take
 from model.signature import Arrays
-from model.source import Description, Format, Run, Source, one_by_one
+from model.source import Description, Format, Run, Source, in_order, one_by_one
 from model.sources.kind import Given
 from model.torch_program import NotFollowedError, fingerprint_of, fingerprint_of_trace, program_of
 
@@ -54,7 +54,7 @@ def torch_source(
 
     """
     module, samples = bind(module, samples)
-    run = partial(run_module, _evaluating(module), outputs)
+    run = in_order(partial(run_module, _evaluating(module), outputs), samples)
     eager = run if batched else one_by_one(run)
     example = take(samples, range(EXAMPLE_SIZE if batched else 1))
     open_axes = open_axes or {}

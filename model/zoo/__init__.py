@@ -22,7 +22,7 @@ def load(name: str, report: Report) -> Source:
     """
     report(f"{name}: loading")
     try:
-        module = import_module(f"model.zoo.{name.replace('-', '_')}")
+        module = import_module(f"{__name__}.{name.replace('-', '_')}")
         return cast(Source, module.source(report))
     except ModuleNotFoundError as error:
         raise ExportError(f"{name} needs {error.name}: `make pytorch` adds it") from None

@@ -29,7 +29,7 @@ GROUPS = {
         purpose="the program, the server, and the commands of make",
         download_mb=110,
         disk_mb=370,
-        arguments=(),
+        arguments=("--group", "program"),
     ),
     "pytorch": Group(
         purpose="export from PyTorch (the size of torch itself follows)",

@@ -58,7 +58,7 @@ def test_a_missing_file_is_named(tmp_path):
         ({"ids": np.ones((8, 2)), "mask": np.ones((3, 2))}, r"number of rows: 'ids' has 8, 'mask' has 3"),
         ({"when": np.array([["2026-01-01"]], "M8[D]")}, r"'when' holds datetime64\[D\]"),
         ({"wave": np.ones((2, 3), np.complex64)}, "'wave' holds complex64.*convert the values"),
-        ({"text": np.array([["a"], ["b"]])}, "'text' holds <U1, and an input holds bool, .* encode strings"),
+        ({"text": np.array([[b"a"], [b"b"]])}, r"'text' holds \|S1, and an input holds bool, .*, str"),
         ({}, "no array to use as an input"),
     ],
 )

@@ -8,7 +8,22 @@ import pytest
 from model import sources
 
 FOLDER = Path(sources.__file__).parent
-SHARED = {"__init__", "kind", "shape", "pytorch", "declared"}
+SHARED = {
+    "answer",
+    "boosters",
+    "converted",
+    "estimator_files",
+    "estimators",
+    "features",
+    "lightgbm_trees",
+    "text_steps",
+    "thresholds",
+    "__init__",
+    "kind",
+    "shape",
+    "pytorch",
+    "declared",
+}
 """Files that load no kind by themselves."""
 
 
