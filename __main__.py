@@ -3,6 +3,7 @@
 import pulumi
 
 from infra.artifact import Artifact
+from infra.autoscaling import adapter_rule
 from infra.cluster import Cluster, ClusterArgs
 from infra.gpu.pool import GpuNodePool, GpuNodePoolArgs
 from infra.image import ModelImage, ModelImageArgs
@@ -17,18 +18,18 @@ artifact = Artifact.find(settings.model_directory, settings.model, settings.mode
 
 cluster = Cluster("cluster", ClusterArgs.of(settings, instance))
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
-# What a model service needs in the cluster before it starts.
+# Resources that must exist in the cluster before the model service starts.
 monitoring: list[pulumi.Resource] = []
 gpu_nodes: list[pulumi.Resource] = []
 if settings.monitoring == "install":
-    monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(settings), in_cluster))
+    monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(settings, instance), in_cluster))
 if settings.device == "gpu" and cluster.cloud:
     gpu_nodes.append(GpuNodePool("gpu", GpuNodePoolArgs.of(settings, cluster.cloud, monitoring), in_cluster))
 
-image = ModelImage("model", ModelImageArgs.of(settings, artifact))
+image = settings.image or ModelImage("model", ModelImageArgs.of(settings, artifact)).ref
 service = ModelService(
     "model",
-    ModelServiceArgs.of(settings, artifact, image.ref, cluster.namespace, instance),
+    ModelServiceArgs.of(settings, artifact, image, cluster.namespace, instance),
     pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[*monitoring, *gpu_nodes]),
 )
 if settings.is_monitored:
@@ -39,6 +40,9 @@ if settings.is_monitored:
     )
 
 pulumi.export("url", service.url)
-pulumi.export("image", image.ref)
+pulumi.export("image", image)
 pulumi.export("modelVersion", artifact.version)
 pulumi.export("namespace", cluster.namespace)
+if settings.monitoring == "existing" and (rule := adapter_rule(settings)):
+    # What the cluster's prometheus-adapter must have.
+    pulumi.export("prometheusAdapterRule", rule)

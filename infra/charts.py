@@ -109,13 +109,41 @@ class Grafana(TypedDict):
     sidecar: GrafanaSidecar
 
 
+class ImageTag(TypedDict):
+    """The tag of an image."""
+
+    tag: str
+
+
+class UpgradeImages(TypedDict):
+    """The images of the job that updates definitions."""
+
+    busybox: ImageTag
+
+
+class UpgradeJob(TypedDict):
+    """The job that updates the definitions of the chart's kinds before each upgrade."""
+
+    enabled: bool
+    image: UpgradeImages
+
+
+class Definitions(TypedDict):
+    """The definitions of the chart's kinds."""
+
+    upgradeJob: UpgradeJob
+
+
 class KubePrometheusStackValues(TypedDict):
     """https://github.com/prometheus-community/helm-charts/tree/main/charts/kube-prometheus-stack."""
 
     fullnameOverride: str
+    crds: Definitions
     prometheus: Prometheus
     grafana: Grafana
+    coreDns: NotRequired[Enabled]
     kubeControllerManager: NotRequired[Enabled]
+    kubeDns: NotRequired[Enabled]
     kubeEtcd: NotRequired[Enabled]
     kubeProxy: NotRequired[Enabled]
     kubeScheduler: NotRequired[Enabled]

@@ -1,4 +1,4 @@
-"""The cluster that a stack deploys to, and the namespace that it creates there."""
+"""The cluster that a stack deploys to, and its namespace there."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,18 +8,21 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.clouds.cluster import CloudCluster, cloud_cluster
+from infra.clouds.cluster import CloudCluster, Pulls, cloud_cluster
 from infra.labels import INSTANCE, PART_OF
 from infra.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """Which cluster it is, how it is reached, and which namespace is created."""
+    """Which cluster it is, how it is reached, and which namespace is used."""
 
     namespace: str
     instance: str
     """Name of the stack that the namespace belongs to."""
+
+    creates_namespace: bool = True
+    """Whether the namespace is created. Otherwise it exists, and stays as it is."""
 
     cloud: str | None = None
     """A key of `infra.clouds.CLOUDS`, if the cloud is asked for the cluster or for nodes."""
@@ -34,6 +37,9 @@ class ClusterArgs:
     context: str | None = None
     """Context within the kubeconfig. None means its current context."""
 
+    pulls: Pulls | None = None
+    """The registry that the nodes of a created cluster may pull from. None grants nothing."""
+
     takes_over: bool = False
     """Whether an existing object becomes part of the stack, for example after an update that was killed."""
 
@@ -46,7 +52,11 @@ class ClusterArgs:
             stack=settings.cluster_stack,
             kubeconfig=settings.kubeconfig,
             context=settings.kube_context,
+            pulls=None
+            if settings.pull_secret
+            else Pulls(registry=settings.registry, resource_group=settings.registry_resource_group),
             namespace=settings.namespace,
+            creates_namespace=settings.create_namespace,
             instance=instance,
             # Only on a cluster that nobody else uses: on another cluster a stack could take over, and later
             # delete, the namespace of somebody else.
@@ -55,7 +65,7 @@ class ClusterArgs:
 
 
 class Cluster(pulumi.ComponentResource):
-    """An existing or created cluster, and a namespace that accepts only hardened pods.
+    """An existing or created cluster, and a namespace. A created one accepts only hardened pods.
 
     Example:
         >>> cluster = Cluster("cluster", ClusterArgs(namespace="cats", instance=pulumi.get_stack()))
@@ -83,20 +93,13 @@ class Cluster(pulumi.ComponentResource):
         in_cluster = pulumi.ResourceOptions(parent=self, provider=self.provider)
         if self.cloud and not args.cloud_name:
             self.cloud.add_ons(name, in_cluster)
-        namespace = Namespace(
-            f"{name}-namespace",
-            metadata=ObjectMetaArgs(
-                name=args.namespace,
-                labels={
-                    **PART_OF,
-                    INSTANCE: args.instance,
-                    # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
-                    "pod-security.kubernetes.io/enforce": "restricted",
-                },
-            ),
-            opts=in_cluster,
+            if args.pulls:
+                self.cloud.allow_pulls(f"{name}-pull", args.pulls, child)
+        self.namespace = (
+            _namespace(name, args, in_cluster)
+            if args.creates_namespace
+            else pulumi.Output.from_input(args.namespace)
         )
-        self.namespace = namespace.metadata["name"]
         self.register_outputs({"namespace": self.namespace})
 
     def _access(self, args: ClusterArgs) -> tuple[pulumi.Input[str] | None, pulumi.Input[str] | None]:
@@ -113,3 +116,21 @@ class Cluster(pulumi.ComponentResource):
         if self.cloud and not (args.kubeconfig or args.context):
             return self.cloud.kubeconfig, self.cloud.identifier
         return str(args.kubeconfig.expanduser()) if args.kubeconfig else None, args.context
+
+
+def _namespace(name: str, args: ClusterArgs, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """Declare the namespace, and return its name."""
+    namespace = Namespace(
+        f"{name}-namespace",
+        metadata=ObjectMetaArgs(
+            name=args.namespace,
+            labels={
+                **PART_OF,
+                INSTANCE: args.instance,
+                # https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+                "pod-security.kubernetes.io/enforce": "restricted",
+            },
+        ),
+        opts=opts,
+    )
+    return namespace.metadata["name"].apply(str)

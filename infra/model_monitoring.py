@@ -1,6 +1,6 @@
 """Monitoring of a model service by a Prometheus operator: what is scraped, the alerts and the dashboards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict, TypeVar
 
@@ -75,6 +75,9 @@ class ModelMonitoringArgs:
     has_gpus: bool = False
     """Whether the dashboard shows GPUs."""
 
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Further labels of the ServiceMonitor and the PrometheusRule, by which a Prometheus selects them."""
+
     runbooks: str = RUNBOOKS
     """URL of the pages in `docs/runbooks`, which alerts link to."""
 
@@ -92,6 +95,7 @@ class ModelMonitoringArgs:
             scaling=ScalingArgs.of(settings),
             server=ServerArgs.of(settings),
             has_gpus=settings.device == "gpu",
+            labels=settings.monitoring_labels,
             runbooks=str(settings.runbook_url).rstrip("/") if settings.runbook_url else RUNBOOKS,
         )
 
@@ -130,10 +134,10 @@ class ModelMonitoring(pulumi.ComponentResource):
         self._dashboards()
         self.register_outputs({})
 
-    def _metadata(self, name: str, **more: str) -> ObjectMetaArgs:
+    def _metadata(self, name: str, more: Mapping[str, str] | None = None) -> ObjectMetaArgs:
         args = self._args
         own = labels(args.model, args.instance, args.version, MONITORING)
-        return ObjectMetaArgs(name=name, namespace=args.namespace, labels={**own, **more})
+        return ObjectMetaArgs(name=name, namespace=args.namespace, labels={**own, **(more or {})})
 
     def _metrics_service(self) -> None:
         """Declare the Service by which Prometheus finds the pods. Its name is a label of their series."""
@@ -184,7 +188,7 @@ class ModelMonitoring(pulumi.ComponentResource):
             f"{self._name}-{kind.lower()}",
             api_version="monitoring.coreos.com/v1",
             kind=kind,
-            metadata=self._metadata(self._args.model),
+            metadata=self._metadata(self._args.model, self._args.labels),
             spec=spec,
             opts=self._child,
         )
@@ -206,7 +210,7 @@ class ModelMonitoring(pulumi.ComponentResource):
 
         ConfigMap(
             f"{self._name}-dashboards",
-            metadata=self._metadata(f"{args.model}-dashboards", **dict([DASHBOARD_LABEL])),
+            metadata=self._metadata(f"{args.model}-dashboards", dict([DASHBOARD_LABEL])),
             data=self._in_namespace(files),
             opts=self._child,
         )

@@ -15,7 +15,8 @@ from infra.charts import (
     KubePrometheusStackValues,
     PrometheusAdapterValues,
 )
-from infra.labels import COMPONENT, MONITORING, PART_OF
+from infra.clouds import CLOUDS
+from infra.labels import COMPONENT, INSTANCE, MONITORING, PART_OF
 from infra.settings import Settings
 from infra.settings.values import mebibytes
 
@@ -33,9 +34,12 @@ RETAINED_SHARE = Decimal("0.8")
 stores: https://prometheus.io/docs/prometheus/latest/storage/#right-sizing-retention-size
 """
 
-HIDDEN_COMPONENTS = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
-"""Components that clouds do not let Prometheus scrape. If enabled, each would cause an alert that it is
-down."""
+CONTROL_PLANE = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
+"""Components that Prometheus does not reach on most clusters. Each that is watched and not reached causes an
+alert that it is down."""
+
+BUSYBOX = "1.37.0"
+"""Version of the image that unpacks the definitions of the chart's kinds. The chart's default is `latest`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +47,22 @@ class MonitoringStackArgs:
     """Where the charts are installed, how long samples are kept, and Grafana's password."""
 
     namespace: str
+    creates_namespace: bool
+    """Whether the namespace is created. Otherwise it exists, and stays as it is."""
+
+    instance: str
+    """Name of the stack that the namespace belongs to."""
+
     grafana_admin_password: pulumi.Output[str]
     retention_days: int
     storage: str | None
     """Size of Prometheus' volume, a Kubernetes quantity. None means the disk of a node."""
 
-    is_cloud: bool
-    """Whether the cluster is a cloud's, which hides parts of its control plane."""
+    has_control_plane: bool
+    """Whether the control plane is watched."""
+
+    has_kube_dns: bool
+    """Whether kube-dns resolves names in the cluster, and not CoreDNS."""
 
     has_keda: bool
     """Whether KEDA is installed."""
@@ -61,7 +74,7 @@ class MonitoringStackArgs:
     """Address of Prometheus from within the cluster."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "MonitoringStackArgs":
+    def of(cls, settings: Settings, instance: str) -> "MonitoringStackArgs":
         """Take from the settings what concerns the monitoring stack.
 
         Raises:
@@ -72,10 +85,13 @@ class MonitoringStackArgs:
             raise ValueError(f"monitoring is {settings.monitoring}: nothing is installed")
         return cls(
             namespace=settings.monitoring_namespace,
+            creates_namespace=settings.create_monitoring_namespace,
+            instance=instance,
             grafana_admin_password=settings.grafana_admin_password,
             retention_days=settings.slo_window_days,
             storage=settings.prometheus_storage,
-            is_cloud=settings.cloud is not None,
+            has_control_plane=settings.monitor_control_plane,
+            has_kube_dns=settings.cloud is not None and CLOUDS[settings.cloud].has_kube_dns,
             has_keda=settings.autoscaling_backend == "keda",
             adapter_rule=adapter_rule(settings),
             prometheus_url=prometheus_url(settings),
@@ -100,16 +116,18 @@ class MonitoringStack(pulumi.ComponentResource):
     ) -> None:
         super().__init__("slipway:infra:MonitoringStack", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        labels = {**PART_OF, COMPONENT: MONITORING}
-        namespace = Namespace(
-            f"{name}-namespace",
-            metadata=ObjectMetaArgs(
-                name=args.namespace,
-                # The exporter of the nodes' metrics needs access to the node itself.
-                labels={**labels, "pod-security.kubernetes.io/enforce": "privileged"},
-            ),
-            opts=child,
-        ).metadata["name"]
+        labels = {**PART_OF, INSTANCE: args.instance, COMPONENT: MONITORING}
+        namespace: pulumi.Input[str] = args.namespace
+        if args.creates_namespace:
+            namespace = Namespace(
+                f"{name}-namespace",
+                metadata=ObjectMetaArgs(
+                    name=args.namespace,
+                    # The exporter of the nodes' metrics needs access to the node itself.
+                    labels={**labels, "pod-security.kubernetes.io/enforce": "privileged"},
+                ),
+                opts=child,
+            ).metadata["name"]
         admin = Secret(
             f"{name}-grafana-admin",
             # The engine chooses the name: a new password gives a new Secret, which restarts Grafana.
@@ -131,6 +149,8 @@ def _stack_values(args: MonitoringStackArgs, admin: Secret) -> KubePrometheusSta
     label, value = DASHBOARD_LABEL
     values: KubePrometheusStackValues = {
         "fullnameOverride": KUBE_PROMETHEUS_STACK.name,
+        # Helm itself never updates the definitions of kinds that it has installed.
+        "crds": {"upgradeJob": {"enabled": True, "image": {"busybox": {"tag": BUSYBOX}}}},
         "prometheus": {
             "prometheusSpec": {
                 # As long as the window of the objectives.
@@ -162,9 +182,11 @@ def _stack_values(args: MonitoringStackArgs, admin: Secret) -> KubePrometheusSta
                 }
             }
         }
-    if args.is_cloud:
-        for part in HIDDEN_COMPONENTS:
+    if not args.has_control_plane:
+        for part in CONTROL_PLANE:
             values[part] = {"enabled": False}
+    if args.has_kube_dns:
+        values["coreDns"], values["kubeDns"] = {"enabled": False}, {"enabled": True}
     return values
 
 

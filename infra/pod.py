@@ -35,6 +35,9 @@ START_SECONDS = 300
 
 _PROBE_PERIOD_SECONDS = 5
 
+ARCHITECTURE_LABEL = "kubernetes.io/arch"
+"""Label that the kubelet gives its node: https://kubernetes.io/docs/reference/labels-annotations-taints."""
+
 SCRAPE_ANNOTATIONS: Mapping[str, str] = {
     "prometheus.io/scrape": "true",
     "prometheus.io/port": str(METRICS_PORT),
@@ -83,6 +86,9 @@ class PodArgs:
     service_account: pulumi.Input[str]
     pull_secret: pulumi.Input[str] | None
     resources: ResourcesArgs
+    architecture: str | None
+    """Architecture that the image is built for, `amd64` or `arm64`. None means that of every node."""
+
     termination_grace_period_seconds: int | None
 
 
@@ -118,6 +124,7 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
             )
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         ],
+        node_selector={ARCHITECTURE_LABEL: args.architecture} if args.architecture else None,
         tolerations=gpu.tolerations() if gpu else None,
         affinity=gpu.affinity() if gpu else None,
         containers=[_container(args)],

@@ -75,6 +75,9 @@ class ModelServiceArgs:
     """Credentials that pods pull the image with. None means a public repository, or the nodes' own
     credentials."""
 
+    architecture: str | None = None
+    """Architecture that the image is built for, `amd64` or `arm64`. None means that of every node."""
+
     termination_grace_period_seconds: int | None = None
     """Time after which a terminating pod is killed. None means Kubernetes' default. It must be longer than
     both of the server's drain times together."""
@@ -105,6 +108,7 @@ class ModelServiceArgs:
             node_port=settings.node_port or None,
             **({"node_address": "127.0.0.1"} if settings.cluster == "local" else {}),
             pull_credentials=settings.credentials if settings.pull_secret else None,
+            architecture=settings.platform.removeprefix("linux/"),
             termination_grace_period_seconds=settings.termination_grace_period_seconds,
             has_scrape_annotations=not settings.is_monitored,
         )
@@ -197,6 +201,7 @@ class ModelService(pulumi.ComponentResource):
             service_account=account.metadata["name"],
             pull_secret=pull_secret.metadata["name"] if pull_secret else None,
             resources=args.resources,
+            architecture=args.architecture,
             termination_grace_period_seconds=args.termination_grace_period_seconds,
         )
 

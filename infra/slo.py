@@ -32,9 +32,17 @@ INTERVAL = timedelta(seconds=30)
 RATE_WINDOW = timedelta(minutes=5)
 """The window of a recorded rate. Longer windows add up these rates."""
 
+PERIOD_INTERVAL = timedelta(seconds=150)
+"""How often the ratio over the whole period is evaluated: it reads most samples by far, and changes slowly.
+Prometheus shows a sample for 5 minutes, so this must be shorter."""
+
 MIN_BAD_REQUESTS = 10
-"""Bad requests in the long window below which no alert fires: of few requests, a single one is a large
-share."""
+"""Bad requests in the long window below which no alert fires, unless the service is down: of few requests, a
+single one is a large share."""
+
+MIN_OUTAGE_REQUESTS = 3
+"""Bad requests in the short window from which a page is sent if they are more than half of the requests. A
+service with little traffic that is down would otherwise be noticed only after `MIN_BAD_REQUESTS`."""
 
 UNAVAILABLE_FOR = timedelta(minutes=5)
 
@@ -102,17 +110,20 @@ def slo_rules(
     queries = Queries(namespace=namespace)
     subject = f"{model} in {queries.namespace}"
     where = {"namespace": queries.namespace, "service": queries.service}
-    groups = {
-        objective.slo: objective.rules(subject, where) for objective in _objectives(objectives, queries)
-    }
-    groups["pods"] = [_unavailable(queries, model, subject, where, can_scale_to_zero=can_scale_to_zero)]
-    for rules in groups.values():
+    promises = _objectives(objectives, queries)
+    unavailable = _unavailable(queries, model, subject, where, can_scale_to_zero=can_scale_to_zero)
+    groups = [
+        *((promise.slo, INTERVAL, promise.rules(subject, where)) for promise in promises),
+        ("pods", INTERVAL, [unavailable]),
+        *((f"{promise.slo}-budget", PERIOD_INTERVAL, promise.budget_rules(where)) for promise in promises),
+    ]
+    for _, _, rules in groups:
         for rule in rules:
             if alert := rule.get("alert"):
                 rule["annotations"]["runbook_url"] = f"{runbooks}/{alert}.md"
     return [
-        {"name": f"{model}-{name}", "interval": _duration(INTERVAL), "rules": rules}
-        for name, rules in groups.items()
+        {"name": f"{model}-{name}", "interval": _duration(interval), "rules": rules}
+        for name, interval, rules in groups
     ]
 
 
@@ -146,16 +157,15 @@ class Objective:
                 yield rate, factor
 
     def rules(self, subject: str, where: Mapping[str, str]) -> list[Rule]:
-        """Return the recording rules and the alerts.
+        """Return the recording rules of the alerts' windows, and the alerts.
 
         Args:
             subject: The service, as an alert's summary names it.
             where: Labels of the service's series.
 
         """
-        labels = {**where, "slo": self.slo}
-        selector = ",".join(f'{name}="{value}"' for name, value in labels.items())
-        windows = {window for rate in BURN_RATES for window in (rate.short, rate.long)} | {self.period}
+        labels, selector = self._labels(where)
+        windows = {window for rate in BURN_RATES for window in (rate.short, rate.long)}
         return [
             {"record": VALID, "expr": self.valid, "labels": labels},
             {"record": BAD, "expr": self.bad, "labels": labels},
@@ -163,23 +173,38 @@ class Objective:
                 {"record": _ratio(window), "expr": _bad_of_valid(selector, window), "labels": labels}
                 for window in sorted(windows)
             ),
-            {
-                "record": BUDGET_REMAINING,
-                "expr": f"1 - {_ratio(self.period)}{{{selector}}} / {self.budget}",
-                "labels": labels,
-            },
             *(self._alert(subject, selector, rate, factor) for rate, factor in self.burn_rates()),
         ]
+
+    def budget_rules(self, where: Mapping[str, str]) -> list[Rule]:
+        """Return the recording rules of the ratio over the whole period, and of the remaining budget."""
+        labels, selector = self._labels(where)
+        ratio = _ratio(self.period)
+        return [
+            {"record": ratio, "expr": _bad_of_valid(selector, self.period), "labels": labels},
+            {
+                "record": BUDGET_REMAINING,
+                "expr": f"1 - {ratio}{{{selector}}} / {self.budget}",
+                "labels": labels,
+            },
+        ]
+
+    def _labels(self, where: Mapping[str, str]) -> tuple[dict[str, str], str]:
+        """Return the labels of every recorded series, and the selector of these series."""
+        labels = {**where, "slo": self.slo}
+        return labels, ",".join(f'{name}="{value}"' for name, value in labels.items())
 
     def _alert(self, subject: str, selector: str, rate: BurnRate, factor: float) -> Rule:
         long, short = _duration(rate.long), _duration(rate.short)
         threshold = f"({factor:.6g} * {self.budget})"
-        bad = f"sum_over_time({BAD}{{{selector}}}[{long}]) * {INTERVAL.seconds}"
+        is_enough = f"{_bad_requests(selector, rate.long)} >= {MIN_BAD_REQUESTS}"
+        if rate.severity == "page":
+            is_enough = f"({is_enough} or {_is_outage(selector, rate.short)})"
         return {
             "alert": self.alert,
             "expr": f"{_ratio(rate.long)}{{{selector}}} > {threshold}"
             f" and {_ratio(rate.short)}{{{selector}}} > {threshold}"
-            f" and {bad} >= {MIN_BAD_REQUESTS}",
+            f" and {is_enough}",
             "labels": {"severity": rate.severity, "long_window": long, "short_window": short},
             "annotations": {
                 "summary": f"{subject} spends its {self.slo} budget {factor:.3g}x as fast as it lasts",
@@ -247,6 +272,20 @@ def _bad_of_valid(selector: str, window: timedelta) -> str:
     if window > RATE_WINDOW:
         bad, valid = (f"sum_over_time({series}[{_duration(window)}])" for series in (bad, valid))
     return f"{bad} / ({valid} > 0) or {bad}"
+
+
+def _bad_requests(selector: str, window: timedelta) -> str:
+    """Return the PromQL of the number of bad requests within a window."""
+    if window == RATE_WINDOW:
+        return f"{BAD}{{{selector}}} * {RATE_WINDOW.seconds}"
+    return f"sum_over_time({BAD}{{{selector}}}[{_duration(window)}]) * {INTERVAL.seconds}"
+
+
+def _is_outage(selector: str, window: timedelta) -> str:
+    """Return the PromQL that is true if most requests of a window are bad, and not just one or two are."""
+    # Prometheus extrapolates a rate to the ends of its window, so that two requests may count as 2.2.
+    least = MIN_OUTAGE_REQUESTS - 0.5
+    return f"{_bad_requests(selector, window)} >= {least} and {_ratio(window)}{{{selector}}} > 0.5"
 
 
 def _duration(span: timedelta) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from infra.clouds import gke_gpus
 from infra.sdk import Sdk, SdkClass
 
 
@@ -27,8 +28,15 @@ class GpuSupport:
     has_device_plugin: bool = False
     """Whether the cloud runs NVIDIA's device plugin itself. Otherwise it is installed as a chart."""
 
-    takes_accelerator: bool = False
-    """Whether the GPU is chosen apart from the machine type."""
+    default_machine_type: str | None = None
+    """The machine type that is used if none is set. None leaves it to the cloud's class."""
+
+    accelerators: Mapping[str, str] | None = None
+    """The GPU of each machine type that has one by itself, where other types have none. None where the
+    machine type always decides."""
+
+    takes_zones: bool = False
+    """Whether the zones of the nodes can be chosen."""
 
     spot_taint: Taint | None = None
     """The taint that the cloud adds to spot nodes."""
@@ -47,6 +55,9 @@ class Cloud:
     cluster_name_form: str = "NAME"
     """The form of `clusterName`: words in capitals, with slashes between them."""
 
+    has_kube_dns: bool = False
+    """Whether kube-dns resolves names, which has other metrics than CoreDNS."""
+
     gpu: GpuSupport | None = None
     """None means that no GPU nodes can be created in it."""
 
@@ -58,9 +69,15 @@ class Cloud:
 CLOUDS: Mapping[str, Cloud] = {
     "gke": Cloud(
         cluster=SdkClass(path="infra.clouds.gke:GkeCluster", sdk=Sdk(extra="gke", package="pulumi_gcp")),
+        # https://cloud.google.com/kubernetes-engine/docs/concepts/kube-dns
+        has_kube_dns=True,
         # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus
         gpu=GpuSupport(
-            has_device_plugin=True, takes_accelerator=True, driver_folder="/home/kubernetes/bin/nvidia"
+            has_device_plugin=True,
+            default_machine_type=gke_gpus.MACHINE_TYPE,
+            accelerators=gke_gpus.ACCELERATORS,
+            takes_zones=True,
+            driver_folder="/home/kubernetes/bin/nvidia",
         ),
     ),
     "eks": Cloud(

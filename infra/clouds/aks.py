@@ -1,18 +1,25 @@
 """Azure Kubernetes Service (AKS)."""
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Self
 
 import pulumi
 import pulumi_azure_native as azure
 from pulumi_azure_native import containerservice, resources
+from pulumi_azure_native.containerservice import outputs
 
 from infra.clouds import CLOUDS
-from infra.clouds.cluster import CloudCluster, GpuNodes
+from infra.clouds.aks_registry import allow_pulls
+from infra.clouds.cluster import CloudCluster, GpuNodes, Pulls
 from infra.sdk import configured
 
-VM_SIZE = "Standard_D2s_v5"
+VM_SIZE = "Standard_D4s_v5"
+MIN_NODES = 2
+"""AKS asks for two nodes with four virtual CPUs each where its own pods run:
+https://learn.microsoft.com/azure/aks/use-system-pools."""
+
 MAX_NODES = 4
 
 GPU_VM_SIZE = "Standard_NC4as_T4_v3"
@@ -24,6 +31,8 @@ class AksCluster(CloudCluster):
     """A cluster of Azure Kubernetes Service."""
 
     resource_group: pulumi.Input[str]
+    kubelets: pulumi.Output[str] | None = None
+    """Object identifier of the identity that pulls images. None for a cluster that existed before."""
 
     @classmethod
     def find(cls, name: str) -> Self:
@@ -52,6 +61,8 @@ class AksCluster(CloudCluster):
                 type=containerservice.ResourceIdentityType.SYSTEM_ASSIGNED
             ),
             agent_pool_profiles=[_system_pool()],
+            # Explicit, because it cannot be changed later.
+            enable_rbac=True,
             network_profile=containerservice.ContainerServiceNetworkProfileArgs(
                 network_plugin=containerservice.NetworkPlugin.AZURE,
                 network_plugin_mode=containerservice.NetworkPluginMode.OVERLAY,
@@ -70,7 +81,14 @@ class AksCluster(CloudCluster):
                 pulumi.ResourceOptions(ignore_changes=["agentPoolProfiles"]),
             ),
         )
-        return cls._of(group.name, cluster.name, identifier=cluster.id, nodes=(cluster,))
+        created = cls._of(group.name, cluster.name, identifier=cluster.id, nodes=(cluster,))
+        return replace(created, kubelets=cluster.identity_profile.apply(_kubelets))
+
+    def allow_pulls(self, name: str, pulls: Pulls, opts: pulumi.ResourceOptions) -> None:
+        """Allow the nodes to pull from a registry of Azure."""
+        registry = pulls.registry.host_parts.get("registry")
+        if registry and pulls.resource_group and self.kubelets is not None:
+            allow_pulls(name, self.kubelets, pulls.resource_group, registry, opts)
 
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
         """Declare a pool of GPU nodes: https://learn.microsoft.com/azure/aks/use-nvidia-gpu."""
@@ -122,6 +140,16 @@ class AksCluster(CloudCluster):
         )
 
 
+def _kubelets(profile: Mapping[str, outputs.UserAssignedIdentityManagedClusterResponse] | None) -> str:
+    """Return the object identifier of the identity of a cluster's kubelets, which AKS creates."""
+    identity = (profile or {}).get("kubeletidentity")
+    if identity is None or identity.object_id is None:
+        raise pulumi.RunError(
+            "AKS has named no identity of the kubelets, which must be allowed to pull images"
+        )
+    return identity.object_id
+
+
 def _system_pool() -> containerservice.ManagedClusterAgentPoolProfileArgs:
     return containerservice.ManagedClusterAgentPoolProfileArgs(
         name="system",
@@ -130,8 +158,8 @@ def _system_pool() -> containerservice.ManagedClusterAgentPoolProfileArgs:
         os_type=containerservice.OSType.LINUX,
         vm_size=VM_SIZE,
         enable_auto_scaling=True,
-        count=1,
-        min_count=1,
+        count=MIN_NODES,
+        min_count=MIN_NODES,
         max_count=MAX_NODES,
     )
 

@@ -9,6 +9,7 @@ from typing import Self
 import pulumi
 
 from infra.clouds import CLOUDS, Taint
+from infra.registries import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +20,25 @@ class GpuNodes:
     """None means the cloud's smallest machine with a current GPU for inference."""
 
     accelerator: str | None
-    """The GPU, in clouds that choose it apart from the machine type. None means the default machine's."""
+    """The GPU, in clouds that choose it apart from the machine type. None means the machine's own."""
+
+    zones: Sequence[str]
+    """Zones of the nodes, in clouds that choose them. Empty means those of the cluster."""
 
     min_nodes: int
     max_nodes: int
     is_spot: bool
     labels: Mapping[str, str]
     taints: Sequence[Taint]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulls:
+    """The registry that nodes pull from."""
+
+    registry: Registry
+    resource_group: str | None = None
+    """Resource group of the registry, in Azure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +89,16 @@ class CloudCluster(ABC):
         Args:
             name: Resource name of the cluster.
             opts: Parent, and the Kubernetes provider of the cluster.
+
+        """
+
+    def allow_pulls(self, name: str, pulls: Pulls, opts: pulumi.ResourceOptions) -> None:  # noqa: B027
+        """Declare that the nodes of a created cluster may pull, if the registry is this cloud's own.
+
+        Args:
+            name: Resource name of the grant.
+            pulls: What is pulled.
+            opts: Options of every resource.
 
         """
 

@@ -10,9 +10,14 @@ import pulumi_aws as aws
 from infra.clouds.cluster import CloudCluster, GpuNodes, kubeconfig
 from infra.clouds.eks_autoscaler import eks_autoscaler
 from infra.clouds.eks_roles import CLUSTER_POLICIES, NODE_POLICIES, service_role
+from infra.clouds.eks_subnets import default_subnets, subnets_that_offer
+from infra.clouds.eks_volumes import default_storage_class, volume_driver
 from infra.sdk import configured
 
 INSTANCE_TYPE = "m6i.large"
+DISK_GIB = 50
+"""Room for images, and for the samples of a Prometheus without a volume. EKS gives 20 by default."""
+
 MAX_NODES = 4
 
 ADD_ONS = (
@@ -27,9 +32,6 @@ GPU_INSTANCE_TYPE = "g6.xlarge"
 
 GPU_DISK_GIB = 100
 """The driver alone fills the 20 GiB that EKS gives by default."""
-
-ZONES_WITHOUT_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
-"""Availability zones: https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html."""
 
 TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE"}
 
@@ -66,11 +68,11 @@ class EksCluster(CloudCluster):
         """Declare a small cluster in `aws:region`, in the subnets of the account's default VPC.
 
         Raises:
-            pulumi.RunError: The region is not set.
+            pulumi.RunError: The region is not set, or the account has no default VPC there.
 
         """
         region = _region()
-        subnets = _default_subnets()
+        subnets = default_subnets(region)
         role, attachments = service_role(f"{name}-control-plane", "eks", CLUSTER_POLICIES, opts)
         # The autoscaler finds the node groups by the cluster's name, so the name is fixed here.
         cluster_name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
@@ -84,7 +86,9 @@ class EksCluster(CloudCluster):
             ),
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=attachments)),
         )
-        nodes = _nodes(f"{name}-nodes", cluster.name, subnets, opts)
+        nodes = _nodes(
+            f"{name}-nodes", cluster.name, subnets_that_offer(INSTANCE_TYPE, subnets, region), opts
+        )
         addons = [
             aws.eks.Addon(
                 f"{name}-{addon}",
@@ -96,6 +100,7 @@ class EksCluster(CloudCluster):
             )
             for addon, values in ADD_ONS
         ]
+        addons.append(volume_driver(name, cluster.name, nodes, opts))
         authority = cluster.certificate_authority.data
         return cls(
             name=cluster_name,
@@ -107,7 +112,8 @@ class EksCluster(CloudCluster):
         )
 
     def add_ons(self, name: str, opts: pulumi.ResourceOptions) -> None:
-        """Declare the cluster autoscaler: EKS does not resize its node groups itself."""
+        """Declare the cluster autoscaler and the class of volumes, which EKS does not bring itself."""
+        default_storage_class(name, opts)
         eks_autoscaler(name, self, self.region, opts)
 
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
@@ -117,13 +123,14 @@ class EksCluster(CloudCluster):
 
         """
         role, attachments = service_role(name, "ec2", NODE_POLICIES, opts)
+        machine_type = nodes.machine_type or GPU_INSTANCE_TYPE
         aws.eks.NodeGroup(
             name,
             cluster_name=self.name,
             node_role_arn=role.arn,
-            subnet_ids=self.subnets,
+            subnet_ids=subnets_that_offer(machine_type, self.subnets, self.region),
             ami_type="AL2023_x86_64_NVIDIA",
-            instance_types=[nodes.machine_type or GPU_INSTANCE_TYPE],
+            instance_types=[machine_type],
             disk_size=GPU_DISK_GIB,
             capacity_type="SPOT" if nodes.is_spot else "ON_DEMAND",
             scaling_config=aws.eks.NodeGroupScalingConfigArgs(
@@ -150,6 +157,7 @@ def _nodes(
         node_role_arn=role.arn,
         subnet_ids=subnets,
         instance_types=[INSTANCE_TYPE],
+        disk_size=DISK_GIB,
         scaling_config=aws.eks.NodeGroupScalingConfigArgs(min_size=2, desired_size=2, max_size=MAX_NODES),
         opts=_node_group_options(attachments, opts),
     )
@@ -160,31 +168,16 @@ def _node_group_options(
 ) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions.merge(
         opts,
-        # The autoscaler sets the number of nodes.
-        pulumi.ResourceOptions(depends_on=attachments, ignore_changes=["scalingConfig.desiredSize"]),
+        # The autoscaler sets the number of nodes. Another set of subnets would replace every node, and it
+        # changes when Amazon adds a zone.
+        pulumi.ResourceOptions(
+            depends_on=attachments, ignore_changes=["scalingConfig.desiredSize", "subnetIds"]
+        ),
     )
 
 
 def _region() -> str:
     return configured("aws:region", aws.config.region, "eu-west-1")
-
-
-def _default_subnets() -> pulumi.Output[list[str]]:
-    zones = aws.get_availability_zones_output(
-        state="available",
-        exclude_zone_ids=ZONES_WITHOUT_CONTROL_PLANE,
-        # Zones without an opt-in; this leaves out local zones.
-        filters=[aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])],
-    )
-    subnets = aws.ec2.get_subnets_output(
-        filters=zones.zone_ids.apply(
-            lambda ids: [
-                aws.ec2.GetSubnetsFilterArgs(name="default-for-az", values=["true"]),
-                aws.ec2.GetSubnetsFilterArgs(name="availability-zone-id", values=ids),
-            ]
-        )
-    )
-    return subnets.ids.apply(list)
 
 
 def _kubeconfig(

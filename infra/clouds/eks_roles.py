@@ -19,7 +19,7 @@ def service_role(
     Args:
         name: Resource name of the role.
         service: The service's name before `.amazonaws.com`.
-        policies: Names of policies that AWS manages.
+        policies: Names of policies that AWS manages, with their path if they have one.
         opts: Options of every resource.
 
     Returns:
@@ -38,7 +38,7 @@ def service_role(
     )
     attachments: list[pulumi.Resource] = [
         aws.iam.RolePolicyAttachment(
-            f"{name}-{policy}",
+            f"{name}-{policy.rpartition('/')[2]}",
             role=role.name,
             policy_arn=f"arn:aws:iam::aws:policy/{policy}",
             opts=opts,

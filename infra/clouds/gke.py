@@ -1,20 +1,24 @@
 """Google Kubernetes Engine (GKE). The plugin `gke-gcloud-auth-plugin` must be on PATH."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import pulumi
 import pulumi_gcp as gcp
+from pulumi_gcp.container import outputs
 
-from infra.clouds.cluster import CloudCluster, GpuNodes, kubeconfig
+from infra.clouds import gke_gpus
+from infra.clouds.cluster import CloudCluster, GpuNodes, Pulls, kubeconfig
+from infra.clouds.gke_accounts import allow_project, allow_repository, node_account
 from infra.sdk import configured
 
 MACHINE_TYPE = "e2-standard-2"
 MAX_NODES = 4
 
-GPU_MACHINE_TYPE = "g2-standard-4"
-GPU_ACCELERATOR = "nvidia-l4"
-"""The GPU that the machine type has, once."""
+GPU_DRIVER_VERSION = "LATEST"
+"""NVIDIA's driver that GKE installs. The images hold CUDA 13, which needs series 580. DEFAULT may be older:
+https://cloud.google.com/kubernetes-engine/docs/how-to/gpus#installing_drivers."""
 
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 """All scopes, as Google recommends: the roles of the node's service account limit what a node may do."""
@@ -28,6 +32,9 @@ class GkeCluster(CloudCluster):
 
     location: str
     """Its zone, or its region."""
+
+    account: pulumi.Input[str | None]
+    """E-mail address of the account that its nodes run as. None means the project's default account."""
 
     @classmethod
     def find(cls, name: str) -> Self:
@@ -45,6 +52,7 @@ class GkeCluster(CloudCluster):
             kubeconfig=_kubeconfig(pulumi.Output.from_input(name), cluster.endpoint, authority),
             identifier=cluster.self_link,
             location=location,
+            account=cluster.node_pools.apply(_account_of),
         )
 
     @classmethod
@@ -75,6 +83,7 @@ class GkeCluster(CloudCluster):
             deletion_protection=False,
             opts=opts,
         )
+        account, grant = node_account(f"{name}-nodes", project, opts)
         nodes = gcp.container.NodePool(
             f"{name}-nodes",
             cluster=cluster.name,
@@ -83,8 +92,12 @@ class GkeCluster(CloudCluster):
             autoscaling=gcp.container.NodePoolAutoscalingArgs(
                 total_min_node_count=1, total_max_node_count=MAX_NODES
             ),
-            node_config=gcp.container.NodePoolNodeConfigArgs(machine_type=MACHINE_TYPE, oauth_scopes=SCOPES),
-            opts=_without_initial_count(opts),
+            node_config=gcp.container.NodePoolNodeConfigArgs(
+                machine_type=MACHINE_TYPE, oauth_scopes=SCOPES, service_account=account
+            ),
+            opts=pulumi.ResourceOptions.merge(
+                _without_initial_count(opts), pulumi.ResourceOptions(depends_on=[grant])
+            ),
         )
         return cls(
             name=cluster.name,
@@ -93,33 +106,59 @@ class GkeCluster(CloudCluster):
             ),
             identifier=cluster.self_link,
             location=location,
+            account=account,
             nodes=(nodes,),
         )
 
+    def allow_pulls(self, name: str, pulls: Pulls, opts: pulumi.ResourceOptions) -> None:
+        """Allow the nodes to pull from a repository of Artifact Registry, or from the registry before it."""
+        if self.account is None:
+            return
+        registry = pulls.registry
+        project, *rest = registry.prefix.removeprefix(f"{registry.host}/").split("/")
+        if location := registry.host_parts.get("location"):
+            allow_repository(name, self.account, project, location, rest[0], opts)
+        elif registry.host.endswith("gcr.io"):
+            allow_project(name, self.account, project, opts)
+
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
-        """Declare a pool of GPU nodes: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus."""
+        """Declare a pool of GPU nodes: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus.
+
+        Raises:
+            pulumi.RunError: The cluster is a regional one, and no zones are given.
+
+        """
+        machine_type = nodes.machine_type or gke_gpus.MACHINE_TYPE
+        gpu = nodes.accelerator or gke_gpus.ACCELERATORS[machine_type]
+        if _is_region(self.location) and not nodes.zones:
+            raise pulumi.RunError(
+                f"gpuZones: '': the zones of {self.location} that have {gpu}, for the cluster has nodes in "
+                f"several zones: `gcloud compute accelerator-types list --filter=name={gpu}` lists them"
+            )
         driver = gcp.container.NodePoolNodeConfigGuestAcceleratorGpuDriverInstallationConfigArgs(
-            gpu_driver_version="DEFAULT"
+            gpu_driver_version=GPU_DRIVER_VERSION
         )
         accelerator = gcp.container.NodePoolNodeConfigGuestAcceleratorArgs(
-            type=nodes.accelerator or GPU_ACCELERATOR, count=1, gpu_driver_installation_config=driver
+            type=gpu, count=1, gpu_driver_installation_config=driver
         )
         gcp.container.NodePool(
             name,
             cluster=self.name,
             location=self.location,
+            node_locations=[*nodes.zones] or None,
             initial_node_count=nodes.min_nodes,
             # The totals count the nodes of all zones of a regional cluster.
             autoscaling=gcp.container.NodePoolAutoscalingArgs(
                 total_min_node_count=nodes.min_nodes,
                 total_max_node_count=nodes.max_nodes,
-                # Use any zone that has the GPU: not every zone does.
+                # Use any zone that has a machine to spare: GPUs are scarce.
                 location_policy="ANY",
             ),
             node_config=gcp.container.NodePoolNodeConfigArgs(
-                machine_type=nodes.machine_type or GPU_MACHINE_TYPE,
+                machine_type=machine_type,
                 spot=nodes.is_spot,
                 oauth_scopes=SCOPES,
+                service_account=self.account,
                 guest_accelerators=[accelerator],
                 labels=dict(nodes.labels),
                 taints=[
@@ -136,6 +175,16 @@ class GkeCluster(CloudCluster):
 def _without_initial_count(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
     """Ignore changes of the initial count: they would replace the pool. The autoscaler sets the count."""
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["initialNodeCount"]))
+
+
+def _account_of(pools: Sequence[outputs.GetClusterNodePoolResult] | None) -> str | None:
+    """Return the account of the nodes of a cluster's first pool."""
+    return pools[0].node_configs[0].service_account if pools and pools[0].node_configs else None
+
+
+def _is_region(location: str) -> bool:
+    """Return whether a location is a region, `europe-west4`, and not a zone, `europe-west4-a`."""
+    return location.count("-") == 1
 
 
 def _location() -> str:

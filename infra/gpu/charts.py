@@ -1,6 +1,6 @@
 """NVIDIA's Helm charts for GPU nodes: the device plugin, and the exporter of GPU metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_kubernetes.helm.v3 import Release
@@ -30,6 +30,7 @@ def dcgm_exporter(
     name: str,
     taints: Sequence[Taint],
     namespace: str,
+    labels: Mapping[str, str],
     driver_folder: str | None,
     opts: pulumi.ResourceOptions,
 ) -> Release:
@@ -39,6 +40,7 @@ def dcgm_exporter(
         name: Prefix of the resource name.
         taints: Taints of the GPU nodes.
         namespace: Where the exporter runs.
+        labels: Labels of the ServiceMonitor, by which a Prometheus selects it.
         driver_folder: Folder of the driver on a node, where the container runtime does not mount it.
         opts: Options of the release.
 
@@ -49,12 +51,14 @@ def dcgm_exporter(
         # The chart's default is a class for what a node cannot work without; GKE allows it only in
         # kube-system.
         "priorityClassName": "",
-        "serviceMonitor": {"enabled": True},
+        "serviceMonitor": {"enabled": True, "additionalLabels": dict(labels)},
     }
     if driver_folder:
         # https://cloud.google.com/stackdriver/docs/managed-prometheus/exporters/nvidia-dcgm
         values |= {
-            "securityContext": {"privileged": True},
+            # Helm merges this with the chart's default, whose `allowPrivilegeEscalation: false` Kubernetes
+            # refuses in a privileged container.
+            "securityContext": {"privileged": True, "allowPrivilegeEscalation": True},
             "extraHostVolumes": [{"name": "nvidia", "hostPath": driver_folder}],
             "extraVolumeMounts": [{"name": "nvidia", "mountPath": "/usr/local/nvidia", "readOnly": True}],
             "extraEnv": [{"name": "LD_LIBRARY_PATH", "value": "/usr/local/nvidia/lib64"}],

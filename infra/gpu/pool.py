@@ -1,7 +1,7 @@
 """A pool of GPU nodes in the cluster of a cloud."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -24,6 +24,9 @@ class GpuNodePoolArgs:
     monitoring_namespace: str | None
     """Namespace of the exporter of GPU metrics. None installs no exporter."""
 
+    monitoring_labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Labels by which a Prometheus selects the exporter's ServiceMonitor."""
+
     monitoring: Sequence[pulumi.Resource] = ()
     """Resources that define the kind ServiceMonitor, which the exporter declares."""
 
@@ -45,6 +48,7 @@ class GpuNodePoolArgs:
         nodes = GpuNodes(
             machine_type=settings.gpu_machine_type,
             accelerator=settings.gpu_accelerator,
+            zones=settings.gpu_zones,
             min_nodes=settings.gpu_min_nodes,
             max_nodes=settings.gpu_max_nodes,
             is_spot=settings.gpu_spot,
@@ -56,6 +60,7 @@ class GpuNodePoolArgs:
             nodes=nodes,
             support=support,
             monitoring_namespace=settings.monitoring_namespace if settings.is_monitored else None,
+            monitoring_labels=settings.monitoring_labels,
             monitoring=monitoring,
         )
 
@@ -78,6 +83,7 @@ class GpuNodePool(pulumi.ComponentResource):
                 name,
                 args.nodes.taints,
                 args.monitoring_namespace,
+                args.monitoring_labels,
                 args.support.driver_folder,
                 pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[*args.monitoring])),
             )

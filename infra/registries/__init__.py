@@ -47,7 +47,7 @@ KINDS = (
         auth="https://index.docker.io/v1/",
     ),
     RegistryKind(  # https://cloud.google.com/artifact-registry/docs/docker/names
-        host=r"[a-z0-9-]+-docker\.pkg\.dev",
+        host=r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev",
         path=rf"{COMPONENT}/{SOME}",
         form="LOCATION-docker.pkg.dev/PROJECT/REPOSITORY",
     ),
@@ -59,6 +59,11 @@ KINDS = (
         path=ANY,
         form="ACCOUNT.dkr.ecr.REGION.amazonaws.com[/PREFIX]",
         repository=SdkClass(path="infra.registries.ecr:EcrRepository", sdk=CLOUDS["eks"].cluster.sdk),
+    ),
+    RegistryKind(  # https://learn.microsoft.com/azure/container-registry/container-registry-concepts
+        host=r"(?P<registry>[a-z0-9]{5,50})\.azurecr\.io",
+        path=ANY,
+        form="REGISTRY.azurecr.io[/PREFIX]",
     ),
     RegistryKind(
         host=r"localhost(?::\d+)?|[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?|[a-z0-9-]+:\d+",

@@ -6,6 +6,7 @@ allowed.
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,9 @@ NAMESPACE = "slipway"
 """Namespace of the keys. It is fixed, so that a project of any name may use them: `slipway:minReplicas`."""
 
 PULUMI_YAML = Path(__file__).parents[2] / "Pulumi.yaml"
+
+USER_INFO = re.compile(r"//[^/?#]*@")
+"""A user, perhaps with a password, in an address: no message repeats it."""
 
 SECRETS = ("registryPassword", "grafanaAdminPassword")
 
@@ -124,4 +128,6 @@ def _describe(error: ErrorDetails) -> str:
     if error["type"] != ERROR_TYPE:
         message = message[0].lower() + message[1:]
     given = "" if error["input"] is None else error["input"]
+    if isinstance(given, str):
+        given = USER_INFO.sub("//…@", given)
     return f"{error['loc'][0]}: {given!r}: {message}"

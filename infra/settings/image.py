@@ -1,6 +1,7 @@
 """Settings of the model, and of the image that contains it."""
 
 import platform
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from infra.registries import Registry
 from infra.registries.credentials import Credentials
 from infra.runtimes import RUNTIMES, RuntimeName
+from infra.settings.cluster import is_created
 from infra.settings.values import CONFIG, DnsLabel, OptionalText, invalid
 
 PLATFORMS = {
@@ -22,11 +24,28 @@ PLATFORMS = {
 """Platform of an image, by the name that operating systems give the machine."""
 
 
-def _registry(prefix: str) -> Registry:
+IMAGE = re.compile(r"([a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)*)/[a-z0-9._-]+(?::[\w.-]+)?@sha256:[0-9a-f]{64}")
+"""An image by its digest. The first group is what the setting `registry` holds."""
+
+
+def _image(reference: str) -> str | None:
+    if reference and not IMAGE.fullmatch(reference):
+        raise invalid(
+            "HOST/PATH/NAME[:TAG]@sha256:DIGEST: a tag alone may be moved to another image; "
+            "`docker buildx imagetools inspect` prints the digest of a tag"
+        )
+    return reference or None
+
+
+def _registry(prefix: str, info: ValidationInfo) -> Registry:
+    image = IMAGE.fullmatch(info.data.get("image") or "")
     try:
-        return Registry.parse(prefix)
+        registry = Registry.parse(prefix or (image[1] if image else ""))
     except ValueError as error:
         raise invalid(str(error)) from None
+    if image and registry.host != image[1].partition("/")[0]:
+        raise invalid("empty, or the registry of image, whose credentials are those of registry")
+    return registry
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -37,10 +56,12 @@ class ImageSettings:
     model_version: Annotated[str, Field(pattern=r"^\w+$")]
     model_directory: Path
     runtime: RuntimeName
+    image: Annotated[str | None, BeforeValidator(_image)]
     registry: Annotated[Registry, BeforeValidator(_registry)]
     registry_username: OptionalText
     registry_password: Annotated[pulumi.Output[str], InstanceOf] | None
     pull_secret: bool
+    registry_resource_group: OptionalText
     retain_image: bool
     builder: OptionalText
     platform: Literal["linux/amd64", "linux/arm64"]
@@ -72,6 +93,18 @@ class ImageSettings:
             raise invalid("true only with registryUsername and registryPassword")
         return value
 
+    @field_validator("registry_resource_group")
+    @classmethod
+    def _finds_a_registry_of_azure(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "registry" not in info.data:
+            return value
+        is_asked = "registry" in info.data["registry"].host_parts and is_created(info, "aks")
+        if value and not is_asked:
+            raise invalid("empty, unless registry is in azurecr.io, and cluster is aks without clusterName")
+        if value is None and is_asked and not info.data.get("pull_secret"):
+            raise invalid("the resource group of registry, or pullSecret true: otherwise no pod may pull")
+        return value
+
     @field_validator("platform", mode="before")
     @classmethod
     def _resolve_auto(cls, value: str, info: ValidationInfo) -> str:
@@ -85,7 +118,9 @@ class ImageSettings:
 
     @field_validator("platform")
     @classmethod
-    def _has_a_runtime_for_the_device(cls, value: str, info: ValidationInfo) -> str:
+    def _has_a_runtime_and_nodes(cls, value: str, info: ValidationInfo) -> str:
         if value != "linux/amd64" and info.data.get("device") == "gpu":
             raise invalid("linux/amd64, for device is gpu: the CUDA runtimes exist for no other")
+        if value != "linux/amd64" and is_created(info):
+            raise invalid("linux/amd64, for the nodes of a cluster that is created here are of this platform")
         return value

@@ -2,13 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AnyHttpUrl, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from infra.settings.values import CONFIG, Seconds, cores, empty_to_none, invalid, mebibytes
+from infra.settings.values import CONFIG, OptionalUrl, Seconds, cores, invalid, mebibytes
 
 DRAIN_MARGIN_SECONDS = 3
 """Time that the interpreter has to exit, between the end of the drain and the kubelet's kill."""
+
+MIN_GPU_MEMORY = "2Gi"
+"""Least memory of a pod with a GPU. CUDA's libraries take 1 to 2 GiB of it before any model is loaded:
+https://github.com/microsoft/onnxruntime/issues/5801, https://github.com/pytorch/pytorch/issues/12873."""
 
 NODE_PORTS = range(30000, 32768)
 """The API server's default --service-node-port-range."""
@@ -29,7 +33,7 @@ class PodSettings:
     request_timeout_seconds: Annotated[int, Field(ge=1)]
     max_body_bytes: Annotated[int, Field(ge=1)]
     threads: Annotated[int, Field(ge=0)]
-    otlp_endpoint: Annotated[AnyHttpUrl | None, BeforeValidator(empty_to_none)]
+    otlp_endpoint: OptionalUrl
     log_level: Literal["debug", "info", "warning", "error"]
     drain_delay_seconds: Seconds
     drain_timeout_seconds: Seconds
@@ -43,6 +47,13 @@ class PodSettings:
         request = info.data.get(f"{resource}_request") if bound == "limit" else None
         if amount(value) < (amount(request) if request else 0):
             raise invalid(f"at least {resource}Request, {request}")
+        return value
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _holds_cuda(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("device") == "gpu" and mebibytes(value) < mebibytes(MIN_GPU_MEMORY):
+            raise invalid(f"at least {MIN_GPU_MEMORY}, for device is gpu: CUDA's libraries take 1 to 2 GiB")
         return value
 
     @field_validator("node_port")

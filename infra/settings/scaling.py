@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
+from infra.clouds import CLOUDS
 from infra.settings.values import CONFIG, OptionalText, empty_to_none, invalid
 
 Signal = Literal["cpu", "queue-depth", "in-flight", "latency"]
@@ -92,7 +93,39 @@ class ScalingSettings:
             raise invalid(f"at least minReplicas, {minimum}")
         return value
 
+    @field_validator("max_replicas")
+    @classmethod
+    def _find_a_gpu_each(cls, value: int, info: ValidationInfo) -> int:
+        nodes = info.data.get("gpu_max_nodes", value)
+        if value > nodes and _has_one_gpu_a_node(info):
+            raise invalid(
+                f"at most gpuMaxNodes, {nodes}, for device is gpu: each pod takes a GPU of its own and each "
+                f"node has one, so {value} pods need {value} nodes"
+            )
+        return value
+
+    @field_validator("max_replicas")
+    @classmethod
+    def _follows_a_signal_of_the_gpu(cls, value: int, info: ValidationInfo) -> int:
+        minimum = info.data.get("min_replicas", value)
+        is_by_cpu = info.data.get("device") == "gpu" and info.data.get("autoscaling_signal") == "cpu"
+        if is_by_cpu and value > minimum:
+            raise invalid(
+                f"minReplicas, {minimum}, for device is gpu and autoscalingSignal is cpu: a pod with a GPU "
+                "uses little CPU whatever its load; or set autoscalingSignal to another signal"
+            )
+        return value
+
 
 def _is_unreachable(info: ValidationInfo) -> bool:
     """Return whether the address of Prometheus is unknown."""
     return info.data.get("monitoring") == "existing" and info.data.get("prometheus_url", "") is None
+
+
+def _has_one_gpu_a_node(info: ValidationInfo) -> bool:
+    """Return whether GPU nodes are created here, with one GPU each."""
+    cloud = CLOUDS.get(info.data.get("cluster", ""))
+    if info.data.get("device") != "gpu" or cloud is None or cloud.gpu is None:
+        return False
+    # Where the machine type decides, only the default one is known to have a single GPU.
+    return cloud.gpu.accelerators is not None or info.data.get("gpu_machine_type", "") is None

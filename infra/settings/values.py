@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -54,12 +54,48 @@ mebibytes = _quantity(
 """Mebibytes in a Kubernetes memory quantity: `1Gi` is 1024."""
 
 
+def listed(text: str) -> list[str]:
+    """Read a list in the form `VALUE,VALUE`."""
+    return text.split(",") if text else []
+
+
 def empty_to_none(value: str) -> str | None:
     """Read an empty string as None."""
     return value or None
 
 
+_LABEL_NAME = r"[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?"
+_LABEL = re.compile(rf"((?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?/)?{_LABEL_NAME})=((?:{_LABEL_NAME})?)", re.ASCII)
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set"""
+
+
+def labels(text: str) -> dict[str, str]:
+    """Read labels in kubectl's form, `KEY=VALUE,KEY=VALUE`."""
+    found = [_LABEL.fullmatch(part) for part in text.split(",")] if text else []
+    result = {match[1]: match[2] for match in found if match}
+    if len(result) < len(found):
+        raise invalid("labels in the form KEY=VALUE,KEY=VALUE, each key once")
+    return result
+
+
+def is_of_kubernetes(namespace: str) -> bool:
+    """Return whether a namespace is one of those that every cluster has, where nobody else should deploy.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#initial-namespaces
+    """
+    return namespace == "default" or namespace.startswith("kube-")
+
+
+def _without_password(url: AnyHttpUrl | None) -> AnyHttpUrl | None:
+    if url and (url.username or url.password):
+        raise invalid("an address without user and password, which would be readable in the cluster")
+    return url
+
+
 DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 OptionalPath = Annotated[Path | None, BeforeValidator(empty_to_none)]
 OptionalText = Annotated[str | None, BeforeValidator(empty_to_none)]
+OptionalUrl = Annotated[AnyHttpUrl | None, BeforeValidator(empty_to_none), AfterValidator(_without_password)]
+"""An address that is written into objects of the cluster in plain text."""
+
 Seconds = Annotated[int, Field(ge=0)]

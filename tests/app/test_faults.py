@@ -30,7 +30,7 @@ def of(value: int) -> bytes:
     return SAMPLE.replace(b"[0", b"[%d" % value)
 
 
-def test_a_poisonous_request_fails_alone_among_its_batch_mates(start: Callable[..., Process]):
+def test_a_request_that_the_model_fails_on_does_not_fail_its_batch(start: Callable[..., Process]):
     server = start(
         before=wrapped("time.sleep(0.05)", "if value == 666: raise ValueError('poison')"), threads=1
     )
@@ -43,7 +43,7 @@ def test_a_poisonous_request_fails_alone_among_its_batch_mates(start: Callable[.
             return [answer.status_code for answer in await asyncio.gather(*sent)]
 
     assert asyncio.run(together()) == [200, 200, 500, 200, 200, 200]
-    # The runtime still answers to its own sample: it was the request's fault.
+    # The runtime still answers its own sample, so only the request was at fault.
     assert httpx.get(f"{server.url}/health/ready").status_code == 200
     sizes = metric_lines(server, "request_batch_size_bucket")
     assert sizes[-1] > 1
@@ -55,11 +55,11 @@ def metric_lines(server: Process, name: str) -> list[float]:
 
 
 NO_MEMORY = "__import__('onnxruntime').capi.onnxruntime_pybind11_state.RuntimeException('CUDA out of memory')"
-"""What a GPU whose memory is full raises."""
+"""The error of a GPU whose memory is full."""
 
 
 @pytest.mark.parametrize("fault", ["ValueError('broken')", "MemoryError('no memory')", NO_MEMORY])
-def test_a_runtime_that_cannot_go_on_ends_the_process(start: Callable[..., Process], fault: str):
+def test_a_broken_runtime_ends_the_process(start: Callable[..., Process], fault: str):
     server = start(before=wrapped("if value == 666: calls = 10**6", f"if calls >= 10**6: raise {fault}"))
     server.wait_for("/health/ready")
 
@@ -71,7 +71,7 @@ def test_a_runtime_that_cannot_go_on_ends_the_process(start: Callable[..., Proce
 
 
 @pytest.mark.parametrize("threads", [True, False], ids=["on a thread", "on the event loop"])
-def test_a_model_that_does_not_come_back_ends_the_process(start: Callable[..., Process], threads: bool):
+def test_a_stuck_model_ends_the_process(start: Callable[..., Process], threads: bool):
     server = start(
         before=wrapped("if value == 666: time.sleep(600)", threads=threads),
         threads=2,
@@ -83,7 +83,7 @@ def test_a_model_that_does_not_come_back_ends_the_process(start: Callable[..., P
     try:
         predict(server, of(666))
     except httpx.TransportError:
-        # The loop was held up; the connection ends with the process.
+        # The event loop was blocked, so the connection ends with the process.
         assert not threads
 
     assert server.exit_code() in {1, 70}
@@ -95,10 +95,10 @@ from app.http import server
 from app.serving import watchdog
 server.FAILURE_NOTICE_SECONDS = watchdog.GRACE_SECONDS = 600
 """
-"""A server that has failed goes on answering probes."""
+"""Makes a server that has failed continue to answer probes."""
 
 
-def test_while_a_model_is_stuck_liveness_and_readiness_tell_so(start: Callable[..., Process]):
+def test_a_stuck_model_turns_liveness_and_readiness_off(start: Callable[..., Process]):
     server = start(
         before=wrapped("if value == 666: time.sleep(600)") + ENDS_LATE,
         threads=2,
@@ -124,7 +124,7 @@ def test_a_request_is_given_up_at_its_deadline(start: Callable[..., Process], tm
     assert time.monotonic() - began >= 0.2
 
 
-def test_no_client_can_lengthen_the_servers_deadline(start: Callable[..., Process]):
+def test_a_client_cannot_extend_the_deadline_of_the_server(start: Callable[..., Process]):
     server = start(before=wrapped("if value == 666: time.sleep(1)"), threads=1, request_timeout_seconds=0.2)
     server.wait_for("/health/ready")
     tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2, 3], "data": [666] * 6}
@@ -136,7 +136,7 @@ def test_no_client_can_lengthen_the_servers_deadline(start: Callable[..., Proces
     assert (by_header.status_code, by_parameter.status_code) == (504, 504)
 
 
-def test_a_request_may_bring_its_own_deadline(start: Callable[..., Process], tmp_path: Path):
+def test_a_request_may_set_a_shorter_deadline(start: Callable[..., Process], tmp_path: Path):
     server = start(before=held_until(tmp_path / "never"), threads=1, request_timeout_seconds=600)
     server.wait_for("/health/ready")
 
@@ -148,7 +148,7 @@ def test_a_request_may_bring_its_own_deadline(start: Callable[..., Process], tmp
 
 
 @pytest.mark.serial
-def test_at_four_times_what_it_can_take_the_server_does_its_work_and_refuses_the_rest(
+def test_at_four_times_its_capacity_the_server_keeps_its_throughput_and_refuses_the_rest(
     start: Callable[..., Process],
 ):
     budget = 0.5
@@ -174,7 +174,7 @@ def test_at_four_times_what_it_can_take_the_server_does_its_work_and_refuses_the
 
 
 @pytest.mark.parametrize("run", range(RUNS))
-def test_no_request_is_lost_when_a_server_under_load_is_ended(start: Callable[..., Process], run: int):
+def test_no_request_is_lost_when_a_server_under_load_ends(start: Callable[..., Process], run: int):
     server = start(before=wrapped("time.sleep(0.002)") if run % 2 else "", drain_delay_seconds=0.5)
     server.wait_for("/health/ready")
 
@@ -198,7 +198,7 @@ def test_no_request_is_lost_when_a_server_under_load_is_ended(start: Callable[..
 
 
 @pytest.mark.serial
-def test_a_server_at_rest_is_small_and_starts_quickly(start: Callable[..., Process], tiny: Path):
+def test_an_idle_server_is_small_and_starts_quickly(start: Callable[..., Process], tiny: Path):
     ratios: list[float] = []
     while min(ratios, default=3) >= 3 and len(ratios) < ATTEMPTS:
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""README's commands, run in their order and unchanged, on the local cluster and in a copy of the checkout.
+"""Run the commands of the README in order and unchanged, on the local cluster and in a copy of the checkout.
 
 A command is left out if it needs something that this machine does not have: LEFT_OUT says which and why.
 """
@@ -43,7 +43,7 @@ def is_left_out(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Path]:
-    """A copy of the tracked files, with this environment. No local cluster runs before or after the tests."""
+    """Return a copy of the tracked files with this environment. No cluster runs before or after the tests."""
     subprocess.run([sys.executable, "-m", "ops.local", "down"], cwd=PROJECT, check=True)
     # Below the project, because the path of an artifact is part of the image's build.
     copy = PROJECT / "build" / "e2e" / "readme"
@@ -58,7 +58,7 @@ def checkout() -> Iterator[Path]:
 
 
 def type_in(checkout: Path, command: str) -> str:
-    """Run a command unchanged; return what it wrote to stdout."""
+    """Run a command unchanged; return its stdout."""
     began = time.monotonic()
     done = subprocess.run(
         ["sh", "-ec", command],
@@ -74,7 +74,7 @@ def type_in(checkout: Path, command: str) -> str:
 
 
 def serve_in(checkout: Path, command: str) -> None:
-    """Run a command that serves until Ctrl-C. Check that the page answers, and that Ctrl-C ends it."""
+    """Run a command that serves until Ctrl-C. Check that the page answers, and that Ctrl-C stops it."""
     began = time.monotonic()
     with subprocess.Popen(
         ["sh", "-ec", command],

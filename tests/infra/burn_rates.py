@@ -15,8 +15,11 @@ HOUR, DAY = 60, 24 * 60
 
 RATE_WINDOW = 5
 FEWEST_BAD = 10
+FEWEST_IN_OUTAGE = 2.5
+"""Three requests, less a half because Prometheus extrapolates rates."""
+
 MARGIN = 0.01
-"""How far from a bound a value must be for its side to be sure: the rates that add up to it are rounded."""
+"""How far a value must be from a bound to be surely above or below it, because rates are rounded."""
 
 FIRING = 'count by (alertname, severity, long_window) (ALERTS{alertstate="firing"})'
 
@@ -125,7 +128,8 @@ class Promise:
             return side((traffic.mean(at - lag, window) for lag in lags), threshold)
 
         bad = (traffic.bad(at - lag, speed.long) for lag in range(RATE_WINDOW + 1))
-        return above(speed.long), above(speed.short), side(bad, FEWEST_BAD)
+        enough = either(side(bad, FEWEST_BAD), is_outage(traffic, at, speed))
+        return above(speed.long), above(speed.short), enough
 
     def series(self, traffic: Traffic) -> Series:
         good, bad = traffic.counter(bad=False), traffic.counter(bad=True)
@@ -147,12 +151,30 @@ class Promise:
 
 
 Side = bool | None
-"""On which side of a bound something is; None where that is not sure."""
+"""The side of a bound on which a value is, or None if that is not sure."""
 
 
 def side(values: Iterable[float], bound: float) -> Side:
     sides = {value > bound for value in values for value in (value * (1 - MARGIN), value * (1 + MARGIN))}
     return sides.pop() if len(sides) == 1 else None
+
+
+def is_outage(traffic: Traffic, at: int, speed: Speed) -> Side:
+    """Return whether a page is due because most requests of the short window are bad."""
+    if speed.severity != "page":
+        return False
+    lags = range(RATE_WINDOW + 1) if speed.short > RATE_WINDOW else (0,)
+    bad = side((traffic.bad(at - lag, speed.short) for lag in lags), FEWEST_IN_OUTAGE)
+    most = side((traffic.mean(at - lag, speed.short) for lag in lags), 0.5)
+    if False in (bad, most):
+        return False
+    return None if None in (bad, most) else True
+
+
+def either(first: Side, second: Side) -> Side:
+    if True in (first, second):
+        return True
+    return None if None in (first, second) else False
 
 
 def of_pod(namespace: str, metric: str, **labels: Any) -> str:
@@ -177,8 +199,7 @@ def steady(promise: Promise) -> dict[str, Traffic]:
 
 
 def bursts_and_burns(promise: Promise, speeds: Sequence[Speed]) -> Traffic:
-    """Return, for each alert, a burst that only its short window sees, and a burn with its end; the slowest
-    first."""
+    """Return per alert a burst that only the short window sees, and a burn and its end, slowest first."""
     phases = [(speeds[0].long, 0.0)]
     for speed, following in zip(speeds, [*speeds[1:], speeds[-1]], strict=True):
         share = min(1, 1.5 * promise.threshold(speed))
@@ -187,7 +208,7 @@ def bursts_and_burns(promise: Promise, speeds: Sequence[Speed]) -> Traffic:
 
 
 HANDFUL = Traffic(phases=[(130, 1)], per_minute=0.1)
-"""Six requests an hour, which all are bad."""
+"""Six requests per hour, which all fail."""
 
 
 def expected(promise: Promise, traffic: Traffic, at: int) -> list[str] | None:

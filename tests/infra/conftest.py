@@ -85,9 +85,14 @@ CLOUD_CONFIG = {
 }
 """The fewest settings with which each cloud creates a cluster."""
 
+GPU = {"device": "gpu", "memoryLimit": "4Gi", "maxReplicas": "2"}
+"""The fewest settings with which a pod has a GPU."""
+
 AUTHORITY = base64.b64encode(b"certificate").decode()
 KUBECONFIG = base64.b64encode(b"apiVersion: v1\nkind: Config\n").decode()
 TOKEN = "token-of-ecr"
+
+REGISTRIES = "Microsoft.ContainerRegistry/registries"
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "gcp:container/getCluster:getCluster": {
@@ -103,7 +108,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "aws:index/getAvailabilityZones:getAvailabilityZones": {"zoneIds": ["euw1-az1", "euw1-az2"]},
     "aws:ec2/getSubnets:getSubnets": {"ids": ["subnet-a", "subnet-b"]},
+    "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": {"locations": ["euw1-az1", "euw1-az2"]},
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": {"userName": "AWS", "password": TOKEN},
+    "azure-native:containerregistry:getRegistry": {
+        "id": f"/subscriptions/ours/resourceGroups/models/providers/{REGISTRIES}/models"
+    },
     "azure-native:containerservice:listManagedClusterUserCredentials": {
         "kubeconfigs": [{"name": "user", "value": KUBECONFIG}]
     },
@@ -122,8 +131,12 @@ STATES: dict[str, dict[str, Any]] = {
         "endpoint": "https://ours.eks.amazonaws.com",
         "certificateAuthority": {"data": AUTHORITY},
     },
+    "gcp:serviceaccount/account:Account": {"email": "cluster-nodes@acme.iam.gserviceaccount.com"},
     "aws:iam/role:Role": {"name": "role-1a2b3c4", "arn": "arn:aws:iam::123456789012:role/role-1a2b3c4"},
-    "azure-native:containerservice:ManagedCluster": {"name": "cluster1a2b3c4"},
+    "azure-native:containerservice:ManagedCluster": {
+        "name": "cluster1a2b3c4",
+        "identityProfile": {"kubeletidentity": {"objectId": "kubelets-of-ours"}},
+    },
     "azure-native:resources:ResourceGroup": {"name": "group1a2b3c4"},
 }
 """Outputs of created resources beside their inputs, as far as the program reads them."""

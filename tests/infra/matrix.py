@@ -5,7 +5,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.infra.conftest import CLOUD_CONFIG
+from tests.infra.conftest import CLOUD_CONFIG, GPU
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 PRIVATE = {"registryUsername": "someone", "registryPassword": "hunter2", "pullSecret": "true"}
@@ -32,7 +32,7 @@ REGISTRIES: dict[str, dict[str, str]] = {
     "GHCR": {"registry": "ghcr.io/acme", **PRIVATE},
     "a host": {"registry": "127.0.0.1:5000"},
 }
-DEVICES = {device: {"device": device} for device in ("cpu", "gpu")}
+DEVICES = {"cpu": {"device": "cpu"}, "gpu": GPU}
 RUNTIMES = {runtime: {"runtime": runtime} for runtime in ("onnx", "torchscript", "savedmodel")}
 TARGETS = {"cpu": "", "queue-depth": "8", "in-flight": "4", "latency": "0.25"}
 AUTOSCALING: dict[str, dict[str, str]] = {
@@ -53,7 +53,7 @@ MONITORING: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Combination:
-    """One value of each dimension, by its name in the dimension."""
+    """A combination: a value of each dimension."""
 
     names: tuple[str, ...]
     config: dict[str, str] = field(compare=False)
@@ -64,8 +64,7 @@ class Combination:
 
     @property
     def broken(self) -> set[str]:
-        """The keys of the rules that it breaks, as the documentation has them. The settings' own code is not
-        used."""
+        """The keys of the documented rules that it breaks. This does not use the code of the settings."""
         keys: set[str] = set()
         value = self.config.__getitem__
         if value("cluster") == "local" and value("device") == "gpu":
@@ -82,7 +81,7 @@ class Combination:
 
     @property
     def cloud_types(self) -> set[str]:
-        """The types of the resources that a cloud must be asked to create."""
+        """The types of the resources that must be created in a cloud."""
         cluster, is_made = self.config["cluster"], "clusterName" not in self.config
         pool = {
             "gke": {"gcp:container/nodePool:NodePool"},
@@ -94,7 +93,12 @@ class Combination:
             "aks": {"azure-native:containerservice:AgentPool"},
         }.get(cluster, set())
         made = {
-            "gke": pool | {"gcp:container/cluster:Cluster"},
+            "gke": pool
+            | {
+                "gcp:container/cluster:Cluster",
+                "gcp:projects/iAMMember:IAMMember",
+                "gcp:serviceaccount/account:Account",
+            },
             "eks": pool
             | {
                 "aws:eks/cluster:Cluster",
@@ -130,7 +134,7 @@ class Combination:
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds of objects that must be declared, among those that not every stack has."""
+        """The optional kinds of objects that must be declared."""
         is_watched, has_keda = (
             self.config["monitoring"] != "none",
             self.config["autoscalingBackend"] == "keda",

@@ -1,4 +1,4 @@
-"""Every setting changes what is declared: none is described, parsed and then forgotten."""
+"""Every setting changes the declared objects, so none is described and parsed but not used."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ import yaml
 from infra.settings import SECRETS
 from ops.stack import PROJECT, Stack
 from tests.conftest import VERSION, StackOf, write_artifact
-from tests.infra.conftest import CLOUD_CONFIG, EXISTING, QUEUE_DEPTH
+from tests.infra.conftest import CLOUD_CONFIG, EXISTING, GPU, QUEUE_DEPTH
 from tests.infra.declarations import declarations
 from tests.infra.pruning import left_behind
 
@@ -19,7 +19,7 @@ KEYS = list(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"])
 
 OTHER_VERSION = "ba9876543210"
 CREDENTIALS = {"registryUsername": "someone", "registryPassword": "hunter2"}
-GPU_POOL = {**CLOUD_CONFIG["gke"], "device": "gpu", "clusterName": "theirs"}
+GPU_POOL = {**CLOUD_CONFIG["gke"], **GPU, "clusterName": "theirs"}
 INSTALL = {"monitoring": "install", "grafanaAdminPassword": "hunter3"}
 KEDA = {**EXISTING, **QUEUE_DEPTH, "autoscalingBackend": "keda"}
 SLEEPING = {**KEDA, "minReplicas": "0"}
@@ -43,9 +43,13 @@ CHANGES: dict[str, Change] = {
     "kubeconfig": Change("/etc/kubeconfig"),
     "kubeContext": Change("there"),
     "namespace": Change("mine"),
-    "device": Change("gpu"),
+    "createNamespace": Change("false"),
+    "device": Change("gpu", {"memoryLimit": "4Gi", "maxReplicas": "2"}),
     "gpuMachineType": Change("g2-standard-8", GPU_POOL),
-    "gpuAccelerator": Change("nvidia-tesla-t4", GPU_POOL),
+    "gpuAccelerator": Change(
+        "nvidia-tesla-t4", {**GPU_POOL, "gpuMachineType": "n1-standard-4"}, before="nvidia-tesla-p4"
+    ),
+    "gpuZones": Change("europe-west4-a,europe-west4-b", GPU_POOL),
     "gpuMinNodes": Change("1", GPU_POOL),
     "gpuMaxNodes": Change("3", GPU_POOL),
     "gpuSpot": Change("true", GPU_POOL),
@@ -53,10 +57,14 @@ CHANGES: dict[str, Change] = {
     "modelVersion": Change(OTHER_VERSION, before=VERSION),
     "modelDirectory": Change("elsewhere", before="here"),
     "runtime": Change("torchscript"),
+    "image": Change(f"docker.io/acme/tiny@sha256:{'0' * 64}"),
     "registry": Change("ghcr.io/acme"),
     "registryUsername": Change("else", CREDENTIALS, before="someone"),
     "registryPassword": Change("other", CREDENTIALS, before="hunter2"),
     "pullSecret": Change("true", CREDENTIALS),
+    "registryResourceGroup": Change(
+        "others", {**CLOUD_CONFIG["aks"], "registry": "models.azurecr.io"}, before="models"
+    ),
     "retainImage": Change("false"),
     "builder": Change("remote"),
     "platform": Change("linux/arm64"),
@@ -64,8 +72,11 @@ CHANGES: dict[str, Change] = {
     "runtimeImage": Change("acme/python:3.13-slim"),
     "monitoring": Change("existing"),
     "monitoringNamespace": Change("watch", INSTALL),
+    "createMonitoringNamespace": Change("false", INSTALL),
+    "monitoringLabels": Change("release=kps", EXISTING),
     "prometheusUrl": Change("http://prometheus.watch:9090", KEDA, before=KEDA["prometheusUrl"]),
     "prometheusStorage": Change("50Gi", INSTALL),
+    "monitorControlPlane": Change("true", INSTALL),
     "grafanaAdminPassword": Change("other", INSTALL, before="hunter3"),
     "sloAvailability": Change("99.5", EXISTING),
     "sloLatencySeconds": Change("0.25", EXISTING),
@@ -101,7 +112,7 @@ CHANGES: dict[str, Change] = {
 
 @pytest.fixture
 def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], Stack]:
-    """Makes a stack that serves one of two models, in one of two folders; secrets become secrets."""
+    """Return a function that makes a stack, with two models in two folders to choose from."""
     for folder in ("here", "elsewhere"):
         for model in ("tiny", "other"):
             for version in (VERSION, OTHER_VERSION):
@@ -116,12 +127,12 @@ def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], 
     return stack
 
 
-def test_every_setting_is_tried():
+def test_every_setting_has_a_case():
     assert [*CHANGES] == KEYS
 
 
 @pytest.mark.parametrize("key", CHANGES)
-def test_a_setting_changes_what_is_declared(stack_with: Callable[[dict[str, str]], Stack], key: str):
+def test_every_setting_changes_the_declared_objects(stack_with: Callable[[dict[str, str]], Stack], key: str):
     change = CHANGES[key]
     before = {**change.others, **({} if change.before is None else {key: change.before})}
     after = {**change.others, key: change.value}

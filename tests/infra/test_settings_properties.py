@@ -47,7 +47,7 @@ tokens = st.sampled_from(
 @given(
     config=st.dictionaries(st.sampled_from(KEYS), st.one_of(st.text(), words, numbers, tokens), max_size=8)
 )
-def test_whatever_is_given_the_parser_returns_settings_or_says_what_is_wrong(
+def test_the_parser_returns_settings_or_reports_errors_for_every_input(
     stack_of: StackOf, config: dict[str, str]
 ):
     for key, problem in problems(stack_of(**secrets_apart(config))):
@@ -70,6 +70,9 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
     monitoring = one_of("none", "existing", "install")
     signal = "cpu" if monitoring == "none" else one_of("cpu", "queue-depth", "in-flight", "latency")
     device = one_of("cpu", "gpu")
+    limit = memory + draw(st.integers(0 if device == "cpu" else 2048, 4096))
+    # A pod with a GPU cannot follow CPU.
+    more = 0 if device == "gpu" and signal == "cpu" else draw(st.integers(0, 20))
     service, delay, drain = (
         one_of("LoadBalancer", "NodePort", "ClusterIP"),
         *draw(st.tuples(st.integers(0, 30), st.integers(10, 60))),
@@ -80,12 +83,12 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
         "runtime": "onnx",
         "namespace": draw(st.from_regex(r"[a-z]([-a-z0-9]{0,40}[a-z0-9])?", fullmatch=True)),
         "minReplicas": str(least),
-        "maxReplicas": str(least + draw(st.integers(0, 20))),
+        "maxReplicas": str(least + more),
         "targetCpuUtilization": draw(between(1, 100)),
         "cpuRequest": f"{request}m",
         "cpuLimit": f"{request + draw(st.integers(0, 4000))}m",
         "memoryRequest": f"{memory}Mi",
-        "memoryLimit": f"{memory + draw(st.integers(0, 4096))}Mi",
+        "memoryLimit": f"{limit}Mi",
         "serviceType": service,
         "nodePort": draw(between(30000, 32767)) if service == "NodePort" else "0",
         "batchSize": draw(between(1, 10**4)),
@@ -109,7 +112,7 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
 # Each takes long: the first that fails is shown as it was drawn.
 @settings(drawn, max_examples=15, phases=[Phase.generate])
 @given(config=legal())
-def test_legal_settings_give_objects_that_fit(stack_of: StackOf, config: dict[str, str]):
+def test_valid_settings_give_valid_objects(stack_of: StackOf, config: dict[str, str]):
     declared = run(stack_of(**secrets_apart(config)))
 
     assert {"Deployment", "Service"} <= {manifest["kind"] for manifest in declared.objects()}
@@ -146,7 +149,7 @@ BROKEN: dict[str, st.SearchStrategy[str]] = {
         lambda keys: st.fixed_dictionaries({key: BROKEN[key] for key in keys})
     ),
 )
-def test_all_that_is_wrong_is_told_at_once_with_its_value_and_nothing_else_is(
+def test_every_invalid_value_is_reported_and_no_valid_one(
     stack_of: StackOf, config: dict[str, str], broken: dict[str, str]
 ):
     found = problems(stack_of(**secrets_apart({**config, **broken})))

@@ -162,7 +162,7 @@ def test_raw_values_get_the_same_response_as_the_same_values_in_json(tiny: Path,
     ("body", "reason"),
     [
         (b"", "0 octets"),
-        (b"1234567", "7 octets, no whole number of samples of 24"),
+        (b"1234567", "7 octets, but a sample has 24"),
         (np.array([0, 0, 0, 0, np.nan, 0], "<f4").tobytes(), "not finite at [0][1][1]"),
     ],
 )

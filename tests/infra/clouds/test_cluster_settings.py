@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.conftest import StackOf
-from tests.infra.conftest import CLOUD_CONFIG
+from tests.infra.conftest import CLOUD_CONFIG, GPU
 from tests.parsing import problems
 
 GKE = CLOUD_CONFIG["gke"]
@@ -31,22 +31,25 @@ STACK = "acme/clusters/prod"
             {"clusterStack": STACK, "kubeconfig": "x"},
             "kubeconfig: 'x': empty, for the kubeconfig is that",
         ),
-        ({"cluster": "local", "device": "gpu"}, "device: 'gpu': cpu, for cluster is local"),
-        ({"device": "gpu", "gpuMachineType": "x"}, "gpuMachineType: 'x': empty, unless device is gpu and"),
+        (
+            {"cluster": "local", **GPU},
+            "device: 'gpu': cpu, for cluster is local",
+        ),
+        ({**GPU, "gpuMachineType": "x"}, "gpuMachineType: 'x': empty, unless device is gpu and"),
         (GKE | {"gpuAccelerator": "x"}, "gpuAccelerator: 'x': empty, unless device is gpu and cluster is a"),
         (
-            CLOUD_CONFIG["eks"] | {"device": "gpu", "gpuAccelerator": "x"},
+            CLOUD_CONFIG["eks"] | {**GPU, "gpuAccelerator": "x"},
             "gpuAccelerator: 'x': empty, unless cluster is gke: elsewhere gpuMachineType brings its GPU",
         ),
         ({"gpuMinNodes": "3"}, "gpuMaxNodes: '2': at least gpuMinNodes, 3"),
         (
-            {"device": "gpu", "runtime": "savedmodel"},
+            {**GPU, "runtime": "savedmodel"},
             "runtime: 'savedmodel': onnx or torchscript, for",
         ),
-        ({"device": "gpu", "platform": "linux/arm64"}, "platform: 'linux/arm64': linux/amd64, for device is"),
+        ({**GPU, "platform": "linux/arm64"}, "platform: 'linux/arm64': linux/amd64, for device is"),
     ],
 )
-def test_what_does_not_go_together_is_refused_with_what_would(
+def test_the_error_for_conflicting_settings_says_what_is_allowed(
     stack_of: StackOf, config: dict[str, str], problem: str
 ):
     ((key, said),) = problems(stack_of(**config))

@@ -12,7 +12,7 @@ from infra.registries.repository import ImageRepository
 from infra.sdk import Sdk, SdkClass
 from infra.settings import cluster as cluster_settings
 from tests.conftest import StackOf
-from tests.infra.conftest import CLOUD_CONFIG, require_sdks
+from tests.infra.conftest import CLOUD_CONFIG, GPU, require_sdks
 from tests.parsing import problems
 
 
@@ -29,7 +29,7 @@ class SmallCloud(CloudCluster):
 
 
 @pytest.mark.parametrize("name", CLOUDS)
-def test_a_row_names_a_cluster_class_that_creates_gpu_nodes_if_the_row_says_so(name: str):
+def test_a_row_with_gpu_support_names_a_class_that_creates_gpu_nodes(name: str):
     cloud = CLOUDS[name]
     require_sdks(cloud.cluster.sdk.package)
 
@@ -39,13 +39,13 @@ def test_a_row_names_a_cluster_class_that_creates_gpu_nodes_if_the_row_says_so(n
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.repository], ids=lambda kind: kind.form)
-def test_a_registry_that_creates_repositories_names_a_class_that_does(kind):
+def test_a_registry_that_creates_repositories_names_an_existing_class(kind):
     require_sdks(kind.repository.sdk.package)
 
     assert issubclass(kind.repository.load(ImageRepository), ImageRepository)
 
 
-def test_a_class_of_another_kind_is_refused():
+def test_a_class_of_the_wrong_kind_is_an_error():
     path = SdkClass(path="json:JSONDecoder", sdk=Sdk(extra="gke", package="pulumi_gcp"))
 
     with pytest.raises(TypeError, match="json:JSONDecoder is not a CloudCluster"):
@@ -54,7 +54,14 @@ def test_a_class_of_another_kind_is_refused():
 
 def test_a_cloud_without_gpu_nodes_says_what_to_do_instead():
     nodes = GpuNodes(
-        machine_type=None, accelerator=None, min_nodes=0, max_nodes=1, is_spot=False, labels={}, taints=[]
+        machine_type=None,
+        accelerator=None,
+        zones=(),
+        min_nodes=0,
+        max_nodes=1,
+        is_spot=False,
+        labels={},
+        taints=[],
     )
     found = SmallCloud(name="x", kubeconfig=None, identifier="x")  # type: ignore[arg-type]
 
@@ -67,9 +74,7 @@ def test_the_settings_refuse_a_gpu_in_a_cloud_without_gpu_nodes(
 ):
     monkeypatch.setattr(cluster_settings, "GPU_CLUSTERS", ("kubeconfig",))
 
-    assert problems(stack_of(**CLOUD_CONFIG["gke"], device="gpu")) == [
-        ("device", "'gpu': cpu, for cluster is gke")
-    ]
+    assert problems(stack_of(**CLOUD_CONFIG["gke"], **GPU)) == [("device", "'gpu': cpu, for cluster is gke")]
 
 
 @pytest.mark.parametrize(

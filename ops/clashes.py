@@ -1,0 +1,89 @@
+"""What a stack would create on a shared cluster although it is there already.
+
+The engine would find out only while it deploys, and say no more than that the object exists.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ops.commands import output_of
+from ops.errors import OperationError
+from ops.stack import Stack
+
+PART_OF = "app.kubernetes.io/part-of"
+INSTANCE = "app.kubernetes.io/instance"
+NOBODY = ""
+"""Stands for the owner of a namespace that no stack has created."""
+
+PROMETHEUS = "http://kube-prometheus-stack-prometheus.{namespace}:9090"
+"""Address of a Prometheus that a stack has installed."""
+
+
+def kubectl_of(stack: Stack) -> list[str] | None:
+    """Return the command line of kubectl for a stack's cluster; None if it is not known here."""
+    if shutil.which("kubectl") is None or stack.get("cluster") != "kubeconfig" or stack.get("clusterStack"):
+        return None
+    kubeconfig, context = stack.get("kubeconfig"), stack.get("kubeContext")
+    return [
+        "kubectl",
+        *(["--kubeconfig", str(Path(kubeconfig).expanduser())] if kubeconfig else []),
+        *(["--context", context] if context else []),
+    ]
+
+
+def check(stack: Stack) -> None:
+    """Refuse to create a namespace that exists and is not the stack's own.
+
+    Nothing is checked where kubectl is missing, or where only the engine reaches the cluster.
+
+    Raises:
+        OperationError: a namespace exists. The message names the setting to change.
+
+    """
+    kubectl = kubectl_of(stack)
+    if kubectl is None:
+        return
+    if stack.get("createNamespace") == "true":
+        _check_namespace(kubectl, stack)
+    if stack.get("monitoring") == "install" and stack.get("createMonitoringNamespace") == "true":
+        _check_monitoring(kubectl, stack)
+
+
+def _check_namespace(kubectl: list[str], stack: Stack) -> None:
+    namespace = stack.get("namespace") or f"{stack.project}-{stack.name}"
+    if _owner(kubectl, namespace, stack.name) not in (None, stack.name):
+        raise OperationError(
+            f"stack {stack.name}: namespace {namespace} exists already: set createNamespace to false to "
+            "deploy into it as it is, or namespace to another name"
+        )
+
+
+def _check_monitoring(kubectl: list[str], stack: Stack) -> None:
+    namespace = stack.get("monitoringNamespace")
+    owner = _owner(kubectl, namespace, stack.name)
+    if owner in (None, stack.name):
+        return
+    if owner == NOBODY:
+        raise OperationError(
+            f"stack {stack.name}: namespace {namespace} exists already: set createMonitoringNamespace to "
+            "false to install into it, or monitoring to existing if a Prometheus operator runs there"
+        )
+    raise OperationError(
+        f"stack {stack.name}: monitoring is install, but stack {owner} has installed it on this cluster: set "
+        f"monitoring to existing and prometheusUrl to {PROMETHEUS.format(namespace=namespace)}"
+    )
+
+
+def _owner(kubectl: list[str], namespace: str, stack: str) -> str | None:
+    """Return the stack that created a namespace; NOBODY if it is no stack's, None if there is none.
+
+    Earlier versions did not write the stack's name on the namespace of Prometheus. Such a namespace counts
+    as this stack's own.
+    """
+    printed = output_of([*kubectl, "get", "namespace", namespace, "--ignore-not-found", "--output=json"])
+    if not printed:
+        return None
+    labels: dict[str, Any] = json.loads(printed)["metadata"].get("labels", {})
+    return labels.get(INSTANCE, stack) if labels.get(PART_OF) == "slipway" else NOBODY
