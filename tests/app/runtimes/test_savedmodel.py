@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,14 @@ from app.tensors import Arrays
 from tests.app.process import ROOT
 from tests.tensorflow_threads import tensorflow
 
-pytestmark = pytest.mark.slow
+# Looked for and not imported: that takes seconds in each process that collects the tests.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_spec("tensorflow") is None, reason="TensorFlow is not installed: make tensorflow"
+    ),
+]
 
-pytest.importorskip("tensorflow", reason="TensorFlow is not installed here")
 TYPES = {"float32": "FP32", "int64": "INT64", "object": "BYTES"}
 
 

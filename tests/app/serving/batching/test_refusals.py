@@ -81,7 +81,7 @@ def test_a_slot_whose_body_does_not_arrive_is_given_to_another_request(
 
     queue.confirm(queue.admit(10))
     queue.confirm(slow[0])
-    with pytest.raises(Overloaded):
+    with pytest.raises(Overloaded, match=r"^\d+ samples are already waiting"):
         queue.confirm(slow[1])
 
 
