@@ -10,13 +10,14 @@ PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+LOCKS := requirements.txt requirements-clouds.txt requirements-models.txt requirements-tensorflow.txt
 # Any Python, to find that one.
 START := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell command -v $(name))))
 PYTEST := $(RUN) -m pytest --ignore tests/e2e
 PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
+.PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
 .SECONDARY:
 .NOTPARALLEL:
 
@@ -62,6 +63,22 @@ tensorflow: $(INSTALLED)/core $(INSTALLED)/tensorflow ## Add TensorFlow, for Sav
 
 pytorch: $(INSTALLED)/core $(INSTALLED)/pytorch ## Add PyTorch, to export your own model
 
+catboost: $(INSTALLED)/core $(INSTALLED)/catboost ## Add CatBoost, to export its models
+
+huggingface: $(INSTALLED)/core $(INSTALLED)/huggingface ## Add Transformers, to export its models
+
+lightgbm: $(INSTALLED)/core $(INSTALLED)/lightgbm ## Add LightGBM, to export its models
+
+sklearn: $(INSTALLED)/core $(INSTALLED)/sklearn ## Add scikit-learn with its converters, to export its models
+
+text: $(INSTALLED)/core $(INSTALLED)/text ## Add tokenizers, for models that take texts
+
+xgboost: $(INSTALLED)/core $(INSTALLED)/xgboost ## Add XGBoost, to export its models
+
+MODELS := catboost huggingface lightgbm sklearn text xgboost
+
+models: catboost huggingface lightgbm sklearn text xgboost ## Add the libraries of every kind of model but TensorFlow
+
 # Both at once, because the type checker keeps one core busy for half a minute.
 check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in less than a minute
 	@printf 'lint\nfast\n' | xargs --max-args 1 --max-procs 2 $(MAKE) --no-print-directory
@@ -102,8 +119,9 @@ references: $(INSTALLED)/core ## Write docs/settings.md and docs/metrics.md from
 # One lock serves every Python and platform.
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make requirements" uv pip compile --quiet --universal --python-version 3.11 \
   --no-annotate --no-emit-index-url --no-emit-find-links
-# What goes into images is locked by the files' hashes too. The CPU's torch is not: each index has a build of its own
-# under the same version, so app/requirements/torch.txt pins that alone.
+# What is installed here and what goes into images is locked by the files' hashes too. The CPU's torch is not: each index
+# has a build of its own under the same version, so the locks pin only its version. The hashes of what is installed here
+# have a file of their own, because `pip install -r requirements.txt` would demand a hash of torch as well.
 HASHED := --generate-hashes --no-emit-package torch
 RUNTIMES := $(filter-out server %-gpu,$(basename $(notdir $(wildcard app/requirements/*.in))))
 # Without pyproject.toml, which leaves out the libraries of CUDA. Triton is for torch.compile, which nothing uses.
@@ -114,9 +132,12 @@ GPU_RUNTIMES := $(patsubst %-gpu.in,%,$(notdir $(wildcard app/requirements/*-gpu
 APART := bench/plot docs/pictures $(wildcard bench/peers/*) tests/app/kserve
 
 requirements: $(INSTALLED)/core ## Lock pyproject.toml and each .in file
-	$(LOCK) pyproject.toml --group pytorch --group checks --output-file requirements.txt
+	$(LOCK) pyproject.toml --group program --group pytorch --group checks --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra tensorflow --constraints requirements.txt --output-file requirements-tensorflow.txt
 	$(LOCK) pyproject.toml --extra gke --extra eks --extra aks --constraints requirements.txt --output-file requirements-clouds.txt
+	$(LOCK) pyproject.toml $(foreach name,$(MODELS),--extra $(name)) --constraints requirements.txt --output-file requirements-models.txt
+	$(LOCK) $(HASHED) pyproject.toml --group program --group pytorch --group checks --all-extras \
+	  $(foreach lock,$(LOCKS),--constraints $(lock)) --output-file requirements-hashes.txt
 	for runtime in $(RUNTIMES); do \
 	  $(LOCK) $(HASHED) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --constraints requirements.txt \
 	    --output-file app/requirements/$$runtime.txt || exit 1; \
@@ -128,10 +149,10 @@ requirements: $(INSTALLED)/core ## Lock pyproject.toml and each .in file
 	for folder in $(APART); do \
 	  $(LOCK) $$folder/requirements.in --output-file $$folder/requirements.txt || exit 1; \
 	done
-	sed -i 's/+cpu$$//' requirements.txt requirements-clouds.txt requirements-tensorflow.txt \
+	sed -i 's/+cpu$$//' $(LOCKS) \
 	  bench/peers/plain/requirements.txt
 
 # What is installed is told on stderr, for a target's own answer goes to stdout.
-$(INSTALLED)/%: requirements.txt requirements-clouds.txt requirements-tensorflow.txt pyproject.toml
+$(INSTALLED)/%: $(LOCKS) requirements-hashes.txt pyproject.toml
 	@$(or $(START),$(error no python3 on PATH: install one, for example `apt-get install python3 python3-venv`)) \
 	  -m ops.environment --python "$(PYTHON)" $*

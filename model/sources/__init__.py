@@ -51,7 +51,7 @@ RUN_CODE = Option(
 
 def _extra(name: str) -> str:
     """Return the command that adds an extra of pyproject.toml."""
-    return f".venv/bin/uv pip install -r pyproject.toml --extra {name} -c requirements.txt"
+    return f"make {name}"
 
 
 TABLE = "the model or its example says it"

@@ -47,6 +47,23 @@ GROUPS = {
         arguments=("--extra", "tensorflow"),
         lock="requirements-tensorflow.txt",
     ),
+    **{
+        name: Group(
+            purpose=purpose,
+            download_mb=download_mb,
+            disk_mb=disk_mb,
+            arguments=("--extra", name),
+            lock="requirements-models.txt",
+        )
+        for name, purpose, download_mb, disk_mb in (
+            ("catboost", "export from CatBoost", 130, 540),
+            ("huggingface", "export from Transformers", 25, 100),
+            ("lightgbm", "export from LightGBM", 65, 210),
+            ("sklearn", "export from scikit-learn", 60, 200),
+            ("text", "tokenizers for models of texts", 10, 30),
+            ("xgboost", "export from XGBoost", 70, 220),
+        )
+    },
     "clouds": Group(
         purpose="the SDKs of GKE, EKS, AKS and ECR",
         download_mb=50,
@@ -55,6 +72,24 @@ GROUPS = {
         lock="requirements-clouds.txt",
     ),
 }
+
+
+HASHES = "requirements-hashes.txt"
+"""The lock of all groups with the hashes of the files, except of torch; see the Makefile."""
+
+
+def with_hashes(package: str) -> str:
+    """Return `PACKAGE==VERSION --hash=… --hash=…`, a line of a requirements file of pip.
+
+    Raises:
+        KeyError: The lock does not name the package.
+
+    """
+    lines = (PROJECT / HASHES).read_text().replace("\\\n", "").splitlines()
+    for line in lines:
+        if line.startswith(f"{package}=="):
+            return " ".join(line.split())
+    raise KeyError(package)
 
 
 def pinned(package: str) -> str:

@@ -10,11 +10,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from ops.commands import output_of, run
-from ops.environment.groups import GROUPS, PROJECT, pinned, stamp
+from ops.environment.groups import GROUPS, HASHES, PROJECT, pinned, stamp, with_hashes
 from ops.environment.indexes import uv_environment
 from ops.environment.pythons import supported
 from ops.environment.torch_build import torch_build
@@ -68,7 +69,7 @@ def install(groups: Sequence[str], environment: Path = VENV) -> None:
         build = torch_build(settings)
         say(f"  {build.description}")
         arguments += build.arguments
-    locks = dict.fromkeys(GROUPS[name].lock for name in groups)
+    locks = dict.fromkeys(["requirements.txt", *(GROUPS[name].lock for name in groups), HASHES])
     with step(f"install into {environment.name}: {', '.join(groups)}"):
         command = [uv, "pip", "install", "--python", python, "--project", PROJECT]
         command += [word for lock in locks for word in ("--constraints", PROJECT / lock)]
@@ -132,8 +133,12 @@ def _install_uv(python: Path) -> Path:
     uv = python.with_name("uv")
     wanted = pinned("uv")
     if not uv.exists() or output_of([uv, "--version"]).split()[1] != wanted.partition("==")[2]:
-        with step(f"install {wanted} (20 MB)"):
-            output_of([python, "-m", "pip", "install", "--quiet", wanted])
+        with step(f"install {wanted} (20 MB)"), tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write(with_hashes("uv"))
+            file.flush()
+            output_of(
+                [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", file.name]
+            )
     return uv
 
 

@@ -39,8 +39,8 @@ def main() -> int:
     if skipped:
         names = ", ".join(map(str, skipped))
         say(
-            f"types not checked in {len(skipped)} files, which import packages of extras that are not "
-            f"installed: {names}"
+            f"types not checked in {len(skipped)} files, whose packages `make clouds models` would "
+            f"install: {names}"
         )
     CONFIG.parent.mkdir(exist_ok=True)
     ignored = [f"../{path}" for path in skipped]

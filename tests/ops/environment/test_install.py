@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops.environment import install as module
-from ops.environment.groups import GROUPS, PROJECT, pinned, stamp
+from ops.environment.groups import GROUPS, HASHES, PROJECT, pinned, stamp, with_hashes
 from ops.environment.install import ensure_pytorch, install
 from ops.errors import OperationError
 from tests.ops.conftest import Programs
@@ -45,7 +45,8 @@ def test_a_group_is_installed_as_its_lock_pins_it(environment: Path, programs: P
     arguments = installed(programs)
     assert arguments[arguments.index("--python") + 1] == str(environment / "bin" / "python")
     locks = [arguments[i + 1] for i, word in enumerate(arguments) if word == "--constraints"]
-    assert locks == [str(PROJECT / "requirements.txt"), str(PROJECT / "requirements-clouds.txt")]
+    names = ["requirements.txt", "requirements-clouds.txt", "requirements-hashes.txt"]
+    assert locks == [str(PROJECT / name) for name in names]
     assert [arguments[i + 1] for i, word in enumerate(arguments) if word == "--extra"] == [
         "gke",
         "eks",
@@ -91,7 +92,20 @@ def test_another_version_of_uv_is_replaced(environment: Path, programs: Programs
 
     install(["core"], environment)
 
-    assert f"python -m pip install --quiet {pinned('uv')}" in programs.lines
+    (line,) = [line for line in programs.lines if line.startswith("python -m pip install")]
+    assert "--require-hashes" in line
+    assert with_hashes("uv").startswith(f"{pinned('uv')} --hash=sha256:")
+
+
+def test_every_package_of_the_locks_has_hashes_except_torch():
+    names: set[str] = set()
+    for lock in {group.lock for group in GROUPS.values()}:
+        lines = (PROJECT / lock).read_text().splitlines()
+        names |= {line.split(";")[0].strip() for line in lines if "==" in line and line[0] != "#"}
+
+    unhashed = {name for name in names if name not in (PROJECT / HASHES).read_text()}
+
+    assert {name.partition("==")[0] for name in unhashed} == {"torch"}
 
 
 def test_an_export_installs_pytorch_if_it_is_missing(monkeypatch: pytest.MonkeyPatch):
