@@ -44,8 +44,8 @@ SIGNATURE_NAME = Option(
 RUN_CODE = Option(
     flag="--run-code-in-file",
     action="store_true",
-    help="reading --pickled runs code that is in the file, with your rights; give this option only for a file "
-    "that you wrote, or whose author you trust",
+    help="reading --pickled runs code that is in the file, with your rights; give this option only for a "
+    "file that you wrote, or whose author you trust",
 )
 
 KINDS = (

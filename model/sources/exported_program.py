@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -81,7 +81,8 @@ def _read(file: Path) -> Program:
     except Exception as error:
         # What is wrong with a file of this format raises errors of many types.
         raise ExportError(
-            f"--exported-program {file}: not a file of torch.export.save that PyTorch {torch.__version__} can "
+            f"--exported-program {file}: not a file of torch.export.save that PyTorch {torch.__version__} "
+            "can "
             f"read without running code from it ({quoted(error)})"
         ) from error
 
@@ -108,7 +109,8 @@ def _inputs(program: Program, file: Path) -> dict[str, Declared]:
         value = nodes[name].meta.get("val") if isinstance(name, str) else None
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             raise ExportError(
-                f"--exported-program {file}: it takes {name!r}, which is no tensor: export it again with tensors "
+                f"--exported-program {file}: it takes {name!r}, which is no tensor: export it again with "
+                "tensors "
                 "alone as arguments"
             )
         try:
@@ -118,14 +120,15 @@ def _inputs(program: Program, file: Path) -> dict[str, Declared]:
                 f"--exported-program {file}: {name!r} is {value.dtype}, which no client can send: export the "
                 "module again so that it takes float32"
             ) from None
-        shape = tuple(length if isinstance(length, int) else None for length in value.shape)
+        # Open axes have lengths of the type torch.SymInt.
+        shape = tuple(None if isinstance(length, torch.SymInt) else length for length in value.shape)
         found[name] = Declared(dtype=dtype, shape=shape)
     return found
 
 
 def _runner(program: Program, given: Given) -> Run:
     module = program.module()
-    positional, keywords = program.call_spec.in_spec.children()
+    positional, keywords = cast(Any, program.call_spec.in_spec).children()
     count = positional.num_leaves
 
     def run(inputs: Arrays) -> Arrays:

@@ -98,12 +98,14 @@ def _session(file: Path) -> Any:  # noqa: ANN401 - ONNX Runtime has no types
         return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     except OperatorMissing as error:
         raise ExportError(
-            f"--onnx {file}: ONNX Runtime {onnxruntime.__version__} has no kernel for an operation: {_first_line(error)}. "
+            f"--onnx {file}: ONNX Runtime {onnxruntime.__version__} has no kernel for an operation: "
+            f"{_first_line(error)}. "
             "It supports few operations in bfloat16: convert the model to float32"
         ) from None
     except UNREADABLE as error:
         raise ExportError(
-            f"--onnx {file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {_first_line(error)}. Is it an ONNX "
+            f"--onnx {file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {_first_line(error)}. "
+            "Is it an ONNX "
             "file, complete, with its external data beside it, and without operators of a library of its own?"
         ) from None
 
@@ -122,7 +124,8 @@ def _declarations(kind: str, tensors: Any) -> Declarations:  # noqa: ANN401 - as
             )
         if tensor.type not in DTYPES:
             raise ExportError(
-                f"{kind} {tensor.name!r} is {tensor.type}, and a client can send and take {', '.join(DTYPES)}: "
+                f"{kind} {tensor.name!r} is {tensor.type}, and a client can send and take "
+                f"{', '.join(DTYPES)}: "
                 "convert it inside the model, by a Cast for example"
             )
         shape = tuple(length if isinstance(length, int) and length > 0 else None for length in tensor.shape)

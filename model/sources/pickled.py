@@ -28,7 +28,8 @@ def load(given: Given) -> Source:
         raise ExportError(f"--pickled {file}: {error.strerror}") from None
     except Exception as error:
         raise ExportError(
-            f"--pickled {file}: cannot be unpickled ({quoted(error)}). The code of its classes must be importable "
+            f"--pickled {file}: cannot be unpickled ({quoted(error)}). The code of its classes must be "
+            "importable "
             "from the current directory, under the name that it had when the file was written"
         ) from error
     if not isinstance(module, nn.Module):

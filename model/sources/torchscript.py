@@ -39,7 +39,8 @@ def load(given: Given) -> Source:
     bound, samples = bind(module, examples[0])
     if bound is not module:
         raise ExportError(
-            f"--torchscript {file}: the example leaves out an argument of forward() before others: give an array "
+            f"--torchscript {file}: the example leaves out an argument of forward() before others: give an "
+            "array "
             "for each of them"
         )
     run = partial(run_module, module, given.outputs)
