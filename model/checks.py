@@ -33,7 +33,7 @@ def check_model(source: Source, tolerance: Tolerance, report: Report) -> None:
     for samples, expected in zip((source.samples, *source.others), source.expected, strict=False):
         compare_given(source.eager, samples, expected, tolerance, batched=source.batched)
     if source.expected:
-        report("the model answers as --expected says")
+        report("the model answers as its framework did")
     _report_reference(source, tolerance, report)
 
 
@@ -121,7 +121,8 @@ def open_outputs(source: Source, groups: Sequence[Arrays]) -> Mapping[str, tuple
         shapes = [answer[name].shape for answer in answers]
         if len(set(map(len, shapes))) > 1:
             raise ExportError(
-                f"output {name!r} has the shapes {', '.join(str(list(shape)) for shape in shapes)} for inputs "
+                f"output {name!r} has the shapes {', '.join(str(list(shape)) for shape in shapes)} for "
+                "inputs "
                 "of different lengths: it must always have the same number of axes"
             )
         differing = [axis for axis in range(1, array.ndim) if len({shape[axis] for shape in shapes}) > 1]

@@ -76,7 +76,7 @@ def groups(source: Source, report: Report) -> tuple[Arrays, ...]:
     If the source has samples of one length only, others are made of them: an open axis is cut to a half, and
     repeated to twice its length. A length that the model itself does not take is reported and left out.
     """
-    inputs = {name: axes for name, axes in source.open_axes.items() if name in source.samples and axes}
+    inputs = {name: axes for name in source.samples if (axes := source.open_axes.get(name, ()))}
     if source.others or not inputs:
         return (source.samples, *source.others)
     taken: list[Arrays] = []
@@ -86,7 +86,9 @@ def groups(source: Source, report: Report) -> tuple[Arrays, ...]:
         try:
             source.eager(take(made, range(1)))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the model raises
-            report(f"not compared at the lengths {shapes}: the model itself fails ({quoted(error)[:LONGEST]})")
+            report(
+                f"not compared at the lengths {shapes}: the model itself fails ({quoted(error)[:LONGEST]})"
+            )
         else:
             taken.append(made)
             report(f"will be compared at the lengths {shapes} as well")

@@ -3,6 +3,7 @@
 https://onnx.ai/onnx/api/reference.html
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,19 +19,23 @@ from model.signature import Arrays
 SECONDS = 20.0
 """How long it may take: it computes a convolution about a thousand times slower than a runtime."""
 
+LONGEST = 160
+"""Characters of its error that are shown."""
+
 MOST_BYTES = 200_000_000
-"""Larger files are not tried: the evaluator copies each weight."""
+"""Larger models are not tried: the evaluator copies each weight."""
 
 
 class NotComparedError(ExportError):
     """The evaluator cannot compute this file, or not in time."""
 
 
-def answer(file: Path, inputs: Arrays, *, batched: bool) -> Arrays:
+def answer(file: Path, size: int, inputs: Arrays, *, batched: bool) -> Arrays:
     """Return what the reference evaluator answers to one sample.
 
     Args:
         file: the ONNX file.
+        size: its bytes, with those of its external data.
         inputs: a batch of one sample.
         batched: whether the model has a batch axis.
 
@@ -38,20 +43,28 @@ def answer(file: Path, inputs: Arrays, *, batched: bool) -> Arrays:
         NotComparedError: it has no such operator, it is too slow, or the file is too large.
 
     """
-    if file.stat().st_size > MOST_BYTES:
-        raise NotComparedError("the file is too large for it")
+    if size > MOST_BYTES:
+        raise NotComparedError("the model is too large for it")
     arrays = inputs if batched else {name: array.reshape(array.shape[1:]) for name, array in inputs.items()}
     with tempfile.TemporaryDirectory() as scratch:
         given, found = Path(scratch, "given.npz"), Path(scratch, "found.npz")
         np.savez(given, allow_pickle=False, **arrays)
         command = [sys.executable, "-W", "ignore", "-m", __name__, str(file), str(given), str(found)]
         try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS)
+            subprocess.run(
+                command,
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                # Modules are found where this process finds them.
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            )
         except subprocess.TimeoutExpired:
             raise NotComparedError(f"it takes longer than {SECONDS:.0f} seconds") from None
         except subprocess.CalledProcessError as error:
             lines = str(error.stderr).strip().splitlines()
-            raise NotComparedError(lines[-1] if lines else "it fails") from None
+            raise NotComparedError(f"it fails ({lines[-1][:LONGEST]})" if lines else "it fails") from None
         with np.load(found) as loaded:
             answers = dict(loaded)
     return answers if batched else {name: array[np.newaxis] for name, array in answers.items()}
@@ -62,9 +75,8 @@ def main(file: str, given: str, found: str) -> None:
     evaluator = ReferenceEvaluator(onnx.load_model(file))
     with np.load(given) as loaded:
         values = evaluator.run(None, dict(loaded))
-    outputs = {
-        name: np.asarray(value) for name, value in zip(evaluator.output_names, values, strict=True)
-    }
+    names = [str(name) for name in evaluator.output_names]
+    outputs = {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
     np.savez(found, allow_pickle=False, **outputs)
 
 

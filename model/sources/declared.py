@@ -23,7 +23,9 @@ class Declared:
     """None is an axis of any length. Axis 0 is the batch, if the model has one."""
 
     def __str__(self) -> str:
-        return f"{self.dtype}{['any' if length is None else length for length in self.shape]}".replace("'", "")
+        return f"{self.dtype}{['any' if length is None else length for length in self.shape]}".replace(
+            "'", ""
+        )
 
 
 Declarations = Mapping[str, Declared]
@@ -68,7 +70,9 @@ def expected(given: Given, groups: tuple[Arrays, ...], outputs: Collection[str])
     for arrays, raw, group in zip(given.expected, given.examples, groups, strict=True):
         # A file of one sample without a batch axis got this axis in `examples`.
         added = next(iter(raw.values())).ndim < next(iter(group.values())).ndim
-        named = dict(zip(outputs, arrays.values(), strict=True)) if len(outputs) == len(arrays) == 1 else arrays
+        named = (
+            dict(zip(outputs, arrays.values(), strict=True)) if len(outputs) == len(arrays) == 1 else arrays
+        )
         found.append({name: array[np.newaxis] if added else array for name, array in named.items()})
     return tuple(found)
 
@@ -78,9 +82,7 @@ def open_axes(tensors: Declarations, *, batched: bool) -> dict[str, tuple[int, .
     start = 0 if batched else 1
     return {
         name: tuple(
-            axis + start
-            for axis, length in enumerate(declared.shape)
-            if length is None and axis + start > 0
+            axis + start for axis, length in enumerate(declared.shape) if length is None and axis + start > 0
         )
         for name, declared in tensors.items()
     }
@@ -95,7 +97,9 @@ def _fitting(arrays: Arrays, inputs: Declarations, *, batched: bool) -> Arrays:
             f"--example has {', '.join(unknown)}, and the model takes {wanted}: name each array after the "
             "input that it is for"
         )
-    return {name: _fit(name, arrays.get(name), declared, batched=batched) for name, declared in inputs.items()}
+    return {
+        name: _fit(name, arrays.get(name), declared, batched=batched) for name, declared in inputs.items()
+    }
 
 
 def _fit(name: str, array: NDArray[Any] | None, declared: Declared, *, batched: bool) -> NDArray[Any]:

@@ -63,26 +63,30 @@ def load(given: Given) -> Source:
     groups = declared.examples(given, inputs, batched=batched)
     open_inputs = declared.open_axes(inputs, batched=batched)
     # With fixed inputs an open axis of an output has one length only: a batch has no room for another.
-    open_outputs = declared.open_axes(outputs, batched=batched) if any(open_inputs.values()) or not batched else {}
+    open_outputs = (
+        declared.open_axes(outputs, batched=batched) if any(open_inputs.values()) or not batched else {}
+    )
     run = _runner(session, names)
+    files = {onnx.FILE: file, **external}
+    size = sum(part.stat().st_size for part in files.values())
     return Source(
         description=given.description,
         eager=run if batched else one_by_one(run),
         samples=groups[0],
         others=groups[1:],
         expected=declared.expected(given, groups, outputs),
-        fingerprint=fingerprint_of_files({onnx.FILE: file, **external}),
+        fingerprint=fingerprint_of_files(files),
         formats=(
             Format(
                 name="onnx",
-                write=partial(_copy, files={onnx.FILE: file, **external}),
+                write=partial(_copy, files=files),
                 load=partial(onnx.load, batched=batched),
             ),
         ),
         batched=batched,
         open_axes={**open_inputs, **open_outputs},
         is_noise=given.is_noise,
-        reference=partial(onnx_reference.answer, file, batched=batched),
+        reference=partial(onnx_reference.answer, file, size, batched=batched),
     )
 
 

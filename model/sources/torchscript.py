@@ -61,9 +61,7 @@ def load(given: Given) -> Source:
             Format(
                 name="torchscript",
                 write=partial(torchscript.copy, saved=file),
-                load=partial(
-                    torchscript.load, inputs=list(samples), outputs=list(answer), batched=batched
-                ),
+                load=partial(torchscript.load, inputs=list(samples), outputs=list(answer), batched=batched),
             ),
         ),
         batched=batched,

@@ -170,7 +170,7 @@ def test_a_wider_tolerance_lets_a_difference_through(own):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export"], "give one of digits, efficientnet-lite0, or one of --factory or --saved-model"),
+        (["export"], "give one of digits, efficientnet-lite0, or one of --factory or --torchscript"),
         (
             ["export", "--factory", "a:b", "--saved-model", "x", "--name", "a"],
             "--factory and --saved-model name two models",
@@ -238,7 +238,7 @@ def test_the_sizes_that_requests_must_have_are_shown(own, capsys):
     output = capsys.readouterr().out
     assert "input input: FP32 [-1, 3, 6, 6]" in output
     assert "output output: FP32 [-1, 2]" in output
-    assert "axes 1 and 2 and 3 of input are fixed at 3 and 6 and 6; --open-axis input:1 opens axis 1" in output
+    assert "axes 1 and 2 and 3 of input are fixed at 3 and 6 and 6; --open-axis input:1 opens" in output
 
 
 def test_a_signal_leaves_no_unfinished_artifact(own, tmp_path):

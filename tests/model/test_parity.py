@@ -108,9 +108,7 @@ def test_a_missing_output_fails():
     st.floats(1e-6, 1e-2),
     st.floats(1e-6, 1e-2),
 )
-def test_the_verdict_is_that_of_the_rule(
-    values, change, rtol, atol
-):
+def test_the_verdict_is_that_of_the_rule(values, change, rtol, atol):
     changed_values = values + change * 0.02
 
     def run(inputs):
