@@ -241,8 +241,8 @@ class Signature:
     def to_json(self) -> str:
         """Return the signature as JSON with sorted keys: the same signature is the same text.
 
-        `batched` is written where it is false, and `steps` where there are some, so that artifacts from before
-        they were known keep their version.
+        `batched` is written where it is false, and `steps` where there are some, so that an artifact from
+        before they were known keeps its version.
         """
         content = asdict(self)
         for tensor in (*content["inputs"], *content["outputs"]):

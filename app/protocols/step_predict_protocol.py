@@ -10,9 +10,8 @@ from app.protocols.messages import (
     BodyHeaders,
     DecodedRequest,
     Response,
-    check_samples,
-    count,
-    without_mark,
+    checked_sample_count,
+    without_byte_order_mark,
 )
 from app.protocols.predict_protocol import PredictProtocol
 from app.serving.predictions import BatchOutputs
@@ -53,7 +52,7 @@ class StepPredictProtocol:
         before = self._model.steps.before
         if before is None:
             return self._tensors.memory_cost(body, head, signature, batch_size)
-        return json_size.cost_of_any(bytes(body)) + before.cost(len(body), batch_size)
+        return json_size.any_memory_cost(bytes(body)) + before.cost(len(body), batch_size)
 
     def decode(
         self, body: bytes | memoryview, head: BodyHeaders, signature: Signature, batch_size: int
@@ -68,9 +67,9 @@ class StepPredictProtocol:
         if steps.before is None:
             inputs = self._tensors.decode(body, head, signature, batch_size).inputs
         else:
-            request = payload.parse(bytes(without_mark(body)))
+            request = payload.parse(bytes(without_byte_order_mark(body)))
             inputs = steps.before.tensors(request, batch_size)
-            check_samples(count(inputs), signature, batch_size)
+            checked_sample_count(inputs, signature, batch_size)
         encode = partial(self._encode, signature, inputs)
         return DecodedRequest(inputs, encode, is_slow_to_encode=steps.is_slow_after)
 

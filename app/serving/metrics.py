@@ -106,13 +106,13 @@ class Metrics:
         )
         self.load_seconds = Gauge(
             "model_load_seconds",
-            "Seconds that loading the model took.",
+            "Seconds that loading and warming up the model took.",
             LABELS,
             registry=registry,
         )
         self.ready = Gauge(
             "model_ready",
-            "1 when the model is loaded and the server is not draining.",
+            "1 when the model is loaded, warm and not draining, otherwise 0.",
             LABELS,
             registry=registry,
         )

@@ -47,7 +47,7 @@ SIGNATURE = Signature.model_validate(
 def metrics_page() -> str:
     """Return the page."""
     metrics = Metrics()
-    ModelMetrics(metrics, SIGNATURE, lambda: True).device("cpu")
+    ModelMetrics(metrics, SIGNATURE, lambda: True).set_device("cpu")
     ours = [family for family in metrics.registry.collect() if family.name.startswith(OURS)]
     return "\n".join(
         [

@@ -231,7 +231,9 @@ def _read(flag: str, file: Path) -> bytes:
 
 
 def _is_given(given: argparse.Namespace, name: str) -> bool:
-    return getattr(given, name) not in (None, False)
+    # Not by equality: a threshold may be 0.
+    value = getattr(given, name)
+    return value is not None and value is not False
 
 
 def _flag(name: str) -> str:

@@ -13,7 +13,7 @@ from model.errors import ExportError, UsageError
 from model.signature import Arrays
 from model.steps.description import TOKENIZER_FILE, TokenizerStep
 
-LIBRARY = "uv pip install tokenizers==0.23.3"
+LIBRARY = ".venv/bin/pip install tokenizers==0.23.3"
 """The command that adds the library."""
 
 KINDS = {"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types"}

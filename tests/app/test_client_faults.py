@@ -43,7 +43,7 @@ def lengths(a: int, b: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("a", "b", "words"), [(4, 8, "4 by 8"), (5, 5, "cannot be reshaped")])
-def test_lengths_that_the_model_cannot_compute_are_told_in_the_runtimes_words(
+def test_the_error_for_lengths_that_the_model_cannot_compute_has_the_message_of_the_runtime(
     sums: Path, serve: Callable[..., Service], a: int, b: int, words: str
 ):
     service = serve(sums)
@@ -56,7 +56,7 @@ def test_lengths_that_the_model_cannot_compute_are_told_in_the_runtimes_words(
     assert service.state == "ready"
 
 
-def test_a_runtime_that_is_broken_is_not_taken_for_a_wrong_shape(sums: Path, serve: Callable[..., Service]):
+def test_a_broken_runtime_is_not_mistaken_for_a_wrong_shape(sums: Path, serve: Callable[..., Service]):
     service = serve(sums)
     client = Client(create_app(service))
 

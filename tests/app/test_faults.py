@@ -25,7 +25,7 @@ def of(value: int) -> bytes:
     return SAMPLE.replace(b"[0", b"[%d" % value)
 
 
-def test_a_poisonous_request_fails_alone_among_its_batch_mates(start: Callable[..., Process]):
+def test_a_request_that_the_model_fails_on_does_not_fail_its_batch(start: Callable[..., Process]):
     server = start(
         before=wrapped("time.sleep(0.05)", "if value == 666: raise ValueError('poison')"), threads=1
     )
@@ -38,7 +38,7 @@ def test_a_poisonous_request_fails_alone_among_its_batch_mates(start: Callable[.
             return [answer.status_code for answer in await asyncio.gather(*sent)]
 
     assert asyncio.run(together()) == [200, 200, 500, 200, 200, 200]
-    # The runtime still answers to its own sample: it was the request's fault.
+    # The runtime still answers its own sample, so only the request was at fault.
     assert httpx.get(f"{server.url}/health/ready").status_code == 200
     sizes = metric_lines(server, "request_batch_size_bucket")
     assert sizes[-1] > 1
@@ -50,11 +50,11 @@ def metric_lines(server: Process, name: str) -> list[float]:
 
 
 NO_MEMORY = "__import__('onnxruntime').capi.onnxruntime_pybind11_state.RuntimeException('CUDA out of memory')"
-"""What a GPU whose memory is full raises."""
+"""The error of a GPU whose memory is full."""
 
 
 @pytest.mark.parametrize("fault", ["ValueError('broken')", "MemoryError('no memory')", NO_MEMORY])
-def test_a_runtime_that_cannot_go_on_ends_the_process(start: Callable[..., Process], fault: str):
+def test_a_broken_runtime_ends_the_process(start: Callable[..., Process], fault: str):
     server = start(before=wrapped("if value == 666: calls = 10**6", f"if calls >= 10**6: raise {fault}"))
     server.wait_for("/health/ready")
 
@@ -67,7 +67,7 @@ def test_a_runtime_that_cannot_go_on_ends_the_process(start: Callable[..., Proce
 
 @pytest.mark.serial
 @pytest.mark.parametrize("threads", [True, False], ids=["on a thread", "on the event loop"])
-def test_a_model_that_does_not_come_back_ends_the_process(start: Callable[..., Process], threads: bool):
+def test_a_stuck_model_ends_the_process(start: Callable[..., Process], threads: bool):
     server = start(
         before=wrapped("if value == 666: time.sleep(60)", threads=threads),
         threads=2,
@@ -80,7 +80,7 @@ def test_a_model_that_does_not_come_back_ends_the_process(start: Callable[..., P
     try:
         predict(server, of(666))
     except httpx.TransportError:
-        # The loop was held up; the connection ends with the process.
+        # The event loop was blocked, so the connection ends with the process.
         assert not threads
 
     assert server.exit_code(20) in {1, 70}
@@ -89,7 +89,7 @@ def test_a_model_that_does_not_come_back_ends_the_process(start: Callable[..., P
 
 
 @pytest.mark.serial
-def test_while_a_model_is_stuck_liveness_and_readiness_tell_so(start: Callable[..., Process]):
+def test_a_stuck_model_turns_liveness_and_readiness_off(start: Callable[..., Process]):
     server = start(
         before=wrapped("if value == 666: time.sleep(60)"),
         threads=2,
@@ -128,7 +128,7 @@ def test_a_request_is_given_up_at_its_deadline(start: Callable[..., Process]):
     assert time.monotonic() - began < 0.9
 
 
-def test_no_client_can_lengthen_the_servers_deadline(start: Callable[..., Process]):
+def test_a_client_cannot_extend_the_deadline_of_the_server(start: Callable[..., Process]):
     server = start(before=wrapped("if value == 666: time.sleep(1)"), threads=1, request_timeout_seconds=0.2)
     server.wait_for("/health/ready")
     tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2, 3], "data": [666] * 6}
@@ -141,7 +141,7 @@ def test_no_client_can_lengthen_the_servers_deadline(start: Callable[..., Proces
 
 
 @pytest.mark.serial
-def test_a_request_may_bring_its_own_deadline(start: Callable[..., Process]):
+def test_a_request_may_set_a_shorter_deadline(start: Callable[..., Process]):
     server = start(before=wrapped("if value == 666: time.sleep(1)"), threads=1)
     server.wait_for("/health/ready")
 
@@ -153,7 +153,7 @@ def test_a_request_may_bring_its_own_deadline(start: Callable[..., Process]):
 
 
 @pytest.mark.serial
-def test_at_four_times_what_it_can_take_the_server_does_its_work_and_refuses_the_rest(
+def test_at_four_times_its_capacity_the_server_keeps_its_throughput_and_refuses_the_rest(
     start: Callable[..., Process],
 ):
     budget = 0.5
@@ -177,7 +177,7 @@ def test_at_four_times_what_it_can_take_the_server_does_its_work_and_refuses_the
 
 @pytest.mark.serial
 @pytest.mark.parametrize("run", range(RUNS))
-def test_no_request_is_lost_when_a_server_under_load_is_ended(start: Callable[..., Process], run: int):
+def test_no_request_is_lost_when_a_server_under_load_ends(start: Callable[..., Process], run: int):
     server = start(before=wrapped("time.sleep(0.002)") if run % 2 else "", drain_delay_seconds=0.5)
     server.wait_for("/health/ready")
 
@@ -201,7 +201,7 @@ def test_no_request_is_lost_when_a_server_under_load_is_ended(start: Callable[..
 
 
 @pytest.mark.serial
-def test_a_server_at_rest_is_small_and_starts_quickly(start: Callable[..., Process], tiny: Path):
+def test_an_idle_server_is_small_and_starts_quickly(start: Callable[..., Process], tiny: Path):
     began = time.monotonic()
     server = start(tiny)
     server.wait_for("/health/ready")

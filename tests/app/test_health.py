@@ -1,4 +1,4 @@
-"""Liveness goes red within seconds, and the process ends, whatever it is that no longer answers."""
+"""When any part of the server stops working, liveness is lost within seconds and the process ends."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def when(path):
         broken()
     threading.Thread(target=wait, daemon=True).start()
 """
-"""Runs `broken` when a file appears."""
+"""Defines `when`, which calls `broken` once a file exists."""
 
 FAULTS = {
     "the queue raises": """
@@ -46,7 +46,7 @@ FAULTS = {
         def broken():
             loops[0].call_soon_threadsafe(time.sleep, 60)
     """,
-    "the threads that read are stuck": """
+    "the threads that decode are stuck": """
         self_test.DECODE_SECONDS = 1
         model.MAX_INLINE_SECONDS = -1
         def broken():
@@ -61,7 +61,7 @@ FAULTS = {
         def broken():
             budget.Budget._fits = lambda self, size: False
     """,
-    "no memory can be had": """
+    "every allocation fails": """
         def broken():
             def read(self):
                 raise MemoryError
@@ -72,7 +72,7 @@ FAULTS = {
 
 
 def code_of(server: Process, path: str) -> int:
-    """The code of an answer; 0 where there is none, as a probe sees it."""
+    """Return the status code of the answer as a probe sees it, or 0 if there is no answer."""
     try:
         return httpx.get(f"{server.url}{path}", timeout=1).status_code
     except httpx.TransportError:
@@ -81,7 +81,7 @@ def code_of(server: Process, path: str) -> int:
 
 @pytest.mark.serial
 @pytest.mark.parametrize("fault", FAULTS)
-def test_liveness_is_lost_within_seconds_and_the_process_ends(
+def test_after_a_fault_liveness_is_lost_within_seconds_and_the_process_ends(
     start: Callable[..., Process], tmp_path: Path, fault: str
 ):
     gate = tmp_path / "gate"
@@ -101,23 +101,23 @@ def test_liveness_is_lost_within_seconds_and_the_process_ends(
     assert any(line["level"] == "CRITICAL" for line in server.logged())
 
 
-def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: Callable[..., Process]):
+def test_the_self_test_does_not_appear_in_metrics(start: Callable[..., Process]):
     server = start(before="from app.serving import self_test\nself_test.IDLE_SECONDS = 0.1")
     server.wait_for("/health/ready")
     time.sleep(2)
     lines = httpx.get(f"http://127.0.0.1:{server.metrics_port}/metrics").text.splitlines()
-    told = [
+    series = [
         line
         for line in lines
         if line.startswith(("request_queue_wait_seconds_count", "request_batch_size_count"))
     ]
 
-    assert {line.rpartition(" ")[2] for line in told} == {"0.0"}
+    assert {line.rpartition(" ")[2] for line in series} == {"0.0"}
     assert code_of(server, "/health/live") == 200
 
 
 @pytest.mark.serial
-def test_a_loaded_server_is_not_taken_for_a_dead_one(start: Callable[..., Process]):
+def test_a_busy_server_stays_live(start: Callable[..., Process]):
     slow = """
         from app.serving import batching, model, self_test
         model.MAX_INLINE_SECONDS = -1

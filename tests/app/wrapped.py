@@ -1,4 +1,4 @@
-"""Code that a server runs before it starts: its models then do more than they were made for."""
+"""Code that a server runs before it starts, so that its models do something else in addition."""
 
 ON_THREADS = "from app.serving import model\nmodel.MAX_INLINE_SECONDS = -1\n"
 WRAPPED = """
@@ -20,6 +20,6 @@ runtimes.load = load
 
 
 def wrapped(*lines: str, threads: bool = True) -> str:
-    """Return code that runs lines before each run of the model; `value` is the inputs' largest."""
+    """Return code that runs lines before each run of the model. `value` is the largest input value."""
     body = "\n".join(f"        {line}" for line in lines)
     return (ON_THREADS if threads else "") + WRAPPED.format(body=body)

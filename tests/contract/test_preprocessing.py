@@ -144,7 +144,7 @@ def test_values_without_a_range_are_refused_and_not_cut_off(mode):
     tensor = served.Tensor(name="image", datatype="FP32", shape=(-1, 3, 56, 56))
     with pytest.raises(ExportError, match="has no range of values: save it with 8 or 16 bits"):
         exported_input(tiff(mode), Case((9, 9)).image)
-    with pytest.raises(InvalidInput, match="has no range of values; send 8 or 16 bits"):
+    with pytest.raises(InvalidInput, match="has no fixed range of values; send 8 or 16 bits"):
         photograph._rgb(Image.new(mode, (9, 9)), tensor)
 
 

@@ -41,7 +41,7 @@ class Sum(torch.nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-def test_inputs_and_outputs_go_by_the_order_of_the_signature(tmp_path: Path):
+def test_inputs_and_outputs_have_the_order_of_the_signature(tmp_path: Path):
     one, two = np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)
     made = artifact(tmp_path, Sum(), {"a": one, "b": two}, {"sum": one + two, "difference": one - two})
 
@@ -95,7 +95,7 @@ def test_without_a_gpu_auto_computes_on_the_cpu_and_gpu_is_refused(
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("device", ["auto", "gpu"])
-def test_with_a_gpu_the_model_and_its_inputs_go_there(
+def test_with_a_gpu_the_model_and_its_inputs_are_moved_to_it(
     doubler: Artifact, device: str, precision: Any, monkeypatch: pytest.MonkeyPatch
 ):
     # No GPU is needed: the CPU stands in for it, and the test records which device is asked for.
@@ -119,7 +119,7 @@ def test_with_a_gpu_the_model_and_its_inputs_go_there(
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-def test_a_gpu_without_memory_is_no_fault_of_the_request(doubler: Artifact, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_gpu_is_not_blamed_on_the_request(doubler: Artifact, monkeypatch: pytest.MonkeyPatch):
     model = Model.load(doubler, "torchscript", 1, "cpu")
 
     def full(_: object) -> None:

@@ -1,4 +1,4 @@
-"""Memory shared out among requests."""
+"""How the memory is divided between requests."""
 
 import threading
 import time
@@ -16,38 +16,38 @@ def forever() -> float:
     return time.monotonic() + 10
 
 
-def test_what_is_held_is_no_more_than_there_is():
+def test_no_more_than_the_total_can_be_reserved():
     budget = Budget(10)
-    hold = budget.try_reserve(6)
+    reservation = budget.try_reserve(6)
     with pytest.raises(Overloaded) as caught:
         budget.try_reserve(5)
     assert caught.value.retry_after == 1
 
-    hold.shrink(2)
+    reservation.shrink(2)
     budget.try_reserve(8)
 
     assert budget.reserved == 10
 
 
-def test_a_hold_is_given_back_once():
+def test_releasing_a_reservation_twice_frees_it_once():
     budget = Budget(10)
-    hold = budget.try_reserve(6)
-    hold.release()
-    hold.release()
+    reservation = budget.try_reserve(6)
+    reservation.release()
+    reservation.release()
 
     assert budget.reserved == 0
 
 
-def test_a_thread_waits_until_memory_is_given_back():
+def test_a_thread_waits_until_memory_is_released():
     budget = Budget(10)
-    hold = budget.try_reserve(10)
-    threading.Timer(0.1, hold.release).start()
+    reservation = budget.try_reserve(10)
+    threading.Timer(0.1, reservation.release).start()
 
     assert budget.reserve(10, forever(), lambda: True).bytes == 10
 
 
 @pytest.mark.parametrize(("until", "wanted"), [(0.0, True), (1e18, False)], ids=["deadline", "client left"])
-def test_nobody_waits_for_memory_longer_than_its_client(until: float, wanted: bool):
+def test_waiting_for_memory_ends_with_the_deadline_or_the_client(until: float, wanted: bool):
     budget = Budget(10)
     budget.try_reserve(1)
 
@@ -55,13 +55,13 @@ def test_nobody_waits_for_memory_longer_than_its_client(until: float, wanted: bo
         budget.reserve(10, until, lambda: wanted)
 
 
-def test_what_needs_more_than_there_is_waits_for_all_of_it():
+def test_a_request_for_more_than_the_total_reserves_all_of_it():
     budget = Budget(10)
 
     assert budget.reserve(1000, forever(), lambda: True).bytes == 10
 
 
-def test_requests_get_what_is_left_of_the_limit(monkeypatch: pytest.MonkeyPatch):
+def test_requests_get_the_memory_that_is_left_below_the_limit(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "memory", lambda: 512 * MIB)
     monkeypatch.setattr(module, "memory_used", lambda: 140 * MIB)
 

@@ -1,4 +1,4 @@
-"""The bound on what is received."""
+"""The limit on the memory of requests that are being received."""
 
 import json
 import time
@@ -20,7 +20,7 @@ from tests.app.http.wire import (
 from tests.app.process import Process
 
 
-def test_a_body_is_what_was_added():
+def test_a_body_has_the_pieces_that_were_added():
     body = Body(ReceivedBytes(100))
     assert body.content == b""
     body.add(b"ab")
@@ -31,20 +31,20 @@ def test_a_body_is_what_was_added():
     assert bytes(body.content) == b"abcd"
 
 
-def test_a_body_grows_into_a_place_of_its_own():
+def test_a_body_can_be_moved_into_a_buffer_for_the_whole():
     received = ReceivedBytes(100)
     body = Body(received)
     body.add(b"ab")
-    place = memoryview(bytearray(4))
+    buffer = memoryview(bytearray(4))
 
-    rest = body.move_into(place)
+    rest = body.move_into(buffer)
     rest[:] = b"cd"
 
     assert bytes(body.content) == b"abcd"
     assert received.held == 4
 
 
-def test_all_bodies_together_are_bounded_and_give_their_memory_back():
+def test_all_bodies_together_are_bounded_and_released_bytes_are_free_again():
     received = ReceivedBytes(10)
     first, second = Body(received), Body(received)
     first.add(b"x" * 6)
@@ -60,7 +60,7 @@ def test_all_bodies_together_are_bounded_and_give_their_memory_back():
     assert received.held == 5
 
 
-def test_what_is_announced_is_refused_where_there_is_no_room_and_counted_when_it_comes():
+def test_announced_bytes_must_fit_but_are_not_counted_before_they_arrive():
     received = ReceivedBytes(10)
     received.add(4, announced=6)
     assert received.held == 4
@@ -68,7 +68,7 @@ def test_what_is_announced_is_refused_where_there_is_no_room_and_counted_when_it
         received.add(0, announced=7)
 
 
-def test_bodies_beyond_the_bound_get_503_and_those_within_are_answered(start: Callable[..., Process]):
+def test_bodies_beyond_the_limit_get_503_and_the_others_are_answered(start: Callable[..., Process]):
     server = start(max_received_bytes=5_000_000)
     server.wait_for("/health/ready")
     length = 2_000_000

@@ -12,7 +12,7 @@ from onnx import helper
 from tests.app.conftest import write_artifact
 from tests.app.process import Process
 from tests.app.steps.artifacts import with_steps
-from tests.text import TEXTS, trained
+from tests.app.text import TEXTS, trained
 
 tokenizers: Any = pytest.importorskip("tokenizers", reason="the library tokenizers is not installed here")
 pytestmark = pytest.mark.slow

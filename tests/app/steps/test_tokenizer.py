@@ -12,7 +12,7 @@ from app.signature import ArtifactError, Signature
 from app.step_descriptions import TokenizerStep
 from app.steps.tokenizer import TextTokenizer
 from tests.app.steps.signatures import signature
-from tests.text import TEXTS, trained
+from tests.app.text import TEXTS, trained
 
 tokenizers: Any = pytest.importorskip("tokenizers", reason="the library tokenizers is not installed here")
 

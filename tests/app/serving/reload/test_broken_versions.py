@@ -58,7 +58,7 @@ def test_a_broken_version_is_logged_once_and_changes_nothing(
     assert versions_of("model_ready", service) == {"v2", "v3", "v10"}
 
 
-def test_a_version_that_could_not_be_loaded_is_reread_folders_only_after_a_change(
+def test_a_version_that_could_not_be_loaded_is_retried_only_after_a_change(
     folder: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ):
     read_folders: list[Path] = []

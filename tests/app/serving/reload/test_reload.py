@@ -107,9 +107,9 @@ def requests_in_a_loop(server: Process, path: str) -> Iterator[list[httpx.Respon
             thread.join()
 
 
-def wait_until(hold_answers: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
-    while not hold_answers():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
