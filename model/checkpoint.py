@@ -4,6 +4,7 @@ import pickle
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -89,8 +90,9 @@ def _read(file: Path) -> object:
 
 def _safetensors(file: Path) -> object:
     try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        # By name, because it is in the environment only with PyTorch.
+        safetensors = cast(Any, import_module("safetensors"))
+        load_file = cast(Any, import_module("safetensors.torch")).load_file
     except ModuleNotFoundError:
         raise ExportError(
             f"--checkpoint {file}: these are weights as safetensors, and the package that reads them is not "
@@ -98,7 +100,7 @@ def _safetensors(file: Path) -> object:
         ) from None
     try:
         return load_file(file)
-    except SafetensorError as error:
+    except safetensors.SafetensorError as error:
         raise ExportError(
             f"--checkpoint {file}: damaged safetensors ({error}): copy the file again"
         ) from None
@@ -148,12 +150,14 @@ def _foreign_kind(file: Path) -> str | None:
         records = {name.partition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in records:
         return (
-            "this is TorchScript, a whole program: give --torchscript FILE. Its weights alone are a checkpoint: "
+            "this is TorchScript, a whole program: give --torchscript FILE. Its weights alone are a "
+            "checkpoint: "
             "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')"
         )
     if "archive_format" in records or any(record.startswith("models/") for record in records):
         return (
-            "this is a program of torch.export: give --exported-program FILE. Its weights alone are a checkpoint: "
+            "this is a program of torch.export: give --exported-program FILE. Its weights alone are a "
+            "checkpoint: "
             "torch.save(dict(torch.export.load(FILE).state_dict), 'weights.pt')"
         )
     return None

@@ -121,7 +121,8 @@ def open_outputs(source: Source, groups: Sequence[Arrays]) -> Mapping[str, tuple
         shapes = [answer[name].shape for answer in answers]
         if len(set(map(len, shapes))) > 1:
             raise ExportError(
-                f"output {name!r} has the shapes {', '.join(str(list(shape)) for shape in shapes)} for inputs "
+                f"output {name!r} has the shapes {', '.join(str(list(shape)) for shape in shapes)} for "
+                "inputs "
                 "of different lengths: it must always have the same number of axes"
             )
         differing = [axis for axis in range(1, array.ndim) if len({shape[axis] for shape in shapes}) > 1]

@@ -1,6 +1,5 @@
 """Export a source to an artifact: write it, compare it with the model, and move it into place."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from model.parity import RULE, Tolerance
 from model.samples import take
 from model.signature import FILE, Arrays, Signature, Tensor
 from model.source import Format, Report, Source
-from model.version import versioned
+from model.version import sha256, versioned
 
 PACKAGES = (
     "catboost",
@@ -121,7 +120,7 @@ def export(
 def _signature(
     source: Source, groups: Sequence[Arrays], sample: Arrays, expected: Arrays, formats: Sequence[Format]
 ) -> Signature:
-    """Describe a source: its tensors by a sample and its answer, with their open axes. The version is empty."""
+    """Describe a source by a sample and its answer; the version is empty."""
     open_axes = {**source.open_axes, **open_outputs(source, groups)}
 
     def tensors(arrays: Arrays) -> tuple[Tensor, ...]:
@@ -161,9 +160,8 @@ def _formats(source: Source, names: Sequence[str]) -> tuple[Format, ...]:
             f"{', '.join(available)}"
         )
     # In the source's order, so that a set of formats gives one version.
-    return tuple(
-        format_ for format_ in source.formats if (format_.name in names if names else format_.by_default)
-    )
+    wanted = names or [format_.name for format_ in source.formats if format_.by_default] or available[:1]
+    return tuple(format_ for format_ in source.formats if format_.name in wanted)
 
 
 def _existing_parity(path: Path, signature: Signature, sample: Arrays, tolerance: Tolerance) -> Parity:
@@ -193,7 +191,7 @@ def _existing_parity(path: Path, signature: Signature, sample: Arrays, tolerance
 def _hashes(path: Path) -> dict[str, str]:
     """Return the SHA-256 hash of each file that was compared, by its path in the artifact."""
     return {
-        str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest()
+        str(file.relative_to(path)): sha256(file)
         for file in sorted(path.rglob("*"))
         if file.is_file() and file.name not in {FILE, REPORT} and not kept_examples.is_one(file)
     }
@@ -213,6 +211,6 @@ def _parity_report(path: Path, found: Parity, tolerance: Tolerance) -> str:
             name: [asdict(difference) for difference in differences] for name, differences in found.items()
         },
         "files": _hashes(path),
-        "packages": {package: found for package in PACKAGES if (found := installed(package))},
+        "packages": {package: known for package in PACKAGES if (known := installed(package))},
     }
     return json.dumps(report, indent=1, sort_keys=True) + "\n"

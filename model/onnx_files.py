@@ -29,7 +29,8 @@ def external_files(file: Path) -> dict[str, Path]:
         path = PurePosixPath(location)
         if path.is_absolute() or ".." in path.parts:
             raise ExportError(
-                f"--onnx {file}: its data is at {location}, outside of its folder: save it again with the data "
+                f"--onnx {file}: its data is at {location}, outside of its folder: save it again with the "
+                "data "
                 "beside the file"
             )
         if not (file.parent / path).is_file():

@@ -75,7 +75,8 @@ def main(file: str, given: str, found: str) -> None:
     evaluator = ReferenceEvaluator(onnx.load_model(file))
     with np.load(given) as loaded:
         values = evaluator.run(None, dict(loaded))
-    outputs = {name: np.asarray(value) for name, value in zip(evaluator.output_names, values, strict=True)}
+    names = [str(name) for name in evaluator.output_names]
+    outputs = {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
     np.savez(found, allow_pickle=False, **outputs)
 
 

@@ -177,7 +177,8 @@ def compare_given(
             if found is None or found.shape != wanted.shape:
                 kind = "none" if found is None else list(found.shape)
                 raise ParityError(
-                    f"--expected: {name!r} has the shape {list(wanted.shape)} for the samples from {start} on, "
+                    f"--expected: {name!r} has the shape {list(wanted.shape)} for the samples from {start} "
+                    "on, "
                     f"and the model's is {kind}; its outputs are {', '.join(answer)}. Give an array for an "
                     "output under its name, with an answer for each sample of --example"
                 )
@@ -188,7 +189,8 @@ def compare_given(
                 raise ParityError(
                     f"the model does not answer as --expected says: for sample {start + index[0]} "
                     f"{name}{list(index)} is {found[index]:.6g}, and {wanted[index]:.6g} in --expected; the "
-                    f"tolerance is {bound[index]:.3g}. Look for other weights, for training mode when the file "
+                    f"tolerance is {bound[index]:.3g}. Look for other weights, for training mode when the "
+                    "file "
                     "was written, or accept the difference with --rtol or --atol"
                 )
 

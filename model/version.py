@@ -41,10 +41,14 @@ def fingerprint_of_files(files: Mapping[str, Path]) -> bytes:
     """
     whole = hashlib.sha256()
     for name, file in sorted(files.items()):
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        whole.update(f"{name} {digest}\n".encode())
+        whole.update(f"{name} {sha256(file)}\n".encode())
     return whole.digest()
+
+
+def sha256(file: Path) -> str:
+    """Return the SHA-256 hash of a file in hexadecimal digits. The file may be larger than the memory."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def versioned(signature: Signature, source: bytes) -> Signature:

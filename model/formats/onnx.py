@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,7 +30,7 @@ OPSET = 20
 """The operator set that PyTorch's exporter writes by default."""
 
 LARGEST_INLINE = 100_000_000
-"""Bytes of weights from which they get a file of their own: each step of the export would copy them. A protocol
+"""Larger weights, in bytes, get a file of their own: each step of the export would copy them, and a protocol
 buffer holds 2 GiB at most: https://protobuf.dev/programming-guides/proto-limits/"""
 
 
@@ -73,9 +72,8 @@ def write(
                 external_data=False,
                 verbose=False,
             )
-            model = _proto(
-                cast(torch.onnx.ONNXProgram, exported), folder, large=_weight_bytes(program) > LARGEST_INLINE
-            )
+            large = _weight_bytes(program) > LARGEST_INLINE
+            model = _proto(cast(torch.onnx.ONNXProgram, exported), folder, large=large)
             del exported
     except (torch.onnx.OnnxExporterError, ProtobufError) as error:
         raise ExportError(
@@ -117,7 +115,6 @@ def write_traced(
     # Not at the top: a SavedModel is exported without PyTorch.
     import torch
 
-    written = io.BytesIO()
     names = [_placeholder("input", name) for name in inputs]
     try:
         with quiet(), warnings.catch_warnings():
@@ -125,7 +122,7 @@ def write_traced(
             torch.onnx.export(
                 module,
                 example,
-                written,
+                folder / FILE,
                 dynamo=False,
                 input_names=names,
                 output_names=[_placeholder("output", name) for name in outputs],
@@ -137,7 +134,7 @@ def write_traced(
             f"onnx: PyTorch cannot write the module as ONNX: {quoted(innermost(error))}. Try --format "
             "torchscript"
         ) from error
-    model = onnx.load_model_from_string(written.getvalue())
+    model = onnx.load_model(folder / FILE)
     for tensor in model.graph.output:
         # The exporter guesses these from the example.
         for axis in tensor.type.tensor_type.shape.dim:

@@ -1,14 +1,11 @@
 """Make a source of an estimator by the library that it is of."""
 
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
 from model.errors import ExportError
 from model.source import Source
 from model.sources.kind import Given
-
-LIBRARIES = ("xgboost", "lightgbm", "catboost")
-"""Each has a module here of its own, with a function `NAME_source`."""
 
 
 def estimator_source(estimator: Any, given: Given) -> Source:  # noqa: ANN401 - of any library
@@ -20,11 +17,24 @@ def estimator_source(estimator: Any, given: Given) -> Source:  # noqa: ANN401 - 
 
     """
     library = type(estimator).__module__.partition(".")[0]
-    name = library if library in LIBRARIES else "sklearn"
     try:
-        module = import_module(f"{__package__}.{name}")
+        make = _maker(library)
     except ModuleNotFoundError as error:
         raise ExportError(
             f"a model of {library} needs {error.name}, which converts it: install it and export again"
         ) from None
-    return getattr(module, f"{name}_source")(estimator, given)
+    return make(estimator, given)
+
+
+def _maker(library: str) -> Callable[[Any, Given], Source]:
+    # Not at the top: each library is optional.
+    match library:
+        case "xgboost":
+            from model.sources.xgboost import xgboost_source as make
+        case "lightgbm":
+            from model.sources.lightgbm import lightgbm_source as make
+        case "catboost":
+            from model.sources.catboost import catboost_source as make
+        case _:
+            from model.sources.sklearn import sklearn_source as make
+    return make

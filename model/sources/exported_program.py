@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -120,14 +120,15 @@ def _inputs(program: Program, file: Path) -> dict[str, Declared]:
                 f"--exported-program {file}: {name!r} is {value.dtype}, which no client can send: export the "
                 "module again so that it takes float32"
             ) from None
-        shape = tuple(length if isinstance(length, int) else None for length in value.shape)
+        # Open axes have lengths of the type torch.SymInt.
+        shape = tuple(None if isinstance(length, torch.SymInt) else length for length in value.shape)
         found[name] = Declared(dtype=dtype, shape=shape)
     return found
 
 
 def _runner(program: Program, given: Given) -> Run:
     module = program.module()
-    positional, keywords = program.call_spec.in_spec.children()
+    positional, keywords = cast(Any, program.call_spec.in_spec).children()
     count = positional.num_leaves
 
     def run(inputs: Arrays) -> Arrays:

@@ -21,11 +21,12 @@ from model.version import fingerprint
 def load(given: Given) -> Source:
     """Make a source of a Keras file, by way of the SavedModel that Keras writes of it.
 
-    The SavedModel is held against the answers of the Keras model itself. Layers with code in the file (Lambda)
-    are refused, because reading them would run that code.
+    The SavedModel is held against the answers of the Keras model itself. Layers with code in the file
+    (Lambda) are refused, because reading them would run that code.
 
     Raises:
-        ExportError: TensorFlow is not installed, the file cannot be read or served, or the samples do not fit.
+        ExportError: TensorFlow is not installed, the file cannot be read or served, or the samples do not
+            fit it.
 
     """
     file: Path = given.model
@@ -105,5 +106,5 @@ def _input_names(model: Any, inputs: Arrays) -> list[str]:  # noqa: ANN401 - as 
 
 
 def _output_names(model: Any, count: int) -> list[str]:  # noqa: ANN401 - as above
-    names = list(getattr(model, "output_names", None) or ())
+    names: list[str] = list(getattr(model, "output_names", None) or ())
     return names if len(names) == count and count > 1 else [f"output_{number}" for number in range(count)]

@@ -231,7 +231,8 @@ def named_outputs(answer: object, names: Sequence[str] | None) -> Arrays:
 
     Args:
         answer: a tensor, a sequence of tensors, or a mapping of names to tensors.
-        names: names of the outputs, unless the module returns a mapping; `output`, `output_1`, ... by default.
+        names: names of the outputs, unless the module returns a mapping; by default `output`, `output_1`,
+            and so on.
 
     Raises:
         ExportError: something else is in the answer, or the names do not fit it.

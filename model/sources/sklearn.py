@@ -99,8 +99,8 @@ def _with_float32_thresholds(
 ) -> Any:  # noqa: ANN401 - as above
     """Return an estimator whose trees have float32 thresholds, as ONNX holds them.
 
-    Rounding down is right for training data of float32, and rounding to the nearest number for float64. The way
-    that changes fewer answers to the example is taken.
+    Rounding down is right for training data of float32, and rounding to the nearest number for float64. The
+    way that changes fewer answers to the example is taken.
     """
     if not any(isinstance(part, BINNED) for part in parts(estimator)):
         return estimator

@@ -22,8 +22,8 @@ def rounded_down(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
 def rounded(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the float32 numbers that are nearest to the thresholds.
 
-    For a float64 x, which a service rounds to float32 too, `x <= threshold` is then what it was, also where x is
-    the threshold itself.
+    For a float64 x, which a service rounds to float32 too, `x <= threshold` is then what it was, also where x
+    is the threshold itself.
     """
     with np.errstate(over="ignore"):
         return np.asarray(thresholds, dtype=np.float64).astype(np.float32).astype(np.float64)

@@ -34,7 +34,7 @@ def above(step: ThresholdStep, output: NDArray[Any], labels: tuple[str, ...]) ->
     scores = output.astype(np.float64)
     if step.activation == "sigmoid":
         scores = 1 / (1 + np.exp(-scores))
-    rows = [sorted(zip(-row, range(len(row)), strict=True)) for row in scores]
+    rows = [sorted((-score, index) for index, score in enumerate(row)) for row in scores.tolist()]
     return [
         [{"label": labels[index], "score": -negative} for negative, index in row if -negative >= step.minimum]
         for row in rows
@@ -48,7 +48,7 @@ def ranked(output: NDArray[Any], labels: tuple[str, ...], activation: str | None
         powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
         scores = powers / powers.sum(axis=-1, keepdims=True)
     found: list[Any] = []
-    for row in scores:
+    for row in scores.tolist():
         best = sorted(range(len(row)), key=lambda index: (-row[index], index))[:top]
         told = [{"label": labels[index], "score": row[index]} for index in best]
         found.append({**told[0], "top": told})

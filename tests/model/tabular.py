@@ -12,7 +12,7 @@ from model.sources.kind import Given
 from tests.model.conftest import silent
 
 
-def given(model, examples: Arrays | None, report=silent, **options) -> Given:
+def given(model, examples, report=silent, **options) -> Given:
     """What a command line would say of a model."""
     return Given(
         model=model,

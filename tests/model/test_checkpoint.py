@@ -1,6 +1,7 @@
 import json
 import pickle
 import struct
+import sys
 import warnings
 
 import pytest
@@ -9,6 +10,10 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
 
 from model import checkpoint  # noqa: E402 - after the check that PyTorch is there
 from model.errors import ExportError  # noqa: E402
+
+
+def silent(_line):
+    pass
 
 
 def network():
@@ -20,9 +25,9 @@ def trained():
     return {key: torch.rand_like(value) for key, value in network().state_dict().items()}
 
 
-def loaded(file):
+def loaded(file, report=silent):
     module = network()
-    checkpoint.load(module, file)
+    checkpoint.load(module, file, report)
     return module.state_dict()
 
 
@@ -61,7 +66,7 @@ def test_a_module_whose_own_keys_begin_so_keeps_them(tmp_path):
     module = torch.nn.Sequential()
     module.add_module("module", torch.nn.Linear(2, 2))
     torch.save(module.state_dict(), tmp_path / "weights.pt")
-    checkpoint.load(module, tmp_path / "weights.pt")
+    checkpoint.load(module, tmp_path / "weights.pt", silent)
 
 
 def test_every_key_that_does_not_fit_is_named(tmp_path, trained):
@@ -92,7 +97,7 @@ def test_quantized_weights_are_not_taken_for_numbers(tmp_path, trained):
 def test_a_lazy_module_takes_its_shape_from_the_weights(tmp_path, trained):
     torch.save(trained, tmp_path / "weights.pt")
     lazy = torch.nn.Sequential(torch.nn.LazyLinear(3), torch.nn.LazyLinear(1))
-    checkpoint.load(lazy, tmp_path / "weights.pt")
+    checkpoint.load(lazy, tmp_path / "weights.pt", silent)
     assert all(torch.equal(lazy.state_dict()[key], trained[key]) for key in trained)
 
 
@@ -102,7 +107,7 @@ def test_a_module_without_values_is_refused(tmp_path, trained):
     with torch.device("meta"):
         module = network()
     with pytest.raises(ExportError, match=r"0\.weight, .* on the device 'meta'.* make it on the CPU"):
-        checkpoint.load(module, tmp_path / "weights.pt")
+        checkpoint.load(module, tmp_path / "weights.pt", silent)
 
 
 class Harmful:
@@ -166,10 +171,9 @@ def safetensors_of(weights):
 @pytest.mark.parametrize("name", ["net.safetensors", "net.bin"])
 def test_safetensors_are_refused_for_their_missing_package_alone(tmp_path, trained, monkeypatch, name):
     (tmp_path / name).write_bytes(safetensors_of(trained))
-    monkeypatch.setattr(checkpoint, "find_spec", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
     with pytest.raises(
-        ExportError,
-        match=r"weights as safetensors, .* is not installed. Run .*pip install safetensors` and export",
+        ExportError, match=r"weights as safetensors, .* is not installed: `make pytorch` adds it"
     ):
         loaded(tmp_path / name)
 
@@ -199,8 +203,8 @@ def test_a_program_of_torch_export_is_told_from_weights(tmp_path):
     ("name", "message"),
     [
         ("model.onnx", "this is an ONNX model"),
-        ("model.keras", r"by model\.export\(DIR\) and give --saved-model DIR"),
-        ("model.h5", r"by model\.export\(DIR\) and give --saved-model DIR"),
+        ("model.keras", "give --keras FILE"),
+        ("model.h5", "give --keras FILE"),
         ("saved_model.pb", "a part of a SavedModel"),
         ("weights.npz", "NumPy arrays"),
     ],
@@ -214,3 +218,35 @@ def test_a_file_of_another_kind_is_named(tmp_path, name, message):
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(ExportError, match="a folder; give the file with the weights in it"):
         loaded(tmp_path)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "net.", "_orig_mod.module."])
+def test_a_prefix_of_the_keys_is_removed_and_said(tmp_path, trained, prefix):
+    weights = {f"{prefix}{key}": value for key, value in trained.items()}
+    torch.save({"state_dict": weights, "epoch": 3}, tmp_path / "weights.ckpt")
+    lines = []
+    found = loaded(tmp_path / "weights.ckpt", lines.append)
+    assert all(torch.equal(found[key], value) for key, value in trained.items())
+    assert lines == [f"the prefix {prefix!r} is removed from the checkpoint's keys"]
+
+
+def test_what_lightning_keeps_for_a_loss_is_left_out_and_said(tmp_path, trained):
+    weights = {f"model.{key}": value for key, value in trained.items()} | {"loss.weight": torch.ones(2)}
+    torch.save({"state_dict": weights, "pytorch-lightning_version": "2.5.0"}, tmp_path / "weights.ckpt")
+    lines = []
+    loaded(tmp_path / "weights.ckpt", lines.append)
+    assert lines[1] == "keys without it are left out: loss.weight"
+
+
+def test_a_part_of_the_keys_under_a_prefix_is_not_taken(tmp_path, trained):
+    weights = {f"model.{key}": value for key, value in trained.items()} | {"model.other": torch.ones(2)}
+    torch.save(weights, tmp_path / "weights.pt")
+    with pytest.raises(ExportError, match=r"missing key: 0\.weight"):
+        loaded(tmp_path / "weights.pt")
+
+
+def test_damaged_safetensors_are_told(tmp_path, trained):
+    pytest.importorskip("safetensors", reason="safetensors is not installed here")
+    (tmp_path / "net.safetensors").write_bytes(safetensors_of(trained)[:-4])
+    with pytest.raises(ExportError, match="damaged safetensors"):
+        loaded(tmp_path / "net.safetensors")

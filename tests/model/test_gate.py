@@ -264,15 +264,6 @@ def test_a_module_that_ignores_eval_is_named_where_torchscript_needs_it(gate):
     assert (status, "torchscript: the module stays in training mode after eval()" in said) == (1, True)
 
 
-def test_weights_beyond_what_an_onnx_file_holds_are_refused_before_the_export(gate, monkeypatch):
-    monkeypatch.setattr(onnx, "MAX_BYTES", 100)
-    status, said = gate("servable:Embedding", IDS)
-    assert (status, "an ONNX file holds 0.0 GB at most: export with --format torchscript" in said) == (
-        1,
-        True,
-    )
-
-
 def test_an_unexpected_error_is_a_message_and_its_traceback_is_shown_on_demand(gate, monkeypatch):
     def fail(*_arguments):
         raise LookupError("the answer to everything")

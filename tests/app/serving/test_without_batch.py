@@ -1,4 +1,4 @@
-"""A model without a batch axis: it takes a state and a scalar, and its answer's length depends on the data."""
+"""A model without a batch axis: a state, a scalar, and an answer whose length depends on the data."""
 
 from collections.abc import Callable
 from pathlib import Path

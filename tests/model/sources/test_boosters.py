@@ -19,10 +19,9 @@ from tests.model.tabular import exported, given  # noqa: E402
 pytestmark = pytest.mark.slow
 
 IRIS, SPECIES = load_iris(return_X_y=True)
-PATIENTS, TARGET = load_breast_cancer(return_X_y=True)
-PATIENTS = np.where(np.random.default_rng(0).random(PATIENTS.shape) < 0.1, np.nan, PATIENTS).astype(
-    np.float32
-)
+WHOLE, TARGET = load_breast_cancer(return_X_y=True)
+GAPS = np.random.default_rng(0).random(WHOLE.shape) < 0.1
+PATIENTS = np.where(GAPS, np.nan, WHOLE).astype(np.float32)
 PEOPLE, PROGRESS = load_diabetes(return_X_y=True)
 
 
@@ -134,7 +133,7 @@ def test_thresholds_are_rounded_down_to_float32():
     rounded = rounded_down(thresholds)
 
     assert (rounded <= thresholds).all()
-    assert (np.nextafter(rounded.astype(np.float32), np.float32(np.inf)) > thresholds)[:4].all()
+    assert (np.nextafter(rounded[:4].astype(np.float32), np.float32(np.inf)) > thresholds[:4]).all()
     assert np.array_equal(rounded, rounded.astype(np.float32))
 
 

@@ -1,6 +1,7 @@
 """The tensors that the columns of a table become."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tests.model.tabular import columns
 
 
 def features(samples, report=silent, **changes):
-    settings = {"names": None, "count": None, "by_column": False, **changes}
+    settings: dict[str, Any] = {"names": None, "count": None, "by_column": False, **changes}
     return read(samples, report=report, **settings)
 
 

@@ -13,6 +13,7 @@ from model.errors import ExportError  # noqa: E402
 from model.export import export  # noqa: E402
 from model.formats import onnx  # noqa: E402
 from model.sources.huggingface import load  # noqa: E402
+from model.steps.description import MeanPoolingStep  # noqa: E402
 from tests.model.conftest import silent  # noqa: E402
 from tests.model.tabular import given  # noqa: E402
 
@@ -112,8 +113,9 @@ def test_a_folder_of_sentence_transformers_says_how_tokens_are_pooled(folder):
     steps = load(given(folder, None)).description.steps
 
     assert steps is not None
-    (pooling,) = steps.description.after
-    assert (pooling.kind, pooling.output, pooling.normalize) == ("mean_pooling", "last_hidden_state", True)
+    assert steps.description.after == (
+        MeanPoolingStep(output="last_hidden_state", mask="attention_mask", normalize=True),
+    )
     (folder / "Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
     with pytest.raises(ExportError, match="pooling_mode_cls_token is not supported"):
         load(given(folder, None))

@@ -42,9 +42,9 @@ def test_a_pipeline_of_scikit_learn_is_loaded_by_its_own_source(tmp_path):
 def test_an_estimator_of_a_booster_is_loaded_by_the_source_of_its_library(tmp_path):
     pytest.importorskip("onnxmltools", reason="the extra lightgbm is not installed here")
     lightgbm = pytest.importorskip("lightgbm", reason="the extra lightgbm is not installed here")
-    booster = lightgbm.train(
-        {"verbose": -1, "min_data_in_leaf": 1}, lightgbm.Dataset(ROWS, ROWS[:, 0].copy()), 3
-    )
+    data = lightgbm.Dataset(ROWS, ROWS[:, 0].copy())
+    booster = lightgbm.train({"verbose": -1, "min_data_in_leaf": 1}, data, 3)
+
     where = folder(tmp_path / "saved", "lightgbm", data="model.lgb")
     booster.save_model(where / "model.lgb")
 

@@ -22,7 +22,7 @@ def write(file, nodes, inputs, outputs, constants=None, **options):
     return file
 
 
-def linear(file, batch="N", **options):
+def linear(file, batch: str | int = "N", **options):
     nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
     return write(file, nodes, [tensor("x", [batch, 4])], [tensor("y", [batch, 3])], {"w": WEIGHTS}, **options)
 

@@ -1,6 +1,10 @@
 """TorchScript, programs of torch.export, pickled modules, and axes that are opened."""
 
+import io
 import pickle
+import sys
+import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -47,20 +51,22 @@ class Boxes(nn.Module):
 
 
 @pytest.fixture
-def networks(exported, monkeypatch):
+def networks(tmp_path, monkeypatch):
     """Modules of a user, with their checkpoints, in the current directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
     Path("networks_of_theirs.py").write_text(NETWORKS)
-    monkeypatch.syspath_prepend(str(Path.cwd()))
-    import sys
-
-    sys.modules.pop("networks_of_theirs", None)
-    import networks_of_theirs
-
+    module = import_module("networks_of_theirs")
     torch.manual_seed(0)
     for name in ("Recurrent", "Mean", "Step", "Boxes"):
-        torch.save(getattr(networks_of_theirs, name)().state_dict(), f"{name}.pt")
-    yield lambda name: ("--factory", f"networks_of_theirs:{name}", "--checkpoint", f"{name}.pt")
-    sys.modules.pop("networks_of_theirs", None)
+        torch.save(getattr(module, name)().state_dict(), f"{name}.pt")
+    yield module
+    del sys.modules["networks_of_theirs"]
+
+
+def of(name):
+    """Return the options that name a module of theirs."""
+    return ("--factory", f"networks_of_theirs:{name}", "--checkpoint", f"{name}.pt")
 
 
 def small():
@@ -82,9 +88,7 @@ def test_torchscript_is_served_as_it_is(exported, make):
 
 
 def test_arrays_reach_the_arguments_of_their_names_in_torchscript(exported, networks):
-    import networks_of_theirs
-
-    torch.jit.save(torch.jit.script(networks_of_theirs.Mean()), "net.pt")
+    torch.jit.save(torch.jit.script(networks.Mean()), "net.pt")
     np.savez("x.npz", mask=np.full((4, 12), 2), ids=IDS)
     assert exported("--torchscript", "net.pt", "--example", "x.npz")[0] == 0
     assert [tensor["name"] for tensor in exported.signature["inputs"]] == ["ids", "mask"]
@@ -107,12 +111,10 @@ def program(file, module, *arguments, **options):
 
 
 def test_a_program_of_torch_export_keeps_the_axes_that_it_leaves_open(exported, networks):
-    import networks_of_theirs
-
     dynamic = torch.export.Dim.DYNAMIC
     shapes = {name: {0: dynamic, 1: dynamic} for name in ("ids", "mask")}
     given = (torch.from_numpy(IDS), torch.ones(4, 12, dtype=torch.int64))
-    program("net.pt2", networks_of_theirs.Mean(), *given, dynamic_shapes=shapes)
+    program("net.pt2", networks.Mean(), *given, dynamic_shapes=shapes)
     np.savez("x.npz", mask=np.ones((4, 12), np.int64), ids=IDS)
     assert exported("--exported-program", "net.pt2", "--example", "x.npz")[0] == 0
     assert exported.shapes("inputs") == {"ids": [-1, -1], "mask": [-1, -1]}
@@ -133,16 +135,12 @@ class RunsCode:
         return (Path.write_text, (Path("code-has-run"), ""))
 
 
-def test_no_code_in_a_program_of_torch_export_is_run(exported, tmp_path):
-    import zipfile
-
+def test_no_code_in_a_program_of_torch_export_is_run(exported):
     program("net.pt2", small(), torch.ones(1, 4))
     with zipfile.ZipFile("net.pt2") as whole, zipfile.ZipFile("evil.pt2", "w", zipfile.ZIP_STORED) as evil:
         for name in whole.namelist():
             content = whole.read(name)
             if "sample_inputs" in name and name.endswith(".pt"):
-                import io
-
                 written = io.BytesIO()
                 torch.save(RunsCode(), written)
                 content = written.getvalue()
@@ -172,10 +170,11 @@ def test_a_pickle_of_something_else_is_told(exported):
 OPENED = ("--open-axis", "ids:1", "--open-axis", "mask:1")
 
 
+@pytest.mark.usefixtures("networks")
 @pytest.mark.parametrize("opened", [False, True])
-def test_an_axis_of_a_module_is_fixed_unless_it_is_opened(exported, networks, opened):
+def test_an_axis_of_a_module_is_fixed_unless_it_is_opened(exported, opened):
     np.savez("x.npz", mask=np.ones((4, 12), np.int64), ids=IDS)
-    status, said = exported(*networks("Mean"), "--example", "x.npz", *(OPENED if opened else ()))
+    status, said = exported(*of("Mean"), "--example", "x.npz", *(OPENED if opened else ()))
     assert status == 0
     length = -1 if opened else 12
     assert exported.shapes("inputs") == {"ids": [-1, length], "mask": [-1, length]}
@@ -185,16 +184,18 @@ def test_an_axis_of_a_module_is_fixed_unless_it_is_opened(exported, networks, op
     assert ("will be compared at the lengths ids [6], mask [6] as well" in said) == opened
 
 
-def test_examples_of_two_lengths_open_the_axis_of_a_recurrent_layer(exported, networks):
+@pytest.mark.usefixtures("networks")
+def test_examples_of_two_lengths_open_the_axis_of_a_recurrent_layer(exported):
     np.save("long.npy", IDS)
     np.save("short.npy", IDS[:, :5])
     given = ("--example", "long.npy", "--example", "short.npy", "--input-name", "ids")
-    status, said = exported(*networks("Recurrent"), *given, "--format", "onnx", "--format", "torchscript")
+    status, said = exported(*of("Recurrent"), *given, "--format", "onnx", "--format", "torchscript")
     assert status == 0, said
     assert exported.shapes("inputs") == {"ids": [-1, -1]}
     assert exported.shapes("outputs") == {"output": [-1, -1, 6]}
 
 
+@pytest.mark.usefixtures("networks")
 @pytest.mark.parametrize(
     ("axis", "message"),
     [
@@ -203,9 +204,9 @@ def test_examples_of_two_lengths_open_the_axis_of_a_recurrent_layer(exported, ne
         ("input:7", "'input' has 2 axes, the first of which is axis 0"),
     ],
 )
-def test_an_axis_that_is_not_there_is_told(exported, networks, axis, message):
+def test_an_axis_that_is_not_there_is_told(exported, axis, message):
     np.save("x.npy", IDS)
-    status, said = exported(*networks("Recurrent"), "--example", "x.npy", "--open-axis", axis)
+    status, said = exported(*of("Recurrent"), "--example", "x.npy", "--open-axis", axis)
     assert (status, message in said) == (1, True)
 
 
@@ -215,19 +216,21 @@ def test_what_is_no_axis_ends_with_the_usage(exported, capsys):
     assert "'input': give an input and the number of an axis, as input_ids:1" in capsys.readouterr().err
 
 
-def test_a_module_with_a_state_and_a_scalar_is_served_one_sample_at_a_time(exported, networks):
+@pytest.mark.usefixtures("networks")
+def test_a_module_with_a_state_and_a_scalar_is_served_one_sample_at_a_time(exported):
     np.savez("x.npz", state=np.ones((2, 1, 8), np.float32), rate=np.float32(3))
-    given = (*networks("Step"), "--example", "x.npz", "--no-batch-axis")
+    given = (*of("Step"), "--example", "x.npz", "--no-batch-axis")
     assert exported(*given, "--format", "onnx", "--format", "torchscript")[0] == 0
     assert exported.shapes("inputs") == {"state": [2, 1, 8], "rate": []}
     assert exported.shapes("outputs") == {"output": [2, 1, 8], "output_1": []}
 
 
-def test_a_module_may_find_as_many_boxes_as_there_are(exported, networks):
+@pytest.mark.usefixtures("networks")
+def test_a_module_may_find_as_many_boxes_as_there_are(exported):
     values = np.random.default_rng(0).random((9, 7), dtype=np.float32)
     np.save("a.npy", values)
     np.save("b.npy", values[:4])
-    given = (*networks("Boxes"), "--example", "a.npy", "--example", "b.npy", "--input-name", "image")
+    given = (*of("Boxes"), "--example", "a.npy", "--example", "b.npy", "--input-name", "image")
     assert exported(*given, "--no-batch-axis")[0] == 0
     assert exported.shapes("inputs") == {"image": [-1, 7]}
     assert exported.shapes("outputs") == {"output": [-1, 2]}
