@@ -33,6 +33,9 @@ class GkeCluster(CloudCluster):
     location: str
     """Its zone, or its region."""
 
+    is_autopilot: pulumi.Input[bool | None]
+    """Whether Google alone creates its nodes."""
+
     account: pulumi.Input[str | None]
     """E-mail address of the account that its nodes run as. None means the project's default account."""
 
@@ -49,6 +52,7 @@ class GkeCluster(CloudCluster):
         authority = cluster.master_auths[0].cluster_ca_certificate
         return cls(
             name=name,
+            is_autopilot=cluster.enable_autopilot,
             kubeconfig=_kubeconfig(pulumi.Output.from_input(name), cluster.endpoint, authority),
             identifier=cluster.self_link,
             location=location,
@@ -101,6 +105,7 @@ class GkeCluster(CloudCluster):
         )
         return cls(
             name=cluster.name,
+            is_autopilot=False,
             kubeconfig=_kubeconfig(
                 cluster.name, cluster.endpoint, cluster.master_auth.cluster_ca_certificate
             ),
@@ -125,7 +130,7 @@ class GkeCluster(CloudCluster):
         """Declare a pool of GPU nodes: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus.
 
         Raises:
-            pulumi.RunError: The cluster is a regional one, and no zones are given.
+            pulumi.RunError: The cluster is a regional one, and no zones are given; or an Autopilot cluster.
 
         """
         machine_type = nodes.machine_type or gke_gpus.MACHINE_TYPE
@@ -143,7 +148,7 @@ class GkeCluster(CloudCluster):
         )
         gcp.container.NodePool(
             name,
-            cluster=self.name,
+            cluster=pulumi.Output.all(self.name, self.is_autopilot).apply(lambda known: _standard(*known)),
             location=self.location,
             node_locations=[*nodes.zones] or None,
             initial_node_count=nodes.min_nodes,
@@ -180,6 +185,21 @@ def _without_initial_count(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptio
 def _account_of(pools: Sequence[outputs.GetClusterNodePoolResult] | None) -> str | None:
     """Return the account of the nodes of a cluster's first pool."""
     return pools[0].node_configs[0].service_account if pools and pools[0].node_configs else None
+
+
+def _standard(name: str, is_autopilot: bool | None) -> str:
+    """Return a cluster's name.
+
+    Raises:
+        pulumi.RunError: It is an Autopilot cluster, in which Google alone creates nodes.
+
+    """
+    if is_autopilot:
+        raise pulumi.RunError(
+            f"device: 'gpu': {name} is an Autopilot cluster, in which no pool of GPU nodes can be created: "
+            "set clusterName to a Standard cluster, or device to cpu"
+        )
+    return name
 
 
 def _is_region(location: str) -> bool:
