@@ -148,7 +148,7 @@ class GkeCluster(CloudCluster):
         )
         gcp.container.NodePool(
             name,
-            cluster=pulumi.Output.all(self.name, self.is_autopilot).apply(lambda known: _standard(*known)),
+            cluster=pulumi.Output.from_input(self.is_autopilot).apply(self._with_node_pools),
             location=self.location,
             node_locations=[*nodes.zones] or None,
             initial_node_count=nodes.min_nodes,
@@ -176,6 +176,15 @@ class GkeCluster(CloudCluster):
             opts=_without_initial_count(opts),
         )
 
+    def _with_node_pools(self, is_autopilot: bool | None) -> pulumi.Input[str]:
+        """Return the cluster's name, if pools of nodes can be created in it."""
+        if is_autopilot:
+            raise pulumi.RunError(
+                f"device: 'gpu': {self.name} is an Autopilot cluster, in which no pool of GPU nodes can be "
+                "created: set clusterName to a Standard cluster, or device to cpu"
+            )
+        return self.name
+
 
 def _without_initial_count(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
     """Ignore changes of the initial count: they would replace the pool. The autoscaler sets the count."""
@@ -185,21 +194,6 @@ def _without_initial_count(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptio
 def _account_of(pools: Sequence[outputs.GetClusterNodePoolResult] | None) -> str | None:
     """Return the account of the nodes of a cluster's first pool."""
     return pools[0].node_configs[0].service_account if pools and pools[0].node_configs else None
-
-
-def _standard(name: str, is_autopilot: bool | None) -> str:
-    """Return a cluster's name.
-
-    Raises:
-        pulumi.RunError: It is an Autopilot cluster, in which Google alone creates nodes.
-
-    """
-    if is_autopilot:
-        raise pulumi.RunError(
-            f"device: 'gpu': {name} is an Autopilot cluster, in which no pool of GPU nodes can be created: "
-            "set clusterName to a Standard cluster, or device to cpu"
-        )
-    return name
 
 
 def _is_region(location: str) -> bool:
