@@ -18,7 +18,7 @@ artifact = Artifact.find(settings.model_directory, settings.model, settings.mode
 
 cluster = Cluster("cluster", ClusterArgs.of(settings, instance))
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
-# What a model service needs in the cluster before it starts.
+# Resources that must exist in the cluster before the model service starts.
 monitoring: list[pulumi.Resource] = []
 gpu_nodes: list[pulumi.Resource] = []
 if settings.monitoring == "install":

@@ -1,3 +1,3 @@
-"""Artifact to answers: the server that is packaged with a model. Imports nothing from model/ or infra/."""
+"""The server that answers requests with a model from an artifact. Imports nothing from model/ or infra/."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m app`: serve the artifact at SLIPWAY_MODEL_PATH."""
+"""Serves the artifact at SLIPWAY_MODEL_PATH: `python -m app`."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ from app.settings import Settings, SettingsError
 from app.signature import ArtifactError
 
 USAGE_ERROR = 2
+"""The exit status when the environment is wrong."""
 
 
 def main() -> int:
@@ -27,12 +28,12 @@ def main() -> int:
     try:
         return uvloop.run(serve(settings))
     except (ArtifactError, OSError) as error:
-        logging.getLogger(__name__).error("not started: %s", error)  # noqa: TRY400 - the message says it all
+        logging.getLogger(__name__).error("not started: %s", error)  # noqa: TRY400 - the message says enough
         return 1
 
 
 if __name__ == "__main__":
     status = main()
     logging.shutdown()
-    # The interpreter would wait for threads that still compute, though nobody waits for their answer.
+    # Do not wait for threads that still compute: no client waits for their results.
     os._exit(status)

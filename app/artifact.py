@@ -1,4 +1,4 @@
-"""An artifact folder: the signature, a real sample with its expected answer, and the model in its formats."""
+"""Reads an artifact folder: its signature, and a sample with the outputs of the model at export."""
 
 import zipfile
 import zlib
@@ -13,33 +13,34 @@ from app.signature import ArtifactError, Signature, Tensor
 from app.tensors import DTYPES, Arrays
 
 SAMPLE = "sample.npz"
+"""The file with the inputs and outputs of the sample, by tensor name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """What is served. The model itself is read by a runtime."""
+    """What an artifact folder holds, except the model itself: a runtime reads that."""
 
     path: Path
     signature: Signature
     inputs: Arrays
-    """A batch of one real sample."""
+    """The input tensors of one sample by name, each of shape [1, ...]."""
 
     outputs: Arrays
-    """What the model answered to it at export."""
+    """The output tensors of the model for that sample at export, each of shape [1, ...]."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a folder.
+        """Read an artifact folder.
 
         Raises:
-            ArtifactError: a file is missing, or the sample is not one of the signature's.
+            ArtifactError: a file is missing, or the sample does not fit the signature.
 
         """
         signature = Signature.read(path)
         file = path / SAMPLE
         try:
             with file.open("rb") as opened, np.load(opened, allow_pickle=False) as loaded:
-                # Strings are kept as NumPy's own type, for one of objects would be a pickle.
+                # The export stores strings in NumPy's own string type, because objects would need pickle.
                 sample: Arrays = {
                     name: array.astype(np.object_) if array.dtype.kind == "U" else array
                     for name, array in loaded.items()
@@ -49,12 +50,12 @@ class Artifact:
         return cls(
             path=path,
             signature=signature,
-            inputs={tensor.name: _checked(sample, tensor, file) for tensor in signature.inputs},
-            outputs={tensor.name: _checked(sample, tensor, file) for tensor in signature.outputs},
+            inputs={tensor.name: _tensor_of(sample, tensor, file) for tensor in signature.inputs},
+            outputs={tensor.name: _tensor_of(sample, tensor, file) for tensor in signature.outputs},
         )
 
 
-def _checked(sample: Arrays, tensor: Tensor, file: Path) -> NDArray[Any]:
+def _tensor_of(sample: Arrays, tensor: Tensor, file: Path) -> NDArray[Any]:
     array = sample.get(tensor.name)
     if (
         array is None

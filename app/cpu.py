@@ -1,4 +1,4 @@
-"""The CPU that this process was given, not the cores that the machine has."""
+"""Reads how many CPU cores this process may use, which can be fewer than the machine has."""
 
 import math
 import os
@@ -8,10 +8,17 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def cpu_limit(cgroup: Path = CGROUP) -> int:
-    """Return whole cores: the cgroup's CPU limit rounded up, or the cores that the scheduler allows.
+    """Return how many cores this process may use, from the CPU limit of its cgroup.
 
-    https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files (`cpu.max`), and for
-    version 1 https://docs.kernel.org/scheduler/sched-bwc.html (`cpu.cfs_quota_us`).
+    - cgroup version 2, `cpu.max`: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
+    - cgroup version 1, `cpu.cfs_quota_us`: https://docs.kernel.org/scheduler/sched-bwc.html
+
+    Args:
+        cgroup: the folder where the cgroup file system is mounted.
+
+    Returns:
+        The limit, rounded up to whole cores. Never more than the cores on which the scheduler may run it.
+
     """
     allowed = len(os.sched_getaffinity(0))
     try:

@@ -1,7 +1,4 @@
-"""Why a request cannot be answered. These errors know nothing of the transport, which tells the client.
-
-`app.http.problems` maps each of them to an HTTP status.
-"""
+"""The errors that end a request. They know nothing of HTTP: `app.http.problems` maps each to a status."""
 
 import math
 
@@ -9,17 +6,17 @@ from app.signature import Tensor
 
 
 class RequestError(Exception):
-    """A request that cannot be answered. Its text is for the client."""
+    """A request cannot be answered. The client gets the message."""
 
     retry_after: int | None = None
-    """Seconds after which the request may be sent again; None where that would not help."""
+    """After how many seconds the client may retry. None when a retry would not help."""
 
     def __init__(self, detail: str, *, tensor: Tensor | None = None) -> None:
-        """Take what is wrong.
+        """Create the error.
 
         Args:
-            detail: what is wrong, and where, in a sentence for the client.
-            tensor: the input that is wrong, if it is one of them.
+            detail: what is wrong, and where, as a sentence for the client.
+            tensor: the input that is wrong, if a single input is.
 
         """
         super().__init__(detail)
@@ -28,36 +25,42 @@ class RequestError(Exception):
 
 
 class InvalidInput(RequestError):
-    """The request cannot be read, or does not fit the model's signature."""
+    """The request cannot be decoded, or does not fit the signature of the model."""
 
 
 class TooLarge(RequestError):
-    """The request is larger than the server accepts, or would take more memory than there is."""
+    """The request is larger than the server accepts, or needs more memory than the server has."""
 
 
 class ModelNotFound(RequestError):
-    """There is no model of this name and version."""
+    """No model with this name and version is served."""
 
 
 class DeadlineExceeded(RequestError):
     """The model did not answer before the request's deadline."""
 
     def __init__(self) -> None:
-        super().__init__("the model had no time for it before the request's deadline")
+        super().__init__("the model could not compute the request before its deadline")
 
 
 class InternalError(RequestError):
-    """The server failed. The log says why, and the client does not learn it."""
+    """The server failed. The reason is in the log, and is not shown to the client."""
 
     def __init__(self) -> None:
         super().__init__("the server failed; its log says why")
 
 
 class Unavailable(RequestError):
-    """The server cannot answer now."""
+    """The server cannot answer now, but may later."""
 
     def __init__(self, detail: str, retry_after: float = 1) -> None:
-        """Take what is wrong, and the seconds after which the request may be sent again."""
+        """Create the error.
+
+        Args:
+            detail: what is wrong, as a sentence for the client.
+            retry_after: after how many seconds the client may retry. It is rounded up, and 1 at least.
+
+        """
         super().__init__(detail)
         self.retry_after = max(1, math.ceil(retry_after))
 
@@ -67,8 +70,8 @@ class ModelNotReady(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """Too many requests wait for the model, or take the memory that there is for requests."""
+    """Too many requests wait for the model, or there is no memory for another one."""
 
 
 class ReceiveBufferFull(Unavailable):
-    """The requests that are being received take all the memory that there is for them."""
+    """The requests that are being received take all the memory for request bodies."""

@@ -1,4 +1,4 @@
-"""Logs as JSON lines on stdout: https://kubernetes.io/docs/concepts/cluster-administration/logging/."""
+"""Writes logs as JSON lines to stdout: https://kubernetes.io/docs/concepts/cluster-administration/logging/."""
 
 import logging
 import logging.config
@@ -11,7 +11,12 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 
 
 def configure(level: str) -> None:
-    """Send every log of this process through one formatter, warnings included."""
+    """Format all log messages and Python warnings of this process as JSON lines.
+
+    Args:
+        level: the lowest level that is logged, in any case.
+
+    """
     logging.captureWarnings(capture=True)
     logging.config.dictConfig(
         {
@@ -23,7 +28,7 @@ def configure(level: str) -> None:
                     "fmt": "%(levelname)s %(name)s %(message)s",
                     "rename_fields": {"levelname": "level", "name": "logger"},
                     "timestamp": "time",
-                    # uvicorn's message once more, in colours.
+                    # uvicorn adds its message a second time, in colours.
                     "reserved_attrs": [*RESERVED_ATTRS, "color_message"],
                 }
             },
@@ -39,20 +44,20 @@ def configure(level: str) -> None:
     )
 
 
-WARNED_EVERY_SECONDS = 1.0
-"""How often a warning of one kind is written, however many there are."""
+WARNING_INTERVAL_SECONDS = 1.0
+"""The shortest time between two written warnings of the same kind."""
 
-_GIVEN = re.compile(r"""(?<=holds )\S+|(['"]).*\1""", re.DOTALL)
-"""What a detail repeats of a request: a value, or all between the first quotation mark and the last."""
+_VALUES = re.compile(r"""(?<=holds )\S+|(['"]).*\1""", re.DOTALL)
+"""The parts of an error message that repeat a request: a value, or all between the first and last quote."""
 
 
 def without_values(detail: str) -> str:
-    """Return the detail of a problem without what it repeats of the request: no payload goes into a log."""
-    return _GIVEN.sub("…", detail)
+    """Return an error message without the values of the request, which must not appear in a log."""
+    return _VALUES.sub("…", detail)
 
 
-class Warnings:
-    """Warnings that come by the thousand a second under load: of each kind, one a second is written."""
+class RateLimitedWarnings:
+    """Writes at most one warning of each kind per second. Under load there are thousands."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
@@ -60,9 +65,17 @@ class Warnings:
         self._left_out: Counter[str] = Counter()
 
     def write(self, kind: str, message: str, context: dict[str, Any]) -> None:
-        """Write a warning, with how many of its kind were left out before it, or leave it out."""
+        """Write a warning, unless one of the same kind was written less than a second ago.
+
+        Args:
+            kind: warnings with the same kind share the limit.
+            message: the message of the log line.
+            context: further fields of the log line. The field `left_out` is added: how many warnings of this
+                kind were not written since the last one.
+
+        """
         now = time.monotonic()
-        if now - self._written.get(kind, -WARNED_EVERY_SECONDS) < WARNED_EVERY_SECONDS:
+        if now - self._written.get(kind, -WARNING_INTERVAL_SECONDS) < WARNING_INTERVAL_SECONDS:
             self._left_out[kind] += 1
             return
         self._written[kind] = now

@@ -1,34 +1,35 @@
-"""The memory that this process was given, not what the machine has."""
+"""Reads how much memory this process may use, which can be less than the machine has."""
 
 import ctypes
 import os
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-OWN = Path("/proc/self/cgroup")
+PROCESS_CGROUP = Path("/proc/self/cgroup")
 STATM = Path("/proc/self/statm")
 
 UNLIMITED = 2**60
-"""Version 1 writes "no limit" as the largest multiple of a page that a signed 64-bit number holds."""
+"""A limit from here on means none: version 1 writes it as the largest page-aligned signed 64-bit number."""
 
 M_MMAP_THRESHOLD = -3
 M_ARENA_MAX = -8
-"""https://man7.org/linux/man-pages/man3/mallopt.3.html"""
+"""Parameters of mallopt: https://man7.org/linux/man-pages/man3/mallopt.3.html."""
 
-LARGE = 2**20
-"""Bytes from which a block is given back to the machine as soon as it is free."""
+MMAP_THRESHOLD_BYTES = 2**20
+"""Blocks of this size and above are returned to the system as soon as they are free."""
 
-ARENAS = 2
+MAX_ARENAS = 2
+"""How many memory pools the C library may create. Each keeps free memory for itself."""
 
 
 def memory() -> int:
-    """Return how much memory this process may take: its limit, or what the machine has."""
+    """Return how many bytes of memory this process may use: its limit, or what the machine has."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min(machine, memory_limit() or machine)
 
 
 def memory_used() -> int:
-    """Return the bytes of this process that count in full: not those of files, which the machine may drop.
+    """Return how many bytes of memory this process uses, without mapped files, which the system can drop.
 
     https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html
     """
@@ -37,40 +38,46 @@ def memory_used() -> int:
 
 
 def give_back_large_blocks() -> None:
-    """Have the C library give large blocks back when they are free.
+    """Make the C library return large blocks to the system as soon as they are free.
 
-    The GNU C library keeps a block like those that were free before, up to 32 MiB and in an arena per thread:
-    after a few large pictures that is most of a small pod. Other libraries have no such function.
+    By default, the GNU C library keeps free blocks of up to 32 MiB for reuse, in a pool for each thread.
+    After a few large pictures, that is most of the memory of a small pod. Other C libraries have no such
+    function.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:
         return
-    mallopt(M_MMAP_THRESHOLD, LARGE)
-    mallopt(M_ARENA_MAX, ARENAS)
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
+    mallopt(M_ARENA_MAX, MAX_ARENAS)
 
 
-def memory_limit(cgroup: Path = CGROUP, own: Path = OWN) -> int | None:
-    """Return the least memory limit of the process's cgroup and of those above it, in bytes.
+def memory_limit(cgroup: Path = CGROUP, process_cgroup: Path = PROCESS_CGROUP) -> int | None:
+    """Return the smallest memory limit of the process's cgroup and its parents, in bytes.
 
-    In a container the limit stands at the root of what is mounted; elsewhere in the folder that
-    `/proc/self/cgroup` names. Both are read, and every folder between them.
+    In a container, the limit is in the root folder of the mounted file system. Elsewhere, it is in the folder
+    that `/proc/self/cgroup` names. Both folders and all between them are read.
 
-    https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files (`memory.max`), and for
-    version 1 https://docs.kernel.org/admin-guide/cgroup-v1/memory.html (`memory.limit_in_bytes`).
+    - cgroup version 2, `memory.max`:
+      https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
+    - cgroup version 1, `memory.limit_in_bytes`: https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
+
+    Args:
+        cgroup: the folder where the cgroup file system is mounted.
+        process_cgroup: the file that names the cgroup of this process.
 
     Returns:
-        None where there is no limit.
+        None if there is no limit.
 
     """
-    found = [limit for file in _files(cgroup, own) if (limit := _limit(file)) is not None]
-    return min(found, default=None)
+    limits = [limit for file in _files(cgroup, process_cgroup) if (limit := _limit(file)) is not None]
+    return min(limits, default=None)
 
 
-def _files(cgroup: Path, own: Path) -> list[Path]:
+def _files(cgroup: Path, process_cgroup: Path) -> list[Path]:
     files = [cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"]
     try:
-        lines = own.read_text().splitlines()
+        lines = process_cgroup.read_text().splitlines()
     except OSError:
         return files
     for line in lines:

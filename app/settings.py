@@ -1,4 +1,4 @@
-"""The server's settings, read once from the environment; `SLIPWAY_BATCH_SIZE` sets `batch_size`."""
+"""The settings of the server, read once from the environment: `SLIPWAY_BATCH_SIZE` sets `batch_size`."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,96 +13,155 @@ from app.runtimes import RuntimeName
 PREFIX = "SLIPWAY_"
 
 RECEIVED_SHARE = 8
-"""The part of the memory that bodies may take as they came: an eighth."""
+"""Request bodies may take an eighth of the memory, before they are decoded."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class SettingsError(Exception):
-    """Everything that is wrong with the environment, a line each: the variable, its value, the rule."""
+    """All errors in the environment, a line for each: the variable, its value and what is allowed."""
 
 
 class Settings(BaseSettings):
-    """What the server serves, and how much of the machine it takes."""
+    """What the server serves, and how much of the machine it uses."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
-    model_path: Annotated[Path, Field(description="an artifact folder, or one of NAME/VERSION")] = Path(
-        "/model"
-    )
-    runtime: Annotated[RuntimeName, Field(description="what runs the model")] = "onnx"
+    model_path: Annotated[
+        Path,
+        Field(description="Path of an artifact folder, or of a folder that holds artifacts at NAME/VERSION."),
+    ] = Path("/model")
+    runtime: Annotated[
+        RuntimeName,
+        Field(description="Runtime that computes the model. The artifact must contain its format."),
+    ] = "onnx"
     device: Annotated[
-        Literal["auto", "cpu", "gpu"], Field(description="what computes; auto is a GPU where there is one")
+        Literal["auto", "cpu", "gpu"],
+        Field(
+            description="Device that computes the model. auto is a GPU if there is one, otherwise the CPU."
+        ),
     ] = "auto"
-    batch_size: Annotated[int, Field(ge=1, description="most samples that the model is given at once")] = 32
-    batch_seconds: Annotated[float, Field(gt=0, description="how long a batch should take at most")] = 0.1
-    queue_size: Annotated[int, Field(ge=1, description="samples that may wait; beyond, 503")] = 256
+    batch_size: Annotated[
+        int, Field(ge=1, description="Maximum number of samples in a request, and in a batch for the model.")
+    ] = 32
+    batch_seconds: Annotated[
+        float,
+        Field(gt=0, description="Time that computing a batch should take at most."),
+    ] = 0.1
+    queue_size: Annotated[
+        int,
+        Field(
+            ge=1, description="Maximum number of samples that wait. Further requests are refused with 503."
+        ),
+    ] = 256
     request_timeout_seconds: Annotated[
-        float, Field(gt=0, description="when a request without a deadline of its own is given up, 504")
+        float,
+        Field(
+            gt=0,
+            description="Time after which a request is given up with 504. A request may ask for less.",
+        ),
     ] = 10
     model_timeout_seconds: Annotated[
-        float, Field(gt=0, description="when the model counts as stuck, and the process ends")
+        float,
+        Field(
+            gt=0, description="Time after which a run of the model counts as stuck. Then the process ends."
+        ),
     ] = 60
     otlp_endpoint: Annotated[
         str | None,
-        Field(description="of a collector; none, no traces", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT"),
+        Field(
+            description="Address of the OpenTelemetry collector that gets traces. Not set, none are sent.",
+            validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        ),
     ] = None
     reload_seconds: Annotated[
-        Seconds, Field(description="how often the artifact folder is looked at for changes; 0 never")
+        Seconds,
+        Field(description="Time between two scans of the model path for new or removed models. 0 is never."),
     ] = 0
     threads: Annotated[
         int,
         Field(
-            ge=1, description="predictions computed at once, each by one thread", default_factory=cpu_limit
+            ge=1,
+            description="Number of batches that are computed at the same time, each on one thread.",
+            default_factory=cpu_limit,
         ),
     ]
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="least to log")] = (
-        "info"
-    )
-    host: Annotated[str, Field(description="address to listen on")] = "0.0.0.0"  # noqa: S104 - a pod's own
-    port: Annotated[Port, Field(description="of predictions and health")] = 8000
-    metrics_port: Annotated[Port, Field(description="of Prometheus metrics")] = 8001
-    max_body_bytes: Annotated[int, Field(ge=1, description="largest request body")] = 8 * 2**20
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Field(description="Lowest level of the messages that are logged."),
+    ] = "info"
+    host: Annotated[str, Field(description="Address on which the server listens.")] = "0.0.0.0"  # noqa: S104 - the pod's own address
+    port: Annotated[Port, Field(description="Port for predictions and health probes.")] = 8000
+    metrics_port: Annotated[Port, Field(description="Port for the Prometheus metrics.")] = 8001
+    max_body_bytes: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Maximum size of a request body, compressed or not. Larger ones get 413.",
+        ),
+    ] = 8 * 2**20
     max_received_bytes: Annotated[
         int,
         Field(
             ge=1,
-            description="of all requests that are not answered yet; beyond, 503",
+            description="Maximum size of all requests together that are received and not answered yet. "
+            "Further requests are refused with 503.",
             default_factory=lambda: memory() // RECEIVED_SHARE,
         ),
     ]
     max_connections: Annotated[
-        int, Field(ge=1, description="beyond, the longest idle is closed, or the new one gets 503")
+        int,
+        Field(
+            ge=1,
+            description="Maximum number of connections. Beyond it, the one that is idle longest is closed. "
+            "If none is idle, the new one gets 503.",
+        ),
     ] = 1024
     head_timeout_seconds: Annotated[
-        float, Field(gt=0, description="how long the head of a request may take to arrive, else 408")
+        float,
+        Field(
+            gt=0, description="Time in which the head of a request must arrive. After it, the answer is 408."
+        ),
     ] = 10
     body_timeout_seconds: Annotated[
-        float, Field(gt=0, description="how long its body may take, or its answer to be read")
+        float,
+        Field(
+            gt=0,
+            description="Time in which the body of a request must arrive, and in which the client must read "
+            "the answer.",
+        ),
     ] = 30
     keep_alive_seconds: Annotated[
-        float, Field(gt=0, description="how long a connection may be idle; more than a load balancer's 60")
+        float,
+        Field(
+            gt=0,
+            description="Time after which an idle connection is closed. It should be longer than that of a "
+            "load balancer, often 60.",
+        ),
     ] = 75
     drain_delay_seconds: Annotated[
-        Seconds, Field(description="after SIGTERM, how long requests are accepted while not ready")
+        Seconds,
+        Field(description="Time after SIGTERM in which the server is not ready but still accepts requests."),
     ] = 0
     drain_timeout_seconds: Annotated[
-        Seconds, Field(description="how long requests in flight may then take")
+        Seconds,
+        Field(description="Time after that delay in which accepted requests must be answered."),
     ] = 10
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment.
+        """Read the settings from the environment.
 
         Raises:
-            SettingsError: a value is not allowed.
+            SettingsError: at least one value is not allowed.
 
         """
         try:
             return cls()  # pyright: ignore[reportCallIssue] - the environment gives the arguments
         except ValidationError as error:
             lines = [
-                f"{PREFIX}{str(one['loc'][0]).upper()}={one['input']}: {one['msg']}" for one in error.errors()
+                f"{PREFIX}{str(problem['loc'][0]).upper()}={problem['input']}: {problem['msg']}"
+                for problem in error.errors()
             ]
             raise SettingsError("\n".join(lines)) from None

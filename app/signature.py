@@ -1,4 +1,4 @@
-"""`signature.json` of an artifact: what the model takes and gives, as the export wrote it."""
+"""Reads `signature.json` of an artifact: what the model takes and returns, as the export wrote it."""
 
 import math
 from pathlib import Path
@@ -23,19 +23,19 @@ Datatype = Literal[
     "FP64",
     "BYTES",
 ]
-"""Tensor data types of the Open Inference Protocol that the runtimes have."""
+"""The tensor data types of the Open Inference Protocol that the runtimes support."""
 
-RANKED = ("FP", "INT")
-"""How the data types begin whose values can be put in order, the largest first."""
+SCORE_TYPES = ("FP", "INT")
+"""The prefixes of the data types that scores may have."""
 
 NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-"""A DNS label (RFC 1123): Kubernetes objects are named after the model."""
+"""A DNS label (RFC 1123, section 2.1), because Kubernetes objects are named after the model."""
 
 Pixels = Annotated[int, Field(ge=1)]
 
 
 class ArtifactError(Exception):
-    """The artifact cannot be served. The message says what is wrong with it."""
+    """The artifact cannot be served. The message says what is wrong."""
 
 
 class _Frozen(BaseModel):
@@ -43,7 +43,7 @@ class _Frozen(BaseModel):
 
 
 class Tensor(_Frozen):
-    """A named input or output. The first axis of its shape is the batch, -1."""
+    """An input or output of the model. The first axis of its shape is the batch, written as -1."""
 
     name: Annotated[str, Field(min_length=1)]
     datatype: Datatype
@@ -51,59 +51,65 @@ class Tensor(_Frozen):
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
-        """The shape of one sample; -1 where any length goes."""
+        """The shape of one sample. -1 means any length."""
         return self.shape[1:]
 
     @property
     def sample_size(self) -> int | None:
-        """How many values one sample has; None where any length goes."""
+        """How many values one sample has. None if an axis has any length."""
         return None if -1 in self.sample_shape else math.prod(self.sample_shape)
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Tell whether this is the shape of one sample."""
+        """Tell whether a sample may have this shape, which is without the batch axis."""
         return len(shape) == len(self.sample_shape) and all(
-            want in {-1, have} for want, have in zip(self.sample_shape, shape, strict=True)
+            expected in {-1, length} for expected, length in zip(self.sample_shape, shape, strict=True)
         )
 
     @model_validator(mode="after")
-    def _batch_first(self) -> Self:
+    def _check_shape(self) -> Self:
         if self.shape[0] != -1 or any(length < 1 and length != -1 for length in self.sample_shape):
             raise ValueError(
-                f"shape {list(self.shape)}: the first axis is the batch, -1; others are -1 or more than 0"
+                f"shape {list(self.shape)}: the first axis must be -1, the batch, and others -1 or above 0"
             )
         return self
 
 
 class ImageInput(_Frozen):
-    """How a photograph becomes an input tensor."""
+    """How a picture becomes an input tensor."""
 
     input: str
+    """The name of the input."""
+
     resize: Pixels
-    """Pixels of the shorter side."""
+    """The length of the shorter side after resizing, in pixels."""
 
     crop: tuple[Pixels, Pixels]
-    """Height and width in pixels."""
+    """The height and width of the part in the middle that is kept, in pixels."""
 
     interpolation: Literal["bilinear", "bicubic", "lanczos"]
     layout: Literal["NCHW", "NHWC"]
+    """The order of the axes: batch, channels, height, width; or batch, height, width, channels."""
+
     scale: FiniteFloat
+    """The factor for values of 0 to 255. Then `mean` is subtracted, and the result is divided by `std`."""
+
     mean: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
     std: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the input that a photograph becomes, -1 for the batch."""
+        """The shape of the input tensor, with -1 for the batch."""
         return (-1, 3, *self.crop) if self.layout == "NCHW" else (-1, *self.crop, 3)
 
     @model_validator(mode="after")
-    def _keeps_the_picture(self) -> Self:
+    def _check_factors(self) -> Self:
         if 0 in (self.scale, *self.std):
             raise ValueError("scale and std must not be 0")
         return self
 
 
 class Signature(_Frozen):
-    """A model's name, version, tensors, labels and preprocessing."""
+    """The name, version, tensors, labels and preprocessing of a model."""
 
     name: Annotated[str, Field(pattern=NAME)]
     version: str
@@ -111,29 +117,30 @@ class Signature(_Frozen):
     inputs: Annotated[tuple[Tensor, ...], Field(min_length=1)]
     outputs: Annotated[tuple[Tensor, ...], Field(min_length=1)]
     labels: tuple[str, ...] | None
-    """Names for the classes of the first output, whose shape is [-1, classes]."""
+    """The name of each class of the first output, whose shape is [-1, classes]. None for other models."""
 
     activation: Literal["softmax"] | None
-    """What turns the first output into scores; None where it holds scores already."""
+    """The function that turns the first output into scores. None if the output holds scores already."""
 
     image: ImageInput | None
+    """How a picture becomes the input. None if the model takes no pictures."""
 
     batchable: bool = True
-    """Whether the answer to a sample is the same whatever other samples share its batch."""
+    """Whether the outputs for a sample do not depend on the other samples in its batch."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _check_consistency(self) -> Self:
         names = [tensor.name for tensor in (*self.inputs, *self.outputs)]
         if len(set(names)) != len(names):
-            raise ValueError(f"inputs and outputs must have names of their own; they are {', '.join(names)}")
+            raise ValueError(f"inputs and outputs must have different names; they are {', '.join(names)}")
         first = self.outputs[0]
         if self.labels is None and self.activation is not None:
-            raise ValueError(f"activation {self.activation}: there are no labels to make scores for")
+            raise ValueError(f"activation {self.activation}: it needs labels, and there are none")
         if self.labels is not None and (
-            first.sample_shape != (len(self.labels),) or not first.datatype.startswith(RANKED)
+            first.sample_shape != (len(self.labels),) or not first.datatype.startswith(SCORE_TYPES)
         ):
             raise ValueError(
-                f"labels: {len(self.labels)} do not name the classes of {first.name!r} {list(first.shape)} "
+                f"labels: {len(self.labels)} cannot name the classes of {first.name!r} {list(first.shape)} "
                 f"{first.datatype}; they need [-1, {len(self.labels)}] of FP or INT numbers"
             )
         image = self.image
@@ -141,16 +148,17 @@ class Signature(_Frozen):
             taken = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
             if taken != [(image.input, "FP32", image.shape)]:
                 raise ValueError(
-                    f"image: a photograph becomes {image.input!r} FP32 {list(image.shape)}, not the input"
+                    f"image: a picture becomes {image.input!r} FP32 {list(image.shape)}, "
+                    "and this must be the only input"
                 )
         return self
 
     @classmethod
     def read(cls, artifact: Path) -> Self:
-        """Read an artifact folder's signature.
+        """Read the signature of an artifact folder.
 
         Raises:
-            ArtifactError: there is none, or it does not say what it must; names each key.
+            ArtifactError: the file is missing or wrong. The message names each wrong key.
 
         """
         file = artifact / FILE

@@ -1,4 +1,4 @@
-"""Tensors by name, and the data types that they may have."""
+"""Tensors by name, and their data types."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
-"""Tensors by name. The first axis of each is the batch."""
+"""Tensors by name, each of shape [batch, ...]."""
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
@@ -18,7 +18,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
     **{f"FP{bits}": np.dtype(f"float{bits}") for bits in (16, 32, 64)},
     "BYTES": np.dtype(np.object_),
 }
-"""NumPy's types by the Open Inference Protocol's names. BYTES are arrays of `str`.
+"""NumPy's type for each data type of the Open Inference Protocol. A BYTES tensor is an array of `str`.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md#tensor-data-types
 """

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure our server and its peers, and write the figures, a table and a plot."""
+"""`python -m bench`: measure Slipway's server and its peers, and write the figures, tables and a plot."""
 
 import argparse
 import sys
@@ -18,11 +18,11 @@ from bench.scenarios import BATCHING, FULL, LIMIT, LIMIT_BATCHES, NAMES, QUICK, 
 from bench.servers import SERVERS, python
 
 BUSY = 0.25
-"""Load average a core, from which on the machine is too busy to measure on."""
+"""The load average per core above which a machine is too busy to measure."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 1 where anything failed or was answered with an error."""
+    """Run the command line; return the exit status: 1 if a server failed or answered with an error."""
     options = _parser().parse_args(arguments)
     return exit_status(lambda: _run(options))
 
@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> int:
         versions={server.name: tools.versions(pythons[server.name], server.packages) for server in servers},
     )
     if (load := results.machine["load_average_before"]) > BUSY * machine.cores():
-        say(f"! the load average is {load}: something else runs, and the figures will be worth little")
+        say(f"! the load average is {load}: other programs are running, so the figures are not reliable")
     bench = Bench(
         plan=plan,
         only=options.only,
@@ -67,20 +67,27 @@ def _run(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     add = parser.add_argument
-    add("--quick", action="store_true", help="one round of short runs, to see that all works")
-    add("--only", nargs="+", choices=NAMES, default=NAMES, metavar="SCENARIO", help=", ".join(NAMES))
+    add("--quick", action="store_true", help="a single round with short loads, as a check")
+    add(
+        "--only",
+        nargs="+",
+        choices=NAMES,
+        default=NAMES,
+        metavar="SCENARIO",
+        help=f"the scenarios to run: {', '.join(NAMES)}",
+    )
     add(
         "--servers",
         nargs="+",
         choices=SERVERS,
         default=list(SERVERS),
         metavar="SERVER",
-        help=", ".join(SERVERS),
+        help=f"the servers to measure: {', '.join(SERVERS)}",
     )
     add(
         "--output",
         type=Path,
-        help="where to write (bench/results of all that there is, build/bench/results of less)",
+        help="the folder for the results (bench/results for a full run, else build/bench/results)",
     )
     return parser
 

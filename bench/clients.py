@@ -1,17 +1,16 @@
-"""The clients: one request that is looked at, a closed loop with wrk, an open loop with vegeta.
+"""Send requests: a single request, a closed loop with wrk, or an open loop with vegeta.
 
-All send to 127.0.0.1 alone, the same body over and over, for a time that is given.
+All send the same body to 127.0.0.1 for a fixed time.
 """
 
 import http.client
 import json
 import os
-import subprocess
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from bench.commands import output_of
 from bench.errors import BenchError
 from bench.paths import HERE
 from bench.processes import HOST
@@ -22,16 +21,17 @@ GRACE_SECONDS = 60
 """How much longer than its duration a client may take."""
 
 MOST_PER_CORE = 1500
-"""Requests a second that the open loop sends at most, by the machine's cores. vegeta takes up to 0.25 ms of a
-core for one: beyond this it would measure itself, for it shares the cores with the server."""
+"""The most requests per second that the open loop sends, for each core of the machine. vegeta needs up to
+0.25 ms of a core for a request and shares the cores with the server. At higher rates it would measure itself.
+"""
 
 MAX_WORKERS = 1000
-"""Requests that the open loop has in flight at most: beyond what any server here keeps up with."""
+"""The most requests that the open loop has in flight, which is more than any server here can handle."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is sent, always the same."""
+    """A request, which is sent unchanged every time."""
 
     path: str
     content_type: str
@@ -40,12 +40,12 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What a run came to."""
+    """The results of a load."""
 
     seconds: float
     requests: int
     per_second: float
-    """Requests answered a second."""
+    """Requests answered with 200 per second."""
 
     p50_ms: float
     p99_ms: float
@@ -53,7 +53,7 @@ class Figures:
     """Connections that failed, requests that timed out, and answers other than 200."""
 
     faults: str = ""
-    """What the errors were, where there are any and the client tells."""
+    """A description of the errors, if there are any and the client gives it."""
 
 
 def ask(port: int, request: Request) -> bytes:
@@ -80,10 +80,18 @@ def ask(port: int, request: Request) -> bytes:
 def closed_loop(
     wrk: str, port: int, request: Request, folder: Path, *, connections: int, seconds: float
 ) -> Figures:
-    """Keep a number of connections busy: each sends its next request when it has its answer.
+    """Send a load with wrk: each connection sends its next request when it has the answer to the last.
 
-    One thread of wrk is enough for the fastest server here, and leaves the cores to the servers. Its
+    A single thread of wrk is enough for the fastest server here, and leaves the cores to the servers. Its
     percentiles are corrected for coordinated omission.
+
+    Args:
+        wrk: the command of wrk.
+        port: the port of the server on 127.0.0.1.
+        request: the request to send.
+        folder: a folder for temporary files.
+        connections: the number of connections.
+        seconds: how long to send.
 
     Raises:
         BenchError: wrk failed.
@@ -94,15 +102,24 @@ def closed_loop(
     env = {**os.environ, "BENCH_BODY": str(body), "BENCH_CONTENT_TYPE": request.content_type}
     options = [f"--connections={connections}", f"--duration={seconds:.0f}s", f"--timeout={TIMEOUT_SECONDS}s"]
     url = f"http://{HOST}:{port}{request.path}"
-    said = _run([wrk, "--threads=1", *options, "--script", SCRIPT, url], seconds, env)
-    counted = cast(dict[str, Any], json.loads(said.splitlines()[-1]))
+    command = [wrk, "--threads=1", *options, "--script", SCRIPT, url]
+    output = output_of(command, env=env, timeout_seconds=seconds + GRACE_SECONDS)
+    counted = cast(dict[str, Any], json.loads(output.splitlines()[-1]))
     return Figures(**counted, per_second=(counted["requests"] - counted["errors"]) / counted["seconds"])
 
 
 def open_loop(
     vegeta: Path, port: int, request: Request, folder: Path, *, rate: int, seconds: float
 ) -> Figures:
-    """Send at a fixed rate, however long the answers take.
+    """Send a load with vegeta at a fixed rate, no matter how long the answers take.
+
+    Args:
+        vegeta: the path of vegeta.
+        port: the port of the server on 127.0.0.1.
+        request: the request to send.
+        folder: a folder for temporary files.
+        rate: requests per second.
+        seconds: how long to send.
 
     Raises:
         BenchError: vegeta failed.
@@ -114,8 +131,10 @@ def open_loop(
     targets.write_text(f"POST {url}\nContent-Type: {request.content_type}\n@{body}\n")
     options = [f"-rate={rate}/1s", f"-duration={seconds:.0f}s", f"-timeout={TIMEOUT_SECONDS}s"]
     bounds = [f"-max-workers={MAX_WORKERS}", "-max-body=0"]
-    _run([vegeta, "attack", f"-targets={targets}", f"-output={results}", *options, *bounds], seconds)
-    report = cast(dict[str, Any], json.loads(_run([vegeta, "report", "-type=json", str(results)], seconds)))
+    attack = [vegeta, "attack", f"-targets={targets}", f"-output={results}", *options, *bounds]
+    output_of(attack, timeout_seconds=seconds + GRACE_SECONDS)
+    summary = output_of([vegeta, "report", "-type=json", str(results)], timeout_seconds=GRACE_SECONDS)
+    report = cast(dict[str, Any], json.loads(summary))
     answered = cast(dict[str, int], report["status_codes"]).get("200", 0)
     faults = {**report["status_codes"], "200": 0}
     latencies = cast(dict[str, int], report["latencies"])
@@ -128,15 +147,3 @@ def open_loop(
         errors=report["requests"] - answered,
         faults=", ".join(f"{count} of status {code}" for code, count in faults.items() if count),
     )
-
-
-def _run(command: Sequence[str | Path], seconds: float, env: Mapping[str, str] | None = None) -> str:
-    try:
-        done = subprocess.run(
-            command, env=env, capture_output=True, text=True, check=False, timeout=seconds + GRACE_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        raise BenchError(f"{command[0]} did not end") from None
-    if done.returncode != 0:
-        raise BenchError(f"{command[0]} exited with {done.returncode}: {done.stderr.strip()}")
-    return done.stdout

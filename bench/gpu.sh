@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measure the TorchScript server on the CPU and on a GPU, on a machine that has no network.
 #
-#   bench/gpu.sh --prepare   on a machine with a network: gather in build/gpu what the other one lacks
+#   bench/gpu.sh --prepare   on a machine with a network: collect in build/gpu what the other machine lacks
 #   bench/gpu.sh [FOLDER]    on the machine with the GPU: write devices.md and devices.json (to bench/results)
 #
 # The machine with the GPU needs Linux on x86-64, and a Python 3.12 (PYTHON, else python3) that has pip, PyTorch
@@ -12,10 +12,10 @@ cd "$(dirname "$0")/.."
 GATHERED=build/gpu
 MODEL=build/bench/runtimes/torchscript
 MOST_MIB=60
-# Eight minutes, less the time to install the wheels.
+# Eight minutes minus the time to install the wheels.
 MOST_SECONDS=440
 VERSION=3.12
-# PyTorch with what it needs is there, in CUDA's build; NumPy and Pillow are as large, and there as well.
+# Packages that the machine has: PyTorch for CUDA with its dependencies, NumPy and Pillow.
 THERE="torch filelock fsspec jinja2 markupsafe mpmath networkx setuptools sympy numpy pillow"
 
 main() {
@@ -48,7 +48,7 @@ gather_wheels() {
   for tag in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014 manylinux_2_5 manylinux1; do
     platforms+=(--platform "${tag}_x86_64")
   done
-  # The server's, and what the benchmark itself imports.
+  # The packages of the server, and those that the benchmark imports.
   { grep --only-matching --extended-regexp '^[a-z0-9-]+==[^ ]+' app/requirements/torchscript.txt &&
     grep '^psutil==' requirements.txt; } |
     grep --invert-match --extended-regexp "^(${THERE// /|})==" >"$GATHERED/requirements.txt"
@@ -56,13 +56,13 @@ gather_wheels() {
     --python-version $VERSION "${platforms[@]}" --dest "$GATHERED/wheels" --requirement "$GATHERED/requirements.txt"
 }
 
-# wrk, with its libraries other than glibc's, which the other machine has.
+# wrk with its libraries, except those of glibc, which the other machine has.
 gather_wrk() {
   local wrk
   wrk=$(command -v wrk) || fail "wrk is not on PATH; on Debian and Ubuntu: sudo apt-get install wrk"
   ldd "$wrk" | awk '$3 ~ "^/" && $1 !~ /^lib(c|m|dl|rt|pthread)\.so/ { print $3 }' |
     xargs cp --dereference --target-directory "$GATHERED/lib" "$wrk"
-  # Set for wrk alone: PyTorch must not take these libraries.
+  # Only for wrk: PyTorch must not load these libraries.
   cat >"$GATHERED/bin/wrk" <<'WRAPPER'
 #!/bin/sh
 lib=$(dirname "$0")/../lib
@@ -74,7 +74,7 @@ WRAPPER
 measure() {
   local folder=$1 python=${PYTHON:-python3}
   [ -d "$GATHERED/wheels" ] && [ -d "$MODEL" ] ||
-    fail "$GATHERED or $MODEL is not here: run bench/gpu.sh --prepare, and copy both"
+    fail "$GATHERED or $MODEL is missing: run bench/gpu.sh --prepare, and copy both"
   "$python" -c "import sys; sys.exit(sys.version_info[:2] != tuple(map(int, '$VERSION'.split('.'))))" ||
     fail "the wheels are for Python $VERSION, and $python is another: name one in PYTHON"
   "$python" -c "import numpy, PIL, pip, torch" || fail "$python lacks what $0 says it needs"
@@ -83,8 +83,8 @@ measure() {
     --runtime torchscript --device cpu gpu --output "$folder"
 }
 
-# An environment of its own above that Python's packages. `--system-site-packages` would not do: where that
-# Python is in a virtual environment itself, it means the packages below that one.
+# Make an environment that also has the packages of that Python. `--system-site-packages` does not work if that
+# Python is in a virtual environment itself: it adds the packages of the base Python.
 make_environment() {
   local site
   ENVIRONMENT=$(mktemp --directory)

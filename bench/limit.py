@@ -1,6 +1,6 @@
-"""The in-process limit: ONNX Runtime alone, one-thread sessions in as many threads as cores.
+"""Measure ONNX Runtime without a server, as an upper limit: sessions with a single thread, in many threads.
 
-`python -m bench.limit FILE SHAPE BATCH THREADS SECONDS` prints the samples that are computed a second.
+`python -m bench.limit FILE SHAPE BATCH THREADS SECONDS` prints the samples computed per second.
 """
 
 import sys
@@ -13,7 +13,16 @@ import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
 
 def measure(file: str, shape: tuple[int, ...], batch: int, threads: int, seconds: float) -> float:
-    """Return samples a second, all threads together."""
+    """Return the samples per second of all threads together.
+
+    Args:
+        file: the ONNX file of the model.
+        shape: the shape of a sample, without the batch.
+        batch: how many samples a call computes.
+        threads: the number of threads, each with its own session.
+        seconds: how long to measure.
+
+    """
     runtime = cast(Any, onnxruntime)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -1,4 +1,4 @@
-"""What the figures were taken on."""
+"""Describe the machine on which the benchmark runs."""
 
 import os
 import platform
@@ -12,11 +12,11 @@ import psutil
 GIBIBYTE = 2**30
 NO_GPU = "no GPU"
 DRIVER = "/usr/local/nvidia/bin"
-"""Where a driver's programs are mounted on some machines, and not on PATH."""
+"""A folder with the programs of the driver, which is not on PATH on some machines."""
 
 
 def cores() -> int:
-    """Return the cores that servers and clients share."""
+    """Return the number of cores, which servers and clients share."""
     return len(os.sched_getaffinity(0))
 
 
@@ -42,7 +42,7 @@ def gpu() -> str:
     if program is None:
         return NO_GPU
     query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    # It fails where the driver is not loaded.
+    # nvidia-smi fails if the driver is not loaded.
     done = subprocess.run(query, capture_output=True, text=True, check=False)
     found = done.stdout.splitlines() if done.returncode == 0 else []
     return "; ".join(found) or NO_GPU

@@ -1,7 +1,6 @@
-"""The two models, exported by the project itself, each with one real input and the answer it must get."""
+"""Export the two models of the benchmark, each with an input and the expected answer."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.commands import output_of
 from bench.errors import BenchError
 from bench.paths import BUILD, PROJECT
-from bench.progress import step
+from bench.progress import say
 
 OUTPUT = BUILD / "model"
 CHECKPOINT = BUILD / "small.pt"
@@ -29,10 +29,10 @@ EXPORTS = {
     ),
     "efficientnet-lite0": ("efficientnet-lite0",),
 }
-"""By model, what `python -m model export` is told of it."""
+"""The arguments of `python -m model export` by model."""
 
 BATCH = {"small": 32, "efficientnet-lite0": 4}
-"""By model, the most samples that a peer is told to batch. Past these ONNX Runtime gains nothing a sample."""
+"""The maximum batch size of the peers by model. With larger batches ONNX Runtime is no faster per sample."""
 
 RTOL, ATOL = 1e-3, 1e-4
 """|answer - expected| <= ATOL + RTOL * |expected|."""
@@ -45,13 +45,13 @@ class Model:
     name: str
     artifact: Path
     sample: NDArray[np.float32]
-    """One input, without the batch."""
+    """An input, without the axis of the batch."""
 
     expected: NDArray[np.float32]
-    """The output for it: the scores of some classes."""
+    """The output for `sample`: the scores of the classes."""
 
     labels: tuple[str, ...] | None
-    """Where a model has them, our server answers with the best of them and the peers with its number."""
+    """The labels, if there are any: then Slipway answers with the best label, and a peer with its index."""
 
     @property
     def shape(self) -> str:
@@ -60,22 +60,22 @@ class Model:
 
     @property
     def batch(self) -> int:
-        """The most samples that a peer is told to batch."""
+        """The maximum batch size of a peer."""
         return BATCH[self.name]
 
     def file(self, form: str) -> Path:
-        """Return the file of one format."""
+        """Return the file of a format."""
         return self.artifact / FILES[form]
 
-    def check(self, answer: object, who: str) -> None:
-        """Hold an answer against what the model gave at export.
+    def check(self, answer: object, server: str) -> None:
+        """Compare an answer with the model's output at export.
 
         Args:
-            answer: scores in lists; or, where the model has labels, the best one or its number.
-            who: whose answer it is.
+            answer: the scores in nested lists; or, if the model has labels, the best label or its index.
+            server: the name of the server that answered.
 
         Raises:
-            BenchError: it is another answer.
+            BenchError: the answer differs from the expected one.
 
         """
         best = int(self.expected.argmax())
@@ -87,16 +87,16 @@ class Model:
                 np.allclose(values, self.expected, RTOL, ATOL)
             )
         if not right:
-            raise BenchError(f"{who} answers {str(answer)[:200]}, which is not what {self.name} gives")
+            raise BenchError(f"{server} answers {str(answer)[:200]}, which is not the output of {self.name}")
 
 
 def load(name: str, formats: Sequence[str] = FORMATS, output: Path = OUTPUT) -> Model:
-    """Return a model, exported first where it is not there yet.
+    """Return a model, and export it first if it is missing.
 
     Args:
-        name: of the model.
-        formats: to export it in.
-        output: the folder of all artifacts with these formats.
+        name: the name of the model.
+        formats: the formats to export.
+        output: the folder of the artifacts with these formats.
 
     Raises:
         BenchError: the export failed.
@@ -104,12 +104,12 @@ def load(name: str, formats: Sequence[str] = FORMATS, output: Path = OUTPUT) -> 
     """
     artifact = output / name / "latest"
     if not (artifact / "signature.json").exists():
-        with step(f"export {name}"):
-            if name == "small":
-                CHECKPOINT.parent.mkdir(parents=True, exist_ok=True)
-                _run(["bench.small_model", str(CHECKPOINT)])
-            options = [f"--format={form}" for form in formats]
-            _run(["model", "export", *EXPORTS[name], *options, f"--output={output}"])
+        say(f"→ export {name}")
+        if name == "small":
+            CHECKPOINT.parent.mkdir(parents=True, exist_ok=True)
+            _python("bench.small_model", str(CHECKPOINT))
+        options = [f"--format={form}" for form in formats]
+        _python("model", "export", *EXPORTS[name], *options, f"--output={output}")
     signature = cast(dict[str, Any], json.loads((artifact / "signature.json").read_text()))
     with np.load(artifact / "sample.npz") as arrays:
         sample, expected = (
@@ -125,12 +125,9 @@ def load(name: str, formats: Sequence[str] = FORMATS, output: Path = OUTPUT) -> 
     )
 
 
-def _run(module: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", *module], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise BenchError(f"python -m {module[0]} failed:\n{done.stderr.strip()}")
+def _python(*module: str) -> None:
+    """Run a Python module in the project's folder."""
+    output_of([sys.executable, "-m", *module], folder=PROJECT)
 
 
 def _flat(answer: object) -> list[Any]:

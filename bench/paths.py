@@ -1,4 +1,4 @@
-"""Where the benchmark finds and keeps its things."""
+"""The folders of the benchmark."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slip
 """Virtual environments and tools, built once. Safe to delete."""
 
 BUILD = PROJECT / "build" / "bench"
-"""Artifacts, logs of the servers, and the results of runs that were not whole."""
+"""Artifacts, logs of the servers, and the results of partial runs."""
 
 RESULTS = HERE / "results"
-"""The results of the last run of everything."""
+"""The results of the last full run."""

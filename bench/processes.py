@@ -1,4 +1,4 @@
-"""A server's processes: started in a session of their own, watched, and all of them ended."""
+"""Start a server in its own session, watch the memory of its processes, and stop all of them."""
 
 import http.client
 import os
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
+
 from bench.errors import BenchError
 from bench.progress import say
 
@@ -21,73 +23,67 @@ STOP_SECONDS = 10.0
 POLL_SECONDS = 0.005
 SAMPLE_SECONDS = 0.5
 TAIL = 15
-"""Lines of a server's log that are shown when it fails."""
+"""How many of the last lines of a server's log an error shows."""
 
-KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR")
-"""Of the environment; a setting meant for another server would change what is measured."""
+INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR")
+"""Environment variables that a server inherits. Others could change what is measured."""
 
 INTERRUPTED = 130
-"""The exit status of what Ctrl-C has ended."""
-
-PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Process:
-    """A process of this machine, as /proc has it."""
-
-    pid: int
-    started: int
-    """Clock ticks after boot: another process that got its number was started later."""
-
-    parent: int
-    session: int
-    resident_bytes: int
+"""The exit status after Ctrl-C."""
 
 
 class Family:
-    """A process with all that it started, also where they left its group and session, or outlived it."""
+    """A process and all its descendants, also those that left its session or that outlived their parent."""
 
     def __init__(self, first: int) -> None:
-        self._first = first
-        self._known: set[tuple[int, int]] = set()
+        """Follow the family of a process.
 
-    def members(self) -> list[Process]:
-        """Return those that live."""
-        everybody = living()
+        Args:
+            first: the PID of the process, which leads a session of its own.
+
+        """
+        self._first = first
+        self._known: set[psutil.Process] = set()
+
+    def members(self) -> list[psutil.Process]:
+        """Return the processes of the family that are alive."""
+        alive = [
+            process
+            for process in psutil.process_iter(["ppid", "status"])
+            if process.info["status"] != psutil.STATUS_ZOMBIE
+        ]
         family = {
-            member.pid: member
-            for member in everybody
-            if member.session == self._first or (member.pid, member.started) in self._known
+            process.pid: process
+            for process in alive
+            if process in self._known or _session(process.pid) == self._first
         }
-        grown = True
-        while grown:
-            born = [member for member in everybody if member.parent in family and member.pid not in family]
-            family.update({member.pid: member for member in born})
-            grown = bool(born)
-        self._known = {(member.pid, member.started) for member in family.values()}
+        while children := [
+            process for process in alive if process.info["ppid"] in family and process.pid not in family
+        ]:
+            family.update({child.pid: child for child in children})
+        self._known = set(family.values())
         return list(family.values())
 
 
 @dataclass(kw_only=True)
 class Running:
-    """A server that answers."""
+    """A server that is ready, with the memory of its processes."""
 
     port: int
     family: Family
     cold_start_seconds: float
-    """From exec to the first 200 of its readiness endpoint."""
+    """The time from exec to the first 200 of its readiness endpoint."""
 
     peak_bytes: int = field(default=0)
-    """The most resident memory that its processes held together when looked at."""
+    """The highest sum of the resident memory of its processes, over all samples."""
 
     processes: int = field(default=0)
-    """The most processes that it had when looked at."""
+    """The highest number of its processes, over all samples."""
 
     def resident_bytes(self) -> int:
-        """Return the resident memory of all its processes; what they share is counted for member."""
+        """Return the resident memory of all its processes; shared pages count once for every process."""
         members = self.family.members()
-        resident = sum(member.resident_bytes for member in members)
+        resident = sum(map(_resident_bytes, members))
         self.processes = max(self.processes, len(members))
         self.peak_bytes = max(self.peak_bytes, resident)
         return resident
@@ -103,27 +99,27 @@ def running(
     ready: str,
     log: Path,
 ) -> Generator[Running]:
-    """Start a server, wait until it is ready, watch its memory, and end it whatever happens.
+    """Start a server, wait until it is ready, watch its memory, and stop it in any case.
 
     Args:
-        command: what to start.
-        env: beside the few variables that are kept of this process's.
-        folder: where to start it.
-        port: where it listens, on 127.0.0.1.
-        ready: the path that answers 200 once the server predicts.
-        log: takes what it writes.
+        command: the command that starts it.
+        env: its environment variables, in addition to those in `INHERITED`.
+        folder: the folder in which it runs.
+        port: the port on 127.0.0.1 where it listens.
+        ready: the path that answers 200 when the server can predict.
+        log: the file for its output.
 
     Raises:
-        BenchError: it ended, or was not ready in time; the message ends as its log does.
+        BenchError: it ended, or was not ready in time; the message has the end of its log.
 
     """
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         start = time.perf_counter()
         process = subprocess.Popen(
             command,
-            env={**kept, **env},
+            env={**inherited, **env},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -145,8 +141,8 @@ def running(
 
 
 def exit_status(work: Callable[[], int]) -> int:
-    """Do a command's work; return its status, or 1 after a BenchError, or 130 where it was interrupted."""
-    # So that servers are ended as they are after Ctrl-C.
+    """Run a command; return its status, or 1 after a BenchError, or 130 after Ctrl-C or SIGTERM."""
+    # SIGTERM must stop the servers as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return work()
@@ -162,7 +158,7 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 def _stop(process: subprocess.Popen[bytes], family: Family) -> None:
-    """Ask the group to end; kill what then is left of the family, which some servers leave behind."""
+    """Send SIGTERM to the process group, then kill the processes of the family that are left."""
     family.members()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
@@ -171,8 +167,8 @@ def _stop(process: subprocess.Popen[bytes], family: Family) -> None:
     deadline = time.monotonic() + STOP_SECONDS
     while (left := family.members()) and time.monotonic() < deadline:
         for member in left:
-            with suppress(ProcessLookupError):
-                os.kill(member.pid, signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
         process.poll()
         time.sleep(POLL_SECONDS)
 
@@ -203,28 +199,18 @@ def _watch(server: Running, over: threading.Event) -> None:
         server.resident_bytes()
 
 
-def living() -> list[Process]:
-    """Return all that live: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
-    found: list[Process] = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdecimal():
-            continue
-        try:
-            # A program's name may hold spaces and brackets.
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[0] != "Z":
-            found.append(
-                Process(
-                    pid=int(folder.name),
-                    started=int(fields[19]),
-                    parent=int(fields[1]),
-                    session=int(fields[3]),
-                    resident_bytes=int(fields[21]) * PAGE,
-                )
-            )
-    return found
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _tail(log: Path) -> str:

@@ -1,25 +1,8 @@
-"""What is running and how long it takes, told on stderr."""
+"""Print progress to stderr."""
 
 import sys
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
 
 
 def say(line: str) -> None:
-    """Tell a person something at once."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
-@contextmanager
-def step(name: str) -> Generator[None]:
-    """Tell when a piece of work starts, and how long it took."""
-    start = time.monotonic()
-    say(f"→ {name}")
-    try:
-        yield
-    except BaseException:
-        say(f"✗ {name}: failed after {time.monotonic() - start:.1f} s")
-        raise
-    say(f"✓ {name}: {time.monotonic() - start:.1f} s")
+    """Print a line to stderr at once."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the progress of the command

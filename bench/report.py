@@ -1,13 +1,12 @@
-"""What is written of a run: every figure as JSON, a summary as Markdown tables, and a plot."""
+"""Write the results of a run: all figures as JSON, a summary as Markdown tables, and a plot."""
 
 import json
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from bench.clients import MOST_PER_CORE
-from bench.errors import BenchError
+from bench.commands import output_of
 from bench.paths import HERE
 from bench.results import Results
 from bench.scenarios import BATCHING_CONNECTIONS, BATCHING_SETTINGS, SCENARIOS, SHARES
@@ -19,12 +18,12 @@ JSON, MARKDOWN, SVG = "results.json", "results.md", "results.svg"
 
 
 def write(results: Results, folder: Path, plotter: Path) -> Path:
-    """Write the three files, and return the Markdown's path.
+    """Write the three files and return the path of the Markdown file.
 
     Args:
-        results: a run.
-        folder: where to.
-        plotter: the Python of an environment that holds what plot/requirements.txt names.
+        results: the results of the run.
+        folder: the folder for the files.
+        plotter: the Python of an environment with the packages of plot/requirements.txt.
 
     Raises:
         BenchError: the plot could not be drawn.
@@ -36,32 +35,29 @@ def write(results: Results, folder: Path, plotter: Path) -> Path:
     content = {"summary": asdict(summary), "titles": titles, **asdict(results)}
     (folder / JSON).write_text(json.dumps(content, indent=1) + "\n")
     (folder / MARKDOWN).write_text("\n".join(markdown(results, summary)) + "\n")
-    command = [plotter, PLOT / "plot.py", folder / JSON, folder / SVG]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise BenchError(f"the plot failed:\n{done.stderr.strip()}")
+    output_of([plotter, PLOT / "plot.py", folder / JSON, folder / SVG])
     return folder / MARKDOWN
 
 
 def markdown(results: Results, summary: Summary) -> Iterator[str]:
-    """Yield the summary's lines. In a cell: the median (the least to the most of the rounds)."""
+    """Yield the lines of the summary. A cell has the median of the rounds, and their range in brackets."""
     machine, plan = results.machine, results.plan
     yield "# Benchmark"
     yield ""
     yield (
         f"{machine['cores']} cores of {machine['processor']}, {machine['memory_gib']} GiB, Linux "
         f"{machine['kernel']}, Python {machine['python']}; servers and clients share the cores. "
-        f"{plan['rounds']} rounds, {plan['seconds']} s a run after {plan['warm_up']} s of warm-up: the "
-        f"median, and in brackets the least and the most. Started {results.started}, took "
-        f"{results.seconds / 60:.0f} minutes. Load average before: {machine['load_average_before']}; taken "
-        f"by the hypervisor: {results.stolen_share:.1%}. Bare ASGI is a ceiling for one request at a time, "
-        "with neither checks nor batching nor metrics."
+        f"{plan['rounds']} rounds, {plan['seconds']} s for each load after {plan['warm_up']} s of warm-up. A "
+        f"cell has the median of the rounds, and their range in brackets. Started {results.started}, took "
+        f"{results.seconds / 60:.0f} minutes. Load average before: {machine['load_average_before']}; CPU "
+        f"time taken by the hypervisor: {results.stolen_share:.1%}. Bare ASGI is an upper limit for a single "
+        "request at a time, without checks, batching or metrics."
     )
     if results.failures:
-        yield from ("", "**Some of it failed. The runs named here are not to be quoted:**", "")
+        yield from ("", "**Some runs failed. Do not quote the runs named here:**", "")
         yield from (f"- {failure.splitlines()[0]}" for failure in results.failures)
     if summary.goals:
-        yield from _section("Reach", _goals(summary.goals))
+        yield from _section("Goals", _goals(summary.goals))
     for scenario in SCENARIOS:
         if loads := summary.closed.get(scenario.name):
             title = f"{scenario.title}: {scenario.connections} connection{'s'[: scenario.connections > 1]}"
@@ -69,7 +65,7 @@ def markdown(results: Results, summary: Summary) -> Iterator[str]:
             yield from _section(title, _loads(loads, bodies, _limit(summary, scenario.name, scenario.model)))
         if scenario.name in summary.open:
             most = MOST_PER_CORE * machine["cores"]
-            title = f"{scenario.title}: at shares of each one's own rate, at most {most:,} a second"
+            title = f"{scenario.title}: at shares of the server's own rate, at most {most:,} per second"
             yield from _section(title, _open(summary, scenario.name))
     for model, starts in summary.starts.items():
         rows = (
@@ -82,10 +78,10 @@ def markdown(results: Results, summary: Summary) -> Iterator[str]:
             )
             for server, start in starts.items()
         )
-        head = ("server", "cold start, s", "MiB at rest", "MiB at most", "processes")
+        head = ("server", "cold start, s", "idle memory, MiB", "peak memory, MiB", "processes")
         yield from _section(f"Start and memory: {model}", table(head, rows))
     if summary.batching:
-        yield from _section("Slipway with batching and without: requests a second", _batching(summary))
+        yield from _section("Slipway with and without batching: requests per second", _batching(summary))
     yield from _section("Versions", _versions(results))
 
 
@@ -99,12 +95,12 @@ def _goals(goals: Iterable[Goal]) -> Iterator[str]:
         )
         for goal in goals
     )
-    return table(("what", "measured", "wanted", "met"), rows)
+    return table(("goal", "measured", "wanted", "met"), rows)
 
 
 def _loads(loads: dict[str, Load], bodies: dict[str, str], limit: tuple[str, ...] | None) -> Iterator[str]:
     rows = [(SERVERS[server].title, bodies[server], *_cells(load)) for server, load in loads.items()]
-    head = ("server", "body", "requests a second", "p50, ms", "p99, ms")
+    head = ("server", "body", "requests per second", "p50, ms", "p99, ms")
     return table(head, [*rows, *([limit] if limit else [])])
 
 
@@ -128,7 +124,7 @@ def _open(summary: Summary, scenario: str) -> Iterator[str]:
         for server, loads in summary.open[scenario].items()
         if len(loads) == len(SHARES)
     )
-    columns = ("sent a second", "answered", "p50, ms", "p99, ms")
+    columns = ("sent per second", "answered", "p50, ms", "p99, ms")
     return table(("server", *(f"{share:.0%}: {column}" for share in SHARES for column in columns)), rows)
 
 
@@ -177,7 +173,7 @@ def _cells(load: Load | None) -> tuple[str, str, str]:
 
 
 def cell(spread: Spread, digits: int) -> str:
-    """Return the median, and the least and the most where they differ."""
+    """Return the median of a spread, and its range in brackets if there is one."""
     middle = f"{spread.median:,.{digits}f}"
     if spread.least == spread.most:
         return middle

@@ -1,4 +1,4 @@
-"""Every figure of a run, as it was measured."""
+"""All measured figures of a run."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,14 +8,14 @@ from bench.clients import Figures
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """One start of a server with one model, to its end."""
+    """A server with a model, from its start to its end."""
 
     round: int
     server: str
     model: str
     cold_start_seconds: float
     idle_bytes: int
-    """Resident after it is ready and before its first prediction."""
+    """Resident memory after it is ready and before its first prediction."""
 
     peak_bytes: int
     processes: int
@@ -23,7 +23,7 @@ class Life:
 
 @dataclass(frozen=True, kw_only=True)
 class Closed:
-    """A closed loop."""
+    """The result of a closed loop."""
 
     round: int
     scenario: str
@@ -35,23 +35,23 @@ class Closed:
 
 @dataclass(frozen=True, kw_only=True)
 class Open:
-    """An open loop."""
+    """The result of an open loop."""
 
     round: int
     scenario: str
     server: str
     share: float
-    """Of the server's own closed-loop rate."""
+    """The rate as a share of the server's rate in the closed loop."""
 
     rate: int
-    """Requests sent a second: that share, or the most that the client may send."""
+    """Requests sent per second: that share, but at most what the client can send."""
 
     figures: Figures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """ONNX Runtime alone."""
+    """The result of ONNX Runtime without a server."""
 
     round: int
     model: str
@@ -62,7 +62,7 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Batching:
-    """Our server with batching or without."""
+    """The result of Slipway's server with or without batching."""
 
     round: int
     settings: str
@@ -72,17 +72,17 @@ class Batching:
 
 @dataclass(kw_only=True)
 class Results:
-    """What a run of the benchmark came to."""
+    """The results of a run of the benchmark."""
 
     started: str
     machine: dict[str, Any]
     plan: dict[str, Any]
     versions: dict[str, dict[str, str]]
-    """By server, the versions of its packages."""
+    """The versions of each server's packages, by server and package."""
 
     seconds: float = 0.0
     stolen_share: float = 0.0
-    """Of all cores' time, what the hypervisor took."""
+    """The share of the CPU time of all cores that the hypervisor took."""
 
     lives: list[Life] = field(default_factory=list[Life])
     closed: list[Closed] = field(default_factory=list[Closed])
@@ -90,4 +90,4 @@ class Results:
     limits: list[Limit] = field(default_factory=list[Limit])
     batching: list[Batching] = field(default_factory=list[Batching])
     failures: list[str] = field(default_factory=list[str])
-    """What could not be measured, or had errors. A run with any is not to be quoted."""
+    """The measurements that failed or had errors. A run with a failure must not be quoted."""

@@ -1,6 +1,5 @@
-"""The measuring: round after round, in each one server after the other, so that all see the same weather."""
+"""Run the measurements in rounds, every server once in a round, so that all meet the same conditions."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from bench import machine
 from bench.clients import MOST_PER_CORE, open_loop
+from bench.commands import output_of
 from bench.errors import BenchError
 from bench.models import Model
 from bench.paths import PROJECT
@@ -31,12 +31,12 @@ from bench.servers import SLIPWAY, Server
 from bench.up import Up, refuse_errors, running_server, shown
 
 IDLE_SECONDS = 1.0
-"""Between a server's readiness and the look at its memory at rest."""
+"""The pause between a server's readiness and the measurement of its idle memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Everything that measuring needs."""
+    """A benchmark run: its plan, servers, models and tools."""
 
     plan: Plan
     only: Sequence[str]
@@ -50,7 +50,7 @@ class Bench:
     results: Results = field(repr=False)
 
     def run(self) -> None:
-        """Take all figures. What fails is told, noted as a failure, and does not stop the rest."""
+        """Run all measurements. A failure is printed and recorded, and the others continue."""
         for number in range(1, self.plan.rounds + 1):
             for name in self.models:
                 for server in self.servers:
@@ -69,15 +69,15 @@ class Bench:
         if not todo:
             return
         with (
-            self._noted(f"round {number}: {server.name}, {model.name}"),
+            self._recorded(f"round {number}: {server.name}, {model.name}"),
             running_server(server, model, self.pythons[server.name]) as up,
         ):
             time.sleep(IDLE_SECONDS)
             idle = up.running.resident_bytes()
             cold = up.running.cold_start_seconds
-            say(f"  ready after {cold:.2f} s, {idle / 2**20:.0f} MiB at rest")
+            say(f"  ready after {cold:.2f} s, {idle / 2**20:.0f} MiB idle")
             for scenario in todo:
-                with self._noted(f"round {number}: {server.name}, {scenario.name}"):
+                with self._recorded(f"round {number}: {server.name}, {scenario.name}"):
                     self._loops(number, up, scenario)
             up.running.resident_bytes()
             self.results.lives.append(
@@ -96,7 +96,7 @@ class Bench:
         server, plan = up.server, self.plan
         body = scenario.body(server)
         if body is None:
-            raise BenchError(f"it takes none of {', '.join(scenario.bodies)}")
+            raise BenchError(f"the server accepts none of {', '.join(scenario.bodies)}")
         request = server.requests[body](up.model)
         up.check(request)
         up.closed_loop(self.wrk, request, scenario.connections, plan.warm_up)
@@ -119,7 +119,7 @@ class Bench:
             opened = open_loop(
                 self.vegeta, up.running.port, request, up.folder, rate=rate, seconds=plan.seconds
             )
-            say(f"  {scenario.name}, {rate:,}/s sent, at most {share:.0%} of that: {shown(opened)}")
+            say(f"  {scenario.name}, {rate:,}/s sent, {share:.0%} of the closed loop: {shown(opened)}")
             self.results.open.append(
                 Open(
                     round=number,
@@ -133,18 +133,18 @@ class Bench:
             refuse_errors(opened)
 
     def _limit(self, number: int, model: Model) -> None:
-        with self._noted(f"round {number}: ONNX Runtime alone, {model.name}"):
+        with self._recorded(f"round {number}: ONNX Runtime without a server, {model.name}"):
             for batch in LIMIT_BATCHES[model.name]:
                 threads = machine.cores()
-                per_second = _alone(model, batch, threads, self.plan.limit_seconds)
-                say(f"  batches of {batch} in {threads} threads: {per_second:.0f} samples a second")
+                per_second = _measure_limit(model, batch, threads, self.plan.limit_seconds)
+                say(f"  batches of {batch} in {threads} threads: {per_second:.0f} samples per second")
                 self.results.limits.append(
                     Limit(round=number, model=model.name, batch=batch, threads=threads, per_second=per_second)
                 )
 
     def _batching(self, number: int) -> None:
-        """Compare at each concurrency one after the other, both servers being up all the time."""
-        with self._noted(f"round {number}: {SLIPWAY.name}, batching"), ExitStack() as stack:
+        """Compare batching with no batching: at each concurrency the two running servers take turns."""
+        with self._recorded(f"round {number}: {SLIPWAY.name}, batching"), ExitStack() as stack:
             model = self.models[SMALL]
             ups = {
                 settings: stack.enter_context(running_server(SLIPWAY, model, self.pythons[SLIPWAY.name], env))
@@ -164,7 +164,7 @@ class Bench:
                     refuse_errors(figures)
 
     @contextmanager
-    def _noted(self, name: str) -> Generator[None]:
+    def _recorded(self, name: str) -> Generator[None]:
         say(f"→ {name}")
         try:
             yield
@@ -173,10 +173,7 @@ class Bench:
             self.results.failures.append(f"{name}: {error}")
 
 
-def _alone(model: Model, batch: int, threads: int, seconds: int) -> float:
+def _measure_limit(model: Model, batch: int, threads: int, seconds: int) -> float:
     numbers = [model.shape, str(batch), str(threads), str(seconds)]
     command = [sys.executable, "-m", "bench.limit", str(model.file("onnx")), *numbers]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise BenchError(done.stderr.strip())
-    return float(done.stdout)
+    return float(output_of(command, folder=PROJECT))

@@ -1,7 +1,7 @@
-"""`python -m bench.runtimes`: our server with each of its runtimes, on the CPU or on a GPU, side by side.
+"""`python -m bench.runtimes`: measure Slipway's server with each runtime, on the CPU or on a GPU.
 
-`--device cpu gpu` compares the two by the same loads. It needs a GPU, and the CUDA builds that
-app/requirements/*-gpu.txt name in the place of the CPU's; `--runtime` leaves out what is not there.
+`--device cpu gpu` compares the two with the same loads. It needs a GPU, and the CUDA builds of
+app/requirements/*-gpu.txt in place of the builds for the CPU. `--runtime` selects the runtimes.
 """
 
 import argparse
@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from bench import machine, models, tools
 from bench.clients import Figures
@@ -35,36 +33,36 @@ MODULES = {"onnx": "onnxruntime", "torchscript": "torch", "savedmodel": "tensorf
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "torch", "tensorflow_cpu")
 ON_GPU = ("onnx", "torchscript")
 CONNECTIONS = {"cpu": (1, 16), "gpu": (1, 16, 64)}
-"""Where a GPU is measured, both devices get its loads."""
+"""The numbers of connections. If a GPU is measured, the CPU gets the same loads."""
 
 IDLE_SECONDS = 1.0
 
 IMAGE_SIZES = PROJECT / "build" / "e2e" / "image_sizes.json"
-"""Bytes of the images over their base by runtime, as `make e2e` has found them in the registry."""
+"""The size of the image without its base by runtime, in bytes, as `make e2e` measured it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """One start of the server, to its end."""
+    """The server with a runtime, from its start to its end."""
 
     round: int
     runtime: str
     device: str
     cold_start_seconds: float
     idle_bytes: int
-    """Resident after it is ready and before its first request."""
+    """Resident memory after it is ready and before its first request."""
 
     peak_bytes: int
     closed: dict[int, Figures]
-    """Closed loops with a binary body, by number of connections."""
+    """The results of closed loops with a binary body, by number of connections."""
 
     cpu_ms: dict[int, float]
-    """CPU time that the server took for a request of each. Hardly longer where the machine is busy."""
+    """The server's CPU time for a request, by number of connections. It hardly depends on other load."""
 
 
 @dataclass(kw_only=True)
 class Results:
-    """What a run came to."""
+    """The results of a run."""
 
     started: str
     machine: dict[str, Any]
@@ -76,7 +74,7 @@ class Results:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 1 where anything failed."""
+    """Run the command line; return the exit status, which is 1 if anything failed."""
     options = _parser().parse_args(arguments)
     return exit_status(lambda: _run(options))
 
@@ -85,10 +83,10 @@ def _run(options: argparse.Namespace) -> int:
     missing = [name for name in options.runtime if find_spec(MODULES[name]) is None]
     if missing:
         raise BenchError(
-            f"{', '.join(MODULES[name] for name in missing)} is not installed here; --runtime leaves it out"
+            f"{', '.join(MODULES[name] for name in missing)} is not installed: use --runtime for others"
         )
     formats = [name for name in TITLES if name in options.runtime]
-    # Apart, so that all of them serve the same artifact.
+    # In a folder of its own, so that all runtimes serve the same artifact.
     model = models.load(IMAGE, formats, BUILD / "runtimes" / "-".join(formats))
     if options.export_only:
         return 0
@@ -104,7 +102,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         _measure_all(results, wrk, model, options)
     except KeyboardInterrupt:
-        results.failures.append("interrupted before the last round was over")
+        results.failures.append("interrupted before the end of the last round")
         raise
     finally:
         sys.stdout.write(_write(results, options).read_text())
@@ -115,9 +113,7 @@ def _measure_all(results: Results, wrk: str, model: Model, options: argparse.Nam
     connections = CONNECTIONS["gpu" if "gpu" in options.device else "cpu"]
     devices: list[str] = options.device
     if "gpu" in devices and results.machine["gpu"] == machine.NO_GPU:
-        results.failures.append(
-            "no GPU: nvidia-smi finds none on this machine, so nothing was measured on one"
-        )
+        results.failures.append("nvidia-smi finds no GPU on this machine, so nothing was measured on a GPU")
         devices = [device for device in devices if device != "gpu"]
     for number in range(1, results.plan.rounds + 1):
         for runtime in options.runtime:
@@ -127,7 +123,7 @@ def _measure_all(results: Results, wrk: str, model: Model, options: argparse.Nam
 
 
 def _write(results: Results, options: argparse.Namespace) -> Path:
-    """Write the figures and the table, and return the table's path."""
+    """Write the figures and the table, and return the path of the table."""
     whole = not options.quick and options.runtime == list(TITLES)
     folder: Path = options.output or (RESULTS if whole else BUILD / "results")
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,32 +177,33 @@ def _measure(
 
 
 def _cpu_seconds(up: Up) -> float:
-    times = (psutil.Process(process.pid).cpu_times() for process in up.running.family.members())
+    times = (process.cpu_times() for process in up.running.family.members())
     return sum(time.user + time.system for time in times)
 
 
 def markdown(results: Results) -> Iterator[str]:
-    """Yield the table's lines. In a cell: the median (the least to the most of the rounds)."""
+    """Yield the lines of the table. A cell has the median of the rounds, and their range in brackets."""
     here, plan = results.machine, results.plan
     yield "# Runtimes"
     yield ""
     yield (
         f"EfficientNet-Lite0, a binary body, one server at a time. {here['cores']} cores of "
         f"{here['processor']}, {here['memory_gib']} GiB, {here['gpu']}, Python {here['python']}; servers and "
-        f"clients share the cores. {plan.rounds} rounds, {plan.seconds} s a run after {plan.warm_up} s of "
-        f"warm-up: the median, and in brackets the least and the most. Started {results.started}. Load "
-        f"average before: {here['load_average_before']}. "
+        f"clients share the cores. {plan.rounds} rounds, {plan.seconds} s for each load after "
+        f"{plan.warm_up} s of warm-up. A cell has the median of the rounds, and their range in brackets. "
+        f"Started {results.started}. Load average before: {here['load_average_before']}. "
         f"{', '.join(f'{name} {version}' for name, version in results.versions.items())}."
     )
     if results.failures:
-        yield from ("", "**Some of it failed:**", "")
+        yield from ("", "**Some runs failed:**", "")
         yield from (f"- {failure.splitlines()[0]}" for failure in results.failures)
     yield ""
     loads = sorted({count for life in results.lives for count in life.closed})
-    head = ["runtime", "device", "image over its base, MB", "cold start, s", "MiB at rest", "MiB at most"]
+    head = ["runtime", "device", "image without its base, MB", "cold start, s"]
+    head += ["idle memory, MiB", "peak memory, MiB"]
     for count in loads:
-        who = f"{count} connection{'s'[: count > 1]}"
-        head += [f"{who}: requests a second", f"{who}: p50 / p99, ms", f"{who}: CPU, ms a request"]
+        load = f"{count} connection{'s'[: count > 1]}"
+        head += [f"{load}: requests per second", f"{load}: p50 / p99, ms", f"{load}: CPU, ms per request"]
     yield from table(head, (_row(which, lives, results) for which, lives in _grouped(results.lives).items()))
 
 
@@ -237,14 +234,26 @@ def _row(which: tuple[str, str], lives: Sequence[Life], results: Results) -> Ite
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.runtimes", description=__doc__)
     add = parser.add_argument
-    add("--device", nargs="+", choices=("cpu", "gpu"), default=["cpu"], help="cpu gpu compares the two")
-    add("--runtime", nargs="+", choices=TITLES, default=list(TITLES), help=", ".join(TITLES))
-    add("--quick", action="store_true", help="one round of short runs, to see that all works")
-    add("--export-only", action="store_true", help="export the model, and measure nothing")
+    add(
+        "--device",
+        nargs="+",
+        choices=("cpu", "gpu"),
+        default=["cpu"],
+        help="the devices to measure",
+    )
+    add(
+        "--runtime",
+        nargs="+",
+        choices=TITLES,
+        default=list(TITLES),
+        help=f"the runtimes to measure: {', '.join(TITLES)}",
+    )
+    add("--quick", action="store_true", help="a single round with short loads, as a check")
+    add("--export-only", action="store_true", help="only export the model")
     add(
         "--output",
         type=Path,
-        help="where to write (bench/results of all runtimes, build/bench/results of less)",
+        help="the folder for the results (bench/results for all runtimes, else build/bench/results)",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""What is measured, and for how long."""
+"""The loads that are measured, and their durations."""
 
 from dataclasses import dataclass
 
@@ -13,42 +13,42 @@ class Scenario:
     title: str
     model: str
     bodies: tuple[str, ...]
-    """Kinds of body; a server is sent the first that it takes."""
+    """Kinds of body. A server gets the first kind that it accepts."""
 
     connections: int
     servers: tuple[str, ...]
     open_loop: bool = False
-    """Also at fixed rates: shares of what each server did in the closed loop, as far as the client can send
-    them. Peers and ourselves alone."""
+    """Whether Slipway and its peers are also measured at fixed rates. A rate is a share of what the server
+    reached in the closed loop, limited to what the client can send."""
 
     def body(self, server: Server) -> str | None:
-        """Return the kind of body that a server is sent, None where it takes none of them."""
+        """Return the kind of body that a server gets, or None if it accepts none of them."""
         return next((kind for kind in self.bodies if kind in server.requests), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long and how often. Times are whole seconds."""
+    """The number of rounds and the durations, in whole seconds."""
 
     rounds: int
     seconds: int
-    """Of each closed and open loop."""
+    """The duration of each closed and open loop."""
 
     warm_up: int
     batching_seconds: int
-    """Of each run of the comparison of batching with no batching."""
+    """The duration of each loop that compares batching with no batching."""
 
     limit_seconds: int
-    """Of each batch size of the in-process limit."""
+    """The duration for each batch size of the in-process limit."""
 
 
 FULL = Plan(rounds=3, seconds=10, warm_up=2, batching_seconds=3, limit_seconds=2)
 QUICK = Plan(rounds=1, seconds=3, warm_up=1, batching_seconds=1, limit_seconds=1)
 
 SMALL, IMAGE = "small", "efficientnet-lite0"
-EVERY = tuple(SERVERS)
+ALL = tuple(SERVERS)
 SHARES = (0.5, 0.8)
-"""Of a server's own closed-loop rate, for the open loop."""
+"""The rates of the open loop, as shares of the server's rate in the closed loop."""
 
 SCENARIOS = (
     Scenario(
@@ -57,7 +57,7 @@ SCENARIOS = (
         model=SMALL,
         bodies=("json",),
         connections=32,
-        servers=EVERY,
+        servers=ALL,
         open_loop=True,
     ),
     Scenario(
@@ -78,11 +78,11 @@ SCENARIOS = (
     ),
     Scenario(
         name="efficientnet",
-        title="EfficientNet-Lite0, the smallest body that each takes",
+        title="EfficientNet-Lite0, the smallest body that the server accepts",
         model=IMAGE,
         bodies=("raw", "base64", "json"),
         connections=16,
-        servers=tuple(name for name in EVERY if name != "bare"),
+        servers=tuple(name for name in ALL if name != "bare"),
     ),
 )
 
@@ -92,4 +92,4 @@ NAMES = (*(scenario.name for scenario in SCENARIOS), LIMIT, BATCHING)
 LIMIT_BATCHES = {SMALL: (1, 8, 32, 64), IMAGE: (1, 2, 4, 8)}
 BATCHING_CONNECTIONS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 BATCHING_SETTINGS = {"batching": {}, "no batching": {"SLIPWAY_BATCH_SIZE": "1"}}
-"""By name, our server's settings; the first are its defaults."""
+"""Settings of Slipway's server by name; the first are its defaults."""

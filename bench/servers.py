@@ -1,6 +1,6 @@
-"""The servers: how each is started, what it is sent, where its answer is.
+"""The servers that are measured: the command, the requests and the parsing of the answer for each.
 
-How a peer is tuned, and which page of its documentation says so, stands in its own file under peers/.
+The file of a peer under peers/ describes how it is tuned, and which page of its documentation says so.
 """
 
 import base64
@@ -23,22 +23,22 @@ JSON, OCTETS = "application/json", "application/octet-stream"
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """What a server is started with."""
+    """The parameters of a server's start."""
 
     python: Path
-    """Of its environment."""
+    """The Python of the server's environment."""
 
     model: Model
     cores: int
     ports: tuple[int, int, int]
-    """The first takes predictions, the others whatever else the server listens for."""
+    """The first port is for predictions, the others for anything else that the server needs."""
 
     folder: Path
-    """Empty, and gone after the server."""
+    """An empty temporary folder, which is deleted when the server has ended."""
 
     @property
     def port(self) -> int:
-        """Where predictions are asked for."""
+        """The port for predictions."""
         return self.ports[0]
 
 
@@ -49,25 +49,25 @@ class Server:
     name: str
     title: str
     packages: tuple[str, ...]
-    """Those whose versions are told."""
+    """The packages whose versions are reported."""
 
     command: Callable[[Launch], Sequence[str | Path]]
     ready: str
-    """The path that answers 200 once the server predicts."""
+    """The path that answers 200 when the server can predict."""
 
     requests: Mapping[str, Callable[[Model], Request]]
-    """By kind of body: `json`, numbers as text; `raw`, the float32 values as they are; `base64` of them."""
+    """The requests by kind of body: numbers as `json`, float32 values as `raw`, or those in `base64`."""
 
     answer: Callable[[Any], object]
-    """Returns the prediction in a parsed answer."""
+    """Returns the prediction from a parsed answer."""
 
     form: str = "onnx"
     env: Callable[[Launch], dict[str, str]] = field(default=lambda _: {})
     peer: bool = True
-    """False for ourselves, and for a ceiling."""
+    """False for Slipway itself, and for `bare`, the upper limit."""
 
     def environment(self, launch: Launch) -> dict[str, str]:
-        """Return the environment variables that it is started with."""
+        """Return the environment variables of the server."""
         model = launch.model
         common = {
             "BENCH_MODEL": str(model.file(self.form)),
@@ -81,7 +81,7 @@ class Server:
 
     @property
     def home(self) -> Path:
-        """The folder that it is started in."""
+        """The folder in which the server runs."""
         return PROJECT if self is SLIPWAY else PEERS / self.name
 
 
@@ -106,7 +106,7 @@ def _in_base64(path: str, template: str) -> Callable[[Model], Request]:
 
 
 def _oip(model: Model) -> Request:
-    """Numbers as the Open Inference Protocol has them."""
+    """Return a JSON request of the Open Inference Protocol."""
     data = f'[{{"name":"input","datatype":"FP32","shape":[1,{model.sample.size}],"data":{_values(model)}}}]'
     return Request(path=_INFER, content_type=JSON, body=f'{{"inputs":{data}}}'.encode())
 
@@ -200,7 +200,7 @@ MLSERVER = Server(
         "MLSERVER_HTTP_PORT": str(launch.ports[0]),
         "MLSERVER_GRPC_PORT": str(launch.ports[1]),
         "MLSERVER_METRICS_PORT": str(launch.ports[2]),
-        # Handing a small model's work to another process costs a third more than it gains.
+        # For a small model, passing requests to worker processes costs more than the workers gain.
         "MLSERVER_PARALLEL_WORKERS": "0" if launch.model.name == "small" else str(launch.cores),
         "MLSERVER_DEBUG": "false",
         "MLSERVER_METRICS_DIR": str(launch.folder),
@@ -250,5 +250,11 @@ SERVERS = {server.name: server for server in (SLIPWAY, PLAIN, LITSERVE, BENTOML,
 
 
 def python(server: Server, environment: Callable[[Path], Path]) -> Path:
-    """Return the Python that a server is started with: ours is the project's own."""
+    """Return the Python of a server: that of this process for Slipway, else that of the peer's environment.
+
+    Args:
+        server: the server.
+        environment: makes the environment of a folder, and returns its Python.
+
+    """
     return Path(sys.executable) if server is SLIPWAY else environment(server.home)

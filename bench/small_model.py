@@ -1,4 +1,4 @@
-"""The small model: 784 numbers → 256 → 256 → 10, its weights from a seed.
+"""The small model of the benchmark: layers of 784, 256, 256 and 10 values, with weights from a seed.
 
 `python -m bench.small_model FILE` saves a checkpoint, for `python -m model export --factory`.
 """
@@ -14,7 +14,7 @@ SEED = 0
 
 
 def build() -> nn.Module:
-    """Return the network: [batch, 784] float32 to [batch, 10] float32. The same weights every time."""
+    """Return the network from float32 [batch, 784] to float32 [batch, 10], always with the same weights."""
     cast(Any, torch).manual_seed(SEED)
     return nn.Sequential(nn.Linear(SIZE, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
 

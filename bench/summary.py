@@ -1,4 +1,4 @@
-"""Medians and spread over the rounds, and the ratios that the server is built to reach."""
+"""Summarise a run: medians and ranges over the rounds, and the goals of the server."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from bench.scenarios import BATCHING_SETTINGS, IMAGE, SMALL
 from bench.servers import SERVERS
 
 MEBIBYTE = 2**20
-OURS, PLAIN, CEILING = "slipway", "plain", "bare"
+SLIPWAY, PLAIN, BARE = "slipway", "plain", "bare"
 
 T = TypeVar("T")
 ByRound = Mapping[int, float]
@@ -19,7 +19,7 @@ ByRound = Mapping[int, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """The median of the rounds, with the least and the most."""
+    """The median, lowest and highest value of the rounds."""
 
     median: float
     least: float
@@ -27,14 +27,14 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Self:
-        """Sum up at least one value."""
+        """Summarise values, of which there must be at least one."""
         ordered = sorted(values)
         return cls(median=statistics.median(ordered), least=ordered[0], most=ordered[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """A server under a load."""
+    """The figures of a server under a load."""
 
     per_second: Spread
     p50_ms: Spread
@@ -43,7 +43,7 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A server's starts with one model."""
+    """The starts of a server with a model."""
 
     cold_start_seconds: Spread
     idle_mib: Spread
@@ -53,51 +53,51 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """A ratio to reach, or a bound to keep, and what was measured: each round against itself."""
+    """A ratio or a value with its bound. A ratio is computed within each round."""
 
     name: str
     measured: Spread
     bound: float
     at_least: bool
-    """Whether the bound is the least that is wanted, or the most."""
+    """Whether the bound is a minimum. If not, it is a maximum."""
 
     unit: str = "×"  # noqa: RUF001 - a factor
 
     @property
     def met(self) -> bool:
-        """Whether the median keeps the bound."""
+        """Whether the median is within the bound."""
         return self.measured.median >= self.bound if self.at_least else self.measured.median <= self.bound
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """A run in few figures."""
+    """The summary of a run."""
 
     closed: dict[str, dict[str, Load]]
-    """By scenario and server."""
+    """The closed loops by scenario and server."""
 
     bodies: dict[str, dict[str, str]]
     open: dict[str, dict[str, dict[str, Load]]]
-    """By scenario, server and share of the closed-loop rate."""
+    """The open loops by scenario, server and share of the closed-loop rate."""
 
     sent: dict[str, dict[str, dict[str, Spread]]]
-    """The same: requests sent a second."""
+    """The requests sent per second, by the same keys."""
 
     starts: dict[str, dict[str, Start]]
-    """By model and server."""
+    """The starts by model and server."""
 
     limits: dict[str, Spread]
-    """By model, samples a second at the best batch size."""
+    """ONNX Runtime without a server: samples per second at the best batch size, by model."""
 
     limit_batches: dict[str, int]
     batching: dict[str, dict[str, Load]]
-    """By settings and number of connections."""
+    """The loads with and without batching, by settings and number of connections."""
 
     goals: list[Goal]
 
 
 def summarise(results: Results) -> Summary:
-    """Sum a run up."""
+    """Return the summary of a run."""
     closed = _nested(results.closed, lambda result: (result.scenario, result.server))
     opened = {
         scenario: {
@@ -148,33 +148,38 @@ def _goals(results: Results, limits: Mapping[str, ByRound]) -> Iterable[Goal]:
     def rates(scenario: str, server: str) -> ByRound:
         return _by_round(results, scenario, server, lambda figures: figures.per_second)
 
-    plain, ours = rates("small-json", PLAIN), rates("small-json", OURS)
-    yield from _ratio("small model, JSON: times the plain app", ours, plain, 5)
+    plain, slipway = rates("small-json", PLAIN), rates("small-json", SLIPWAY)
+    yield from _ratio("small model, JSON: rate ÷ rate of the plain app", slipway, plain, 5)
     peers = [rates("small-json", name) for name, server in SERVERS.items() if server.peer and name != PLAIN]
-    nobody: ByRound = {}
-    best = max(filter(None, peers), key=lambda peer: statistics.median(peer.values()), default=nobody)
-    yield from _ratio("small model, JSON: times the best peer", ours, best, 4)
-    p99 = _by_round(results, "small-json", OURS, lambda figures: figures.p99_ms)
+    none: ByRound = {}
+    best = max(filter(None, peers), key=lambda peer: statistics.median(peer.values()), default=none)
+    yield from _ratio("small model, JSON: rate ÷ rate of the best peer", slipway, best, 4)
+    p99 = _by_round(results, "small-json", SLIPWAY, lambda figures: figures.p99_ms)
     p50 = _by_round(results, "small-json", PLAIN, lambda figures: figures.p50_ms)
-    yield from _ratio("small model, JSON: p99 in p50 of the plain app", p99, p50, 1, at_least=False)
+    yield from _ratio("small model, JSON: p99 ÷ p50 of the plain app", p99, p50, 1, at_least=False)
     yield from _ratio(
-        "small model, binary body: times the plain app with JSON", rates("small-binary", OURS), plain, 8
+        "small model, binary body: rate ÷ rate of the plain app with JSON",
+        rates("small-binary", SLIPWAY),
+        plain,
+        8,
     )
-    image = rates("efficientnet", OURS)
-    yield from _ratio("EfficientNet-Lite0: times the plain app", image, rates("efficientnet", PLAIN), 6)
-    yield from _ratio("EfficientNet-Lite0: of the in-process limit", image, limits.get(IMAGE, {}), 0.95)
-    one = _by_round(results, "small-one", OURS, lambda figures: figures.p50_ms)
-    bare = _by_round(results, "small-one", CEILING, lambda figures: figures.p50_ms)
-    if over := [one[number] - bare[number] for number in one.keys() & bare.keys()]:
+    image = rates("efficientnet", SLIPWAY)
+    yield from _ratio(
+        "EfficientNet-Lite0: rate ÷ rate of the plain app", image, rates("efficientnet", PLAIN), 6
+    )
+    yield from _ratio("EfficientNet-Lite0: rate ÷ in-process limit", image, limits.get(IMAGE, {}), 0.95)
+    single = _by_round(results, "small-one", SLIPWAY, lambda figures: figures.p50_ms)
+    bare = _by_round(results, "small-one", BARE, lambda figures: figures.p50_ms)
+    if over := [single[number] - bare[number] for number in single.keys() & bare.keys()]:
         yield Goal(
-            name="one connection: p50 over bare ASGI with the model",
+            name="one connection: p50 less p50 of bare ASGI",
             measured=Spread.of(over),
             bound=0.15,
             at_least=False,
             unit=" ms",
         )
     yield from _batching_goal(results)
-    starts = [result for result in results.lives if result.server == OURS and result.model == SMALL]
+    starts = [result for result in results.lives if result.server == SLIPWAY and result.model == SMALL]
     if starts:
         yield Goal(
             name="cold start, small model",
@@ -184,7 +189,7 @@ def _goals(results: Results, limits: Mapping[str, ByRound]) -> Iterable[Goal]:
             unit=" s",
         )
         yield Goal(
-            name="memory at rest, small model",
+            name="idle memory, small model",
             measured=Spread.of(result.idle_bytes / MEBIBYTE for result in starts),
             bound=120,
             at_least=False,
@@ -193,7 +198,7 @@ def _goals(results: Results, limits: Mapping[str, ByRound]) -> Iterable[Goal]:
 
 
 def _batching_goal(results: Results) -> Iterable[Goal]:
-    """Yield the concurrency at which batching gains least."""
+    """Yield the goal of batching, at the concurrency where batching gains least."""
     on, off = BATCHING_SETTINGS
     rates = {
         (result.settings, result.connections, result.round): result.figures.per_second
@@ -210,7 +215,7 @@ def _batching_goal(results: Results) -> Iterable[Goal]:
     ]
     if worst:
         yield Goal(
-            name="batching: times no batching, where it gains least",
+            name="batching: rate ÷ rate without batching, at the worst concurrency",
             measured=min(worst, key=lambda spread: spread.median),
             bound=1,
             at_least=True,
@@ -256,7 +261,7 @@ def _starts(results: Results) -> dict[str, dict[str, Start]]:
 
 
 def _best(results: Results, model: str) -> tuple[int, ByRound]:
-    """Return the batch size that does most, and its rates by round."""
+    """Return the batch size with the highest rate, and its rates by round."""
     by_batch: dict[int, dict[int, float]] = {}
     for result in results.limits:
         if result.model == model:

@@ -1,24 +1,24 @@
-"""What the benchmark needs on the machine: an environment a peer, wrk and vegeta. Made once and kept."""
+"""Install what the benchmark needs: wrk, vegeta, and a virtual environment for each peer."""
 
 import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+from bench.commands import output_of
 from bench.errors import BenchError
 from bench.paths import CACHE, HERE
-from bench.progress import step
+from bench.progress import say
 
 WRK = "wrk"
-"""A Debian package of the same name; https://github.com/wg/wrk has no releases of its own."""
+"""The program, and its package in Debian; https://github.com/wg/wrk publishes no builds."""
 
 VEGETA = HERE / "go"
-"""A Go module, whose go.mod pins vegeta."""
+"""The folder of a Go module whose go.mod pins vegeta."""
 
 _VERSIONS = """
 import importlib.metadata, json
@@ -27,10 +27,13 @@ print(json.dumps({package.name.lower(): package.version for package in importlib
 
 
 def environment(folder: Path) -> Path:
-    """Return the Python of a virtual environment that holds a folder's requirements.txt, no more and no less.
+    """Return the Python of a virtual environment with exactly the packages of a requirements.txt.
+
+    Args:
+        folder: the folder of the requirements.txt, which also names the environment.
 
     Raises:
-        BenchError: they could not be installed.
+        BenchError: a package could not be installed.
 
     """
     requirements = folder / "requirements.txt"
@@ -38,58 +41,50 @@ def environment(folder: Path) -> Path:
     python, mark = home / "bin" / "python", home / "requirements.sha256"
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     if not mark.exists() or mark.read_text() != digest:
-        with step(f"install what {folder.name} needs (minutes, the first time)"):
-            _run([sys.executable, "-m", "venv", "--clear", home])
-            _run([python, "-m", "pip", "install", "--quiet", "--no-input", "--requirement", requirements])
+        say(f"→ install the packages of {folder.name} (takes minutes)")
+        output_of([sys.executable, "-m", "venv", "--clear", home])
+        output_of([python, "-m", "pip", "install", "--quiet", "--no-input", "--requirement", requirements])
         mark.write_text(digest)
     return python
 
 
 def versions(python: Path, packages: Sequence[str]) -> dict[str, str]:
-    """Return the versions of those packages that an environment holds."""
-    installed = cast(dict[str, str], json.loads(_run([python, "-c", _VERSIONS])))
+    """Return the versions of those of the packages that are in the environment of a Python."""
+    installed = cast(dict[str, str], json.loads(output_of([python, "-c", _VERSIONS])))
     return {package: installed[package] for package in packages if package in installed}
 
 
 def wrk() -> str:
-    """Return wrk's path, and install it where it is missing and may be installed.
+    """Return the command of wrk. If it is missing, install it by apt.
 
     Raises:
-        BenchError: it is missing, and this is not Debian or Ubuntu, or the user is not root.
+        BenchError: it is missing, and there is no apt-get or the user is not root.
 
     """
     if not shutil.which(WRK):
         if os.geteuid() != 0 or not shutil.which("apt-get"):
             raise BenchError(f"{WRK} is not on PATH; on Debian and Ubuntu: sudo apt-get install {WRK}")
-        with step(f"install from apt: {WRK}"):
-            env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            _run(["apt-get", "update"], env)
-            _run(["apt-get", "install", "--yes", "--no-install-recommends", WRK], env)
+        say(f"→ install from apt: {WRK}")
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        output_of(["apt-get", "update"], env=env)
+        output_of(["apt-get", "install", "--yes", "--no-install-recommends", WRK], env=env)
     return WRK
 
 
 def vegeta() -> Path:
-    """Return vegeta's path, built first where it is not built yet.
+    """Return the path of vegeta. If it is missing, build it with Go.
 
     Raises:
         BenchError: there is no Go, or the build failed.
 
     """
     if not shutil.which("go"):
-        raise BenchError("vegeta is built from its Go module: install Go 1.25 or later")
+        raise BenchError("building vegeta needs Go: install Go 1.25 or later")
     pins = (VEGETA / "go.mod").read_bytes() + (VEGETA / "go.sum").read_bytes()
     folder = CACHE / "bin" / hashlib.sha256(pins).hexdigest()[:12]
     binary = folder / "vegeta"
     if not binary.exists():
-        with step("build vegeta from its Go module"):
-            env = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
-            _run(["go", "-C", VEGETA, "install", "-trimpath", "tool"], env)
+        say("→ build vegeta from its Go module")
+        env = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
+        output_of(["go", "-C", VEGETA, "install", "-trimpath", "tool"], env=env)
     return binary
-
-
-def _run(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()
-        raise BenchError(f"`{' '.join(map(str, command))}` exited with {done.returncode}:\n{said}")
-    return done.stdout

@@ -1,4 +1,4 @@
-"""A server that is up, and the loads that it is put under."""
+"""Run a server with a model and send loads to it."""
 
 import json
 import socket
@@ -19,7 +19,7 @@ from bench.servers import Launch, Server
 
 @dataclass(frozen=True, kw_only=True)
 class Up:
-    """A server that is up, with what its clients need."""
+    """A running server, with the methods that send requests to it."""
 
     server: Server
     model: Model
@@ -27,17 +27,17 @@ class Up:
     folder: Path
 
     def check(self, request: Request) -> None:
-        """Send one request and hold its answer against the model's.
+        """Send a request and compare the answer with the expected one.
 
         Raises:
-            BenchError: it is another answer, or none.
+            BenchError: the answer differs, or there is none.
 
         """
         answer = json.loads(ask(self.running.port, request))
         self.model.check(self.server.answer(answer), self.server.name)
 
     def closed_loop(self, wrk: str, request: Request, connections: int, seconds: int) -> Figures:
-        """Keep a number of connections busy.
+        """Send a load on a number of connections, which are always busy.
 
         Raises:
             BenchError: wrk failed.
@@ -52,13 +52,13 @@ class Up:
 def running_server(
     server: Server, model: Model, python: Path, env: Mapping[str, str] | None = None
 ) -> Generator[Up]:
-    """Start a server with a model, and end it.
+    """Start a server with a model, and stop it when the block ends.
 
     Args:
-        server: what to start.
-        model: what it serves.
-        python: of the server's environment.
-        env: beside the server's own variables.
+        server: the server to start.
+        model: the model that it serves.
+        python: the Python of the server's environment.
+        env: environment variables in addition to the server's own.
 
     Raises:
         BenchError: it did not become ready, or ended under load.
@@ -79,19 +79,21 @@ def running_server(
 
 
 def refuse_errors(figures: Figures) -> None:
-    """Fail where a request was not answered with 200.
+    """Raise an error if a request was not answered with 200.
 
     Raises:
-        BenchError: how many were not, and why, where the client tells.
+        BenchError: the message has the number of errors, and their kinds if the client gives them.
 
     """
     if figures.errors:
-        said = f": {figures.faults}" if figures.faults else ""
-        raise BenchError(f"{figures.errors} of {figures.requests} requests were not answered with 200{said}")
+        faults = f": {figures.faults}" if figures.faults else ""
+        raise BenchError(
+            f"{figures.errors} of {figures.requests} requests were not answered with 200{faults}"
+        )
 
 
 def shown(figures: Figures) -> str:
-    """Return a line for a person."""
+    """Return the figures as a line for a person."""
     errors = f", {figures.errors} errors" if figures.errors else ""
     return f"{figures.per_second:,.0f}/s, p50 {figures.p50_ms:.2f} ms, p99 {figures.p99_ms:.2f} ms{errors}"
 

@@ -1,4 +1,4 @@
--- Posts one body over and over: https://github.com/wg/wrk/blob/master/SCRIPTING
+-- Posts the same body again and again: https://github.com/wg/wrk/blob/master/SCRIPTING
 wrk.method = "POST"
 wrk.headers["Content-Type"] = os.getenv("BENCH_CONTENT_TYPE")
 local file = assert(io.open(os.getenv("BENCH_BODY"), "rb"))

@@ -25,27 +25,37 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
     commands = parser.add_subparsers(required=True)
     for name, command in COMMANDS.items():
-        subparser = commands.add_parser(name, help=(command.__doc__ or "").split(":")[0])
+        subparser = commands.add_parser(name, help=(command.__doc__ or "").rstrip("."))
         subparser.set_defaults(command=command)
-        subparser.add_argument("--stack", default="dev", help="a Pulumi.<stack>.yaml (%(default)s)")
+        subparser.add_argument("--stack", default="dev", help="the stack of Pulumi.STACK.yaml (%(default)s)")
         if name not in ("render", "set"):
             subparser.add_argument(
-                "--engine", choices=CHOICES, default="auto", help="who deploys it: %(choices)s (%(default)s)"
+                "--engine",
+                choices=CHOICES,
+                default="auto",
+                help="the tool that deploys it: %(choices)s (%(default)s)",
             )
         if name in ("up", "down"):
-            subparser.add_argument("--yes", action="store_true", help="change a shared stack without asking")
+            subparser.add_argument(
+                "--yes", action="store_true", help="change a shared stack without asking for consent"
+            )
         if name == "set":
             subparser.add_argument("key", metavar="KEY", help="a setting, as Pulumi.yaml describes it")
             subparser.add_argument("value", metavar="VALUE")
         if name == "load":
             subparser.add_argument(
-                "--connections", type=int, default=16, help="parallel requests (%(default)s)"
+                "--connections", type=int, default=16, help="number of parallel requests (%(default)s)"
             )
-            subparser.add_argument("--seconds", type=float, default=60, help="how long (%(default)s)")
+            subparser.add_argument("--seconds", type=float, default=60, help="duration (%(default)s)")
         if name == "serve":
-            subparser.add_argument("--model", help="a model's name or an artifact folder (the stack's model)")
             subparser.add_argument(
-                "--port", type=int, default=PORT, help="the metrics are on the next (%(default)s)"
+                "--model", help="name of a model or path of an artifact (default: the stack's model)"
+            )
+            subparser.add_argument(
+                "--port",
+                type=int,
+                default=PORT,
+                help="port for predictions; metrics are on the next port (%(default)s)",
             )
     options = parser.parse_args()
     try:
@@ -59,7 +69,7 @@ def main() -> int:
 
 
 def _up(stack: Stack, options: argparse.Namespace) -> None:
-    """Model, image, cluster and service: ends with a prediction."""
+    """Deploy a stack: export its model, build the image, start the service, ask for a prediction."""
     deployed = deploy.up(stack, options.engine, agreed=options.yes)
     url = deployed.outputs["url"]
     if deployed.prediction is not None:
@@ -74,33 +84,33 @@ def _up(stack: Stack, options: argparse.Namespace) -> None:
 
 
 def _down(stack: Stack, options: argparse.Namespace) -> None:
-    """Remove the stack: the local cluster too, where no other stack is left on it."""
+    """Remove a stack, and the local cluster if no other stack is left on it."""
     deploy.down(stack, options.engine, agreed=options.yes)
 
 
 def _serve(stack: Stack, options: argparse.Namespace) -> None:
-    """Serve a model on this machine, without a cluster: Ctrl-C ends it."""
+    """Serve a model on this machine without a cluster, until Ctrl-C."""
     try:
         serve(stack, options.model, options.port)
     except KeyboardInterrupt:
-        say("ended")
+        say("stopped")
 
 
 def _render(stack: Stack, _: argparse.Namespace) -> None:
-    """Print the Kubernetes objects: YAML, without any Secret."""
+    """Print the Kubernetes objects of a stack as YAML, without any Secret."""
     ensure_artifact(stack)
     declared = run(stack)
     sys.stdout.write(notes(declared.outputs) + to_yaml(declared))
 
 
 def _smoke(stack: Stack, options: argparse.Namespace) -> None:
-    """Ask for one prediction: the artifact's sample, its label checked."""
+    """Send the artifact's sample to a stack and check the prediction."""
     _show(json.dumps(smoke(deploy.address(stack, options.engine), ensure_artifact(stack))))
     scrape.check(stack)
 
 
 def _load(stack: Stack, options: argparse.Namespace) -> None:
-    """Send requests for a while: to this machine only."""
+    """Send requests to a stack for a while, on this machine only."""
     work = load(
         deploy.address(stack, options.engine),
         ensure_artifact(stack),
@@ -111,7 +121,7 @@ def _load(stack: Stack, options: argparse.Namespace) -> None:
 
 
 def _set(stack: Stack, options: argparse.Namespace) -> None:
-    """Write a setting into the stack's file: the rest of it stays as it is."""
+    """Write a setting to the file of a stack, and change nothing else in it."""
     _show(f"{options.key} is set in {set_value(stack.name, options.key, options.value).name}")
 
 

@@ -1,4 +1,4 @@
-"""The way without the engine, to the local cluster alone: the program rendered, and applied by kubectl."""
+"""Deploy a stack to the local cluster with kubectl, from the rendered program, without the Pulumi engine."""
 
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from ops.stack import Stack
 
 FIELD_MANAGER = "slipway"
 DELETE_SECONDS = 180
-"""Longer than pods may take to drain."""
+"""Longer than pods take to drain."""
 
 PRUNED = {
     "ConfigMap": "configmaps",
@@ -25,7 +25,7 @@ PRUNED = {
     "Service": "services",
     "ServiceAccount": "serviceaccounts",
 }
-"""The kinds that a stack may declare, with the names that kubectl knows them by.
+"""The kinds of objects that a stack may declare, and their names for kubectl.
 
 A test compares them with what the program declares.
 """
@@ -35,21 +35,22 @@ CUSTOM_PRUNED = {
     "ScaledObject": "scaledobjects.keda.sh",
     "ServiceMonitor": "servicemonitors.monitoring.coreos.com",
 }
-"""The same for the custom resources that a stack may declare; a cluster may lack their definitions."""
+"""The custom resources that a stack may declare. A cluster may lack their definitions."""
 
 DEFINITION = "customresourcedefinition.apiextensions.k8s.io"
 
 
 def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
-    """Build the image, apply the objects, wait for the pods, remove what is declared no more.
+    """Build the image, apply the objects, wait for the pods, and delete objects that are no longer declared.
 
-    The Service comes after the pods, as with the engine: it may lead to another model's till then.
+    The Service is applied after the pods are ready, as the engine does: until then it may select the pods of
+    another model.
 
     Returns:
         The program's outputs.
 
     Raises:
-        OperationError: a step failed. Pods that served before go on serving.
+        OperationError: a step failed; pods that served before continue to serve.
 
     """
     with step("build the image and push it"):
@@ -58,19 +59,19 @@ def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
     objects = declared.objects()
     namespace = declared.outputs["namespace"]
     with step(f"apply {len(objects)} objects"):
-        _apply(kubectl, [one for one in objects if one["kind"] != "Service"])
+        _apply(kubectl, [item for item in objects if item["kind"] != "Service"])
     with step("wait until the pods are ready"):
         _wait(kubectl, declared, namespace)
-    _apply(kubectl, [one for one in objects if one["kind"] == "Service"])
+    _apply(kubectl, [item for item in objects if item["kind"] == "Service"])
     _prune(kubectl, declared, stack, namespace)
     return declared.outputs
 
 
 def down(kubectl: Kubectl, namespace: str) -> None:
-    """Delete a stack's namespace with all that is in it, and wait until it is gone.
+    """Delete a stack's namespace with everything in it, and wait until it is gone.
 
     Raises:
-        OperationError: it is not gone in time.
+        OperationError: it was not deleted in time.
 
     """
     with step(f"delete namespace {namespace}"):
@@ -78,13 +79,18 @@ def down(kubectl: Kubectl, namespace: str) -> None:
 
 
 def _check(declared: Run, stack: Stack) -> None:
-    """Refuse what this road does not make. A release's passwords, too, are the engine's to decrypt."""
-    if releases := declared.releases():
+    """Check that the stack has no Helm release and no Secret: only the engine can decrypt their values.
+
+    Raises:
+        OperationError: the stack has one of them.
+
+    """
+    if names := " and ".join(release.name for release in declared.releases()):
         raise OperationError(
-            f"stack {stack.name} installs {' and '.join(one.name for one in releases)}, with passwords which "
-            "only the engine can decrypt: put `pulumi` on PATH, or set `monitoring` to existing or none"
+            f"stack {stack.name} installs {names}, whose passwords only the "
+            "engine can decrypt: put `pulumi` on PATH, or set `monitoring` to existing or none"
         )
-    if any(one["kind"] == "Secret" for one in declared.objects()):
+    if any(item["kind"] == "Secret" for item in declared.objects()):
         raise OperationError(
             f"stack {stack.name} has secrets, which only the engine can decrypt: put `pulumi` on PATH"
         )
@@ -98,22 +104,22 @@ def _apply(kubectl: Kubectl, objects: list[dict[str, Any]]) -> None:
 
 
 def _wait(kubectl: Kubectl, declared: Run, namespace: str) -> None:
-    for one in declared.objects():
-        if one["kind"] != "Deployment":
+    for item in declared.objects():
+        if item["kind"] != "Deployment":
             continue
-        name = one["metadata"]["name"]
+        name = item["metadata"]["name"]
         try:
             kubectl("rollout", "status", f"deployment/{name}", f"--namespace={namespace}")
         except OperationError as error:
             raise OperationError(
                 f"{error}\n{_pods(kubectl, name, namespace)}\n"
-                "pods that served before still do; look closer with\n"
+                "pods that served before continue to serve; for details run\n"
                 f"  {kubectl.command()} --namespace {namespace} describe pods"
             ) from None
 
 
 def _pods(kubectl: Kubectl, name: str, namespace: str) -> str:
-    """Return the pods of a Deployment and the last words of one that is not ready."""
+    """Return the list of a Deployment's pods, with the last log lines of a pod that crashed."""
     chosen = (f"--namespace={namespace}", f"--selector=app.kubernetes.io/name={name}")
     lines = [kubectl("get", "pods", *chosen)]
     for pod in kubectl.get("pods", *chosen)["items"]:
@@ -126,15 +132,15 @@ def _pods(kubectl: Kubectl, name: str, namespace: str) -> str:
 
 
 def _prune(kubectl: Kubectl, declared: Run, stack: Stack, namespace: str) -> None:
-    """Delete the stack's objects that the program does not declare any more: old ConfigMaps, an old model."""
-    kept = {(one["kind"], one["metadata"]["name"]) for one in declared.objects()}
+    """Delete the stack's objects that the program no longer declares, such as old ConfigMaps."""
+    kept = {(item["kind"], item["metadata"]["name"]) for item in declared.objects()}
     defined = kubectl("get", "customresourcedefinitions", "--output=name").split()
     custom = [name for name in CUSTOM_PRUNED.values() if f"{DEFINITION}/{name}" in defined]
     kinds = ",".join([*PRUNED.values(), *custom])
     selector = f"--selector=app.kubernetes.io/managed-by=slipway,app.kubernetes.io/instance={stack.name}"
     there = kubectl.get(kinds, f"--namespace={namespace}", selector)["items"]
-    for one in there:
-        kind, name = one["kind"], one["metadata"]["name"]
+    for item in there:
+        kind, name = item["kind"], item["metadata"]["name"]
         if (kind, name) not in kept:
             kubectl("delete", f"{kind.lower()}/{name}", f"--namespace={namespace}")
-            say(f"  {kind.lower()}/{name} is declared no more: deleted")
+            say(f"  {kind.lower()}/{name} is no longer declared: deleted")

@@ -8,7 +8,7 @@ from ops.running import Running
 from ops.stack import Stack
 
 Choice = Literal["auto", "pulumi", "kubectl"]
-"""`auto` is the tool that deployed what runs; if nothing runs, Pulumi where it is on PATH, else kubectl."""
+"""`auto` is the tool that deployed the stack. If there is none: Pulumi if it is on PATH, else kubectl."""
 
 CHOICES: tuple[Choice, ...] = get_args(Choice)
 
@@ -17,9 +17,9 @@ def by_engine(stack: Stack, choice: Choice, there: Running | None) -> bool:
     """Tell whether the Pulumi engine deploys a stack, and not kubectl.
 
     Args:
-        stack: The stack.
-        choice: What a person has asked for.
-        there: What runs of the stack on the local cluster.
+        stack: the stack to deploy or remove.
+        choice: the tool that the user asked for.
+        there: the stack as it runs on the local cluster, or None if it does not.
 
     Raises:
         OperationError: the choice cannot be followed.
@@ -33,13 +33,13 @@ def by_engine(stack: Stack, choice: Choice, there: Running | None) -> bool:
     made_by = there and ("kubectl" if there.is_applied else "pulumi")
     if made_by and choice not in ("auto", made_by):
         raise OperationError(
-            f"ENGINE={choice}: what runs of stack {stack.name} was made by {made_by}: "
+            f"ENGINE={choice}: stack {stack.name} is running and was deployed by {made_by}: "
             f"`make down STACK={stack.name}` first, or leave ENGINE out"
         )
     if made_by == "pulumi" and not engine.installed():
         raise OperationError(
-            f"stack {stack.name} was made by the Pulumi engine, and `pulumi` is not on PATH: install it "
-            f"({engine.INSTALL}), or begin anew with `make down STACK={stack.name}`"
+            f"stack {stack.name} was deployed by the Pulumi engine, and `pulumi` is not on PATH: install it "
+            f"({engine.INSTALL}), or remove the stack with `make down STACK={stack.name}` first"
         )
     return (made_by or choice) == "pulumi" or (made_by is None and choice == "auto" and engine.installed())
 
@@ -52,6 +52,6 @@ def _check_shared(stack: Stack, choice: Choice) -> None:
         )
     if not engine.installed():
         raise OperationError(
-            f"stack {stack.name} is the Pulumi engine's, and `pulumi` is not on PATH: install it "
+            f"stack {stack.name} needs the Pulumi engine, and `pulumi` is not on PATH: install it "
             f"({engine.INSTALL}), or apply what `make render STACK={stack.name}` prints"
         )

@@ -25,7 +25,7 @@ def output_of(
 
 
 def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
-    """Run a command that a person follows and may have to answer; all that it says goes to stderr.
+    """Run a command that prints its progress and may ask the user; its stdout goes to stderr.
 
     Raises:
         OperationError: it is not installed, or exits with another status than 0.
@@ -33,7 +33,7 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None) 
     """
     done = _run(command, sys.stderr, env=env)
     if done.returncode != 0:
-        raise _failed(command, done.returncode, "; it has said why")
+        raise _failed(command, done.returncode, "; see its output above")
 
 
 def _run(

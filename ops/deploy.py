@@ -1,4 +1,4 @@
-"""Deploy a stack, from its model to an answered prediction, and remove it."""
+"""Deploy a stack, from the export of its model to a first prediction, and remove it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from ops.smoke import smoke
 from ops.stack import Stack
 
 ADDRESS_SECONDS = 180
-"""How long a new address may take to lead anywhere: a load balancer's name must spread first."""
+"""How long a new address may take to work: the DNS name of a load balancer must propagate first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +27,18 @@ class Deployed:
     artifact: Path
     outputs: dict[str, Any]
     prediction: dict[str, Any] | None
-    """None where the service has no address outside its cluster, or none that is known here."""
+    """None if the service has no address that this machine knows."""
 
 
 def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deployed:
-    """Bring a stack up to what the program declares, and ask it for a prediction.
+    """Deploy what the program declares for a stack, and ask it for a prediction.
 
-    Logins and consent are checked before anything is built.
+    The login and the user's consent are checked before anything is built.
+
+    Args:
+        stack: the stack to deploy.
+        choice: the tool that deploys it.
+        agreed: whether the user has agreed to change a shared stack, by --yes.
 
     Raises:
         OperationError: a step failed; the message says what to do next.
@@ -58,7 +63,12 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
 
 
 def down(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> None:
-    """Remove a stack, and the local cluster with it where no other stack is left there.
+    """Remove a stack. Remove the local cluster too if no other stack is left on it.
+
+    Args:
+        stack: the stack to remove.
+        choice: the tool that removes it.
+        agreed: whether the user has agreed to change a shared stack, by --yes.
 
     Raises:
         OperationError: a step failed.
@@ -68,7 +78,7 @@ def down(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> None
         _down_shared(stack, choice, agreed=agreed)
     elif not driver().healthy():
         if choice != "kubectl" and engine.installed() and engine.logged_in() and engine.resources(stack):
-            engine.forget(stack)
+            engine.remove_state(stack)
         driver().down()
     else:
         _down_local(stack, choice)
@@ -78,14 +88,12 @@ def address(stack: Stack, choice: Choice = "auto") -> str:
     """Return the URL of a running stack.
 
     Raises:
-        OperationError: it does not run, or its address is not known here.
+        OperationError: the stack is not running, or this machine does not know its address.
 
     """
     url = _outputs(stack, choice).get("url", "")
     if not url.startswith("http") or "<" in url:
-        raise OperationError(
-            f"stack {stack.name} has no address that is known here: `make up STACK={stack.name}`"
-        )
+        raise OperationError(f"stack {stack.name} has no known address: `make up STACK={stack.name}`")
     return url
 
 
@@ -94,7 +102,12 @@ def _running(stack: Stack) -> dict[str, Running]:
 
 
 def _check_port(stack: Stack) -> None:
-    """Refuse a node port that another Service of the local cluster has."""
+    """Check that no other Service of the local cluster has the stack's node port.
+
+    Raises:
+        OperationError: another Service has it.
+
+    """
     if not (stack.is_local and driver().healthy()):
         return
     port = stack.get("nodePort")
@@ -110,15 +123,15 @@ def _check_port(stack: Stack) -> None:
 
 
 def _with_kubectl(stack: Stack) -> dict[str, Any]:
-    say("the program is rendered, and applied by kubectl, without the Pulumi engine")
+    say("kubectl deploys: it applies the rendered program, without the Pulumi engine")
     return apply.up(stack, driver().kubectl(), driver().buildx())
 
 
 def _with_engine(stack: Stack, *, is_new: bool, agreed: bool) -> dict[str, Any]:
     say("the Pulumi engine deploys")
     if is_new and engine.resources(stack):
-        say("the cluster is new: what the engine remembers of the one before is forgotten")
-        engine.forget(stack)
+        say("the cluster is new: the state of the stack on the last cluster is removed")
+        engine.remove_state(stack)
         engine.select(stack)
     return engine.up(stack, agreed=agreed)
 
@@ -150,7 +163,7 @@ def _down_local(stack: Stack, choice: Choice) -> None:
 
 
 def _has_address(stack: Stack) -> bool:
-    # Only of the local cluster is it known at which address a node port is reached.
+    # The address of a node port is known only for the local cluster.
     kind = stack.get("serviceType")
     return kind == "LoadBalancer" or (kind == "NodePort" and stack.is_local)
 

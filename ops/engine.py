@@ -1,4 +1,4 @@
-"""Pulumi's CLI: https://www.pulumi.com/docs/iac/cli/commands/."""
+"""Call Pulumi's CLI: https://www.pulumi.com/docs/iac/cli/commands/."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from ops.stack import PROJECT, Stack
 INSTALL = "https://www.pulumi.com/docs/iac/download-install/"
 
 RUN_PROGRAM = "PULUMI_RUN_PROGRAM"
-"""The CLI's flag --run-program as a variable, which a CLI that is too old for the flag ignores."""
+"""The variable for the CLI's flag --run-program. An older CLI refuses the flag, but ignores the variable."""
 
 
 def installed() -> bool:
@@ -23,7 +23,7 @@ def installed() -> bool:
 
 
 def logged_in() -> bool:
-    """Tell whether the CLI has a backend to keep state in."""
+    """Tell whether the CLI is logged in to a backend, which keeps the state of stacks."""
     try:
         output_of(_pulumi("whoami", "--non-interactive"))
     except OperationError:
@@ -32,31 +32,35 @@ def logged_in() -> bool:
 
 
 def check_login(stack: Stack) -> None:
-    """Refuse to go on without a backend to keep state in.
+    """Check that the CLI is logged in to a backend, which keeps the state of stacks.
 
     Raises:
-        OperationError: there is none.
+        OperationError: it is not logged in.
 
     """
     if not logged_in():
         raise OperationError(
-            "`pulumi` is on PATH, but not logged in: run `pulumi login --local`, which keeps the state of "
-            f"stacks on this machine, or `pulumi login` for a backend that others use{_without(stack)}"
+            "`pulumi` is on PATH, but not logged in: run `pulumi login --local` to keep the state of stacks "
+            f"on this machine, or `pulumi login` to share it with others{_without(stack)}"
         )
 
 
 def check(stack: Stack, *, agreed: bool) -> None:
-    """Ask for all that an update will need. The stack is made where it is new.
+    """Check everything that an update needs, and create the stack if it is new.
+
+    Args:
+        stack: the stack to update.
+        agreed: whether the user has agreed to the change already, by --yes.
 
     Raises:
-        OperationError: there is no login, no passphrase, or nobody to agree to the change.
+        OperationError: there is no login, no passphrase, or no terminal to ask for consent.
 
     """
     check_login(stack)
     check_consent(stack, agreed=agreed)
     try:
         select(stack)
-        # The one question that needs the passphrase and changes nothing. Its answer is not used.
+        # The only read-only command that needs the passphrase. Its output is not used.
         output_of([*_pulumi("stack", "history", "--show-secrets", "--json", "--page-size=1"), *_of(stack)])
     except OperationError as error:
         if "passphrase" not in str(error):
@@ -68,56 +72,64 @@ def check(stack: Stack, *, agreed: bool) -> None:
 
 
 def check_consent(stack: Stack, *, agreed: bool) -> None:
-    """Refuse to change a shared stack where nobody can agree to its preview.
+    """Check that a person can agree to the preview of a shared stack, or has agreed already.
+
+    Args:
+        stack: the stack to change.
+        agreed: whether the user has agreed to the change already, by --yes.
 
     Raises:
-        OperationError: there is no terminal, and no consent was given before.
+        OperationError: there is no terminal, and the user has not agreed already.
 
     """
-    # Its stdout is this process's stderr.
+    # The CLI's stdout goes to the stderr of this process.
     if stack.is_local or agreed or (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     raise OperationError(
-        f"stack {stack.name} is changed after a person has agreed to its preview, and there is no terminal "
-        "to ask at: agree beforehand with YES=1 (`python -m ops ... --yes`)"
+        f"stack {stack.name} is shared: a person must agree to its preview, and there is no terminal to ask "
+        "at: agree beforehand with YES=1 (`python -m ops ... --yes`)"
     )
 
 
 def select(stack: Stack) -> None:
-    """Make a stack in the backend where it is new."""
+    """Select a stack, and create it in the backend if it is new."""
     output_of(_pulumi("stack", "select", "--create", stack.name))
 
 
 def up(stack: Stack, *, agreed: bool) -> dict[str, Any]:
-    """Update a stack that `check` has passed; return its outputs."""
-    # Refreshed, for the engine compares with what it remembers: an object deleted by hand, or what an
-    # interrupted update has left behind, would else be no change. The program is run first, for what is
-    # remembered names the kubeconfig of whoever made the last update.
-    run([*_pulumi("up", "--refresh"), *_of(stack), *_consent(stack, agreed=agreed)], env=_fresh())
+    """Update a stack and return its outputs. Call `check` first."""
+    # The engine compares the program with its state. Without a refresh it would not see an object that was
+    # deleted by hand or left behind by an interrupted update. The program must run before the refresh: the
+    # state names the kubeconfig of the user who made the last update.
+    run([*_pulumi("up", "--refresh"), *_of(stack), *_consent(stack, agreed=agreed)], env=_run_program_first())
     return outputs(stack)
 
 
 def outputs(stack: Stack) -> dict[str, Any]:
-    """Return what the stack's last update exported; secrets are left out."""
+    """Return the outputs of the stack's last update; the CLI masks secrets."""
     return json.loads(output_of([*_pulumi("stack", "output", "--json"), *_of(stack)]))
 
 
 def destroy(stack: Stack, *, agreed: bool, has_artifact: bool) -> None:
     """Remove everything that the stack holds.
 
-    The program is run first where its model is there, which it needs.
+    Args:
+        stack: the stack to remove.
+        agreed: whether the user has agreed to the change already, by --yes.
+        has_artifact: whether the stack's artifact exists, without which the program cannot run first.
+
     """
-    env = _fresh() if has_artifact else None
+    env = _run_program_first() if has_artifact else None
     run([*_pulumi("destroy"), *_of(stack), *_consent(stack, agreed=agreed)], env=env)
 
 
-def forget(stack: Stack) -> None:
-    """Drop a stack's state without touching what it describes, for that is gone with its cluster."""
+def remove_state(stack: Stack) -> None:
+    """Remove a stack's state only: the objects that it describes are gone with their cluster."""
     run([*_pulumi("stack", "rm", "--force", "--preserve-config", "--yes"), *_of(stack)])
 
 
 def resources(stack: Stack) -> int | None:
-    """Return how many resources the backend remembers of a stack; None where it does not have the stack."""
+    """Return how many resources the state of a stack has, or None if the backend has no such stack."""
     for known in json.loads(output_of(_pulumi("stack", "ls", "--json"))):
         if known["name"].rpartition("/")[2] == stack.name:
             return known.get("resourceCount", 0)
@@ -133,15 +145,15 @@ def _of(stack: Stack) -> Sequence[str]:
 
 
 def _consent(stack: Stack, *, agreed: bool) -> Sequence[str]:
-    # A stack that others use is changed only after a person has seen the preview.
+    # A shared stack is changed only after a person has seen the preview.
     if stack.is_local:
         return ("--yes", "--skip-preview")
     return ("--yes",) if agreed else ()
 
 
-def _fresh() -> dict[str, str]:
+def _run_program_first() -> dict[str, str]:
     return {**os.environ, RUN_PROGRAM: "true"}
 
 
 def _without(stack: Stack) -> str:
-    return "; or do without the engine: ENGINE=kubectl (`--engine kubectl`)" if stack.is_local else ""
+    return "; or deploy without the engine: ENGINE=kubectl (`--engine kubectl`)" if stack.is_local else ""

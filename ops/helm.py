@@ -1,4 +1,4 @@
-"""Helm releases, as `helm` makes them where the engine does not.
+"""Write a Helm release of the program as a `helm` command.
 
 https://helm.sh/docs/helm/helm_upgrade/
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """A chart, pinned, with its values."""
+    """A Helm release: a chart of a fixed version, with its values."""
 
     name: str
     namespace: str
@@ -18,12 +18,12 @@ class Release:
     version: str
     repository: str
     timeout_seconds: int | None
-    """None is Helm's own."""
+    """How long Helm waits; None means Helm's default."""
     values: dict[str, Any]
 
     @classmethod
     def of(cls, inputs: dict[str, Any]) -> "Release":
-        """Read the inputs of a `helm.v3.Release`, as they go over the wire."""
+        """Read the inputs of Pulumi's `helm.v3.Release`."""
         return cls(
             name=inputs["name"],
             namespace=inputs["namespace"],
@@ -35,10 +35,10 @@ class Release:
         )
 
     def command(self, values: str) -> str:
-        """Return the command line that installs or upgrades it, as the engine would.
+        """Return the command line that installs or upgrades the release as the engine does.
 
         Args:
-            values: the file that holds the values.
+            values: the path of the file with the values.
 
         """
         flags = {

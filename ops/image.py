@@ -1,4 +1,4 @@
-"""Build an image with buildx as the docker-build provider does: the same inputs give the same digest."""
+"""Build an image with buildx as Pulumi's docker-build provider does, so that the digest is the same."""
 
 import json
 import tempfile
@@ -13,13 +13,17 @@ from ops.stack import PROJECT
 def build_and_push(buildx: Sequence[str], inputs: dict[str, Any]) -> str:
     """Build a docker-build Image from the inputs that the program declared.
 
-    Credentials are those of `docker login`: a stack's own are readable by the engine alone.
+    It logs in to the registry as `docker login` did: only the engine can read the credentials of a stack.
+
+    Args:
+        buildx: the command of buildx.
+        inputs: the inputs of the Image resource.
 
     Returns:
-        `HOST/PATH/MODEL:VERSION@sha256:…`, as the provider's output `ref`.
+        `HOST/PATH/MODEL:VERSION@sha256:…`, the same as the provider's output `ref`.
 
     Raises:
-        OperationError: the build fails; buildx has then said why.
+        OperationError: the build failed; the message of buildx is on stderr.
 
     """
     with tempfile.TemporaryDirectory() as scratch:
@@ -50,7 +54,7 @@ def _arguments(inputs: dict[str, Any]) -> list[str]:
         ",".join(inputs["platforms"]),
         *(option for tag in inputs["tags"] for option in ("--tag", tag)),
         *(option for export in inputs["exports"] for option in ("--output", export["raw"])),
-        # The provider attests nothing; an attestation holds times, and would change the digest.
+        # The provider adds no attestation. An attestation holds times, which would change the digest.
         "--provenance=false",
         str(PROJECT / context["location"]),
     ]

@@ -1,4 +1,4 @@
-"""Send a bounded load to a service of this machine: a number of connections for a number of seconds."""
+"""Send requests to a service on this machine, with a fixed number of connections for a fixed time."""
 
 import asyncio
 import time
@@ -22,10 +22,10 @@ class Report:
 
     seconds: float = 0.0
     answers: Counter[str] = field(default_factory=Counter[str])
-    """By status code; "no answer" where the connection broke."""
+    """The number of answers by status code, or by "no answer" if the connection broke."""
 
     latencies: list[float] = field(default_factory=list[float])
-    """Seconds, of the requests that were answered with 200."""
+    """The latencies of the requests that were answered with 200, in seconds."""
 
     def __str__(self) -> str:
         codes = ", ".join(f"{code}: {count}" for code, count in sorted(self.answers.items()))
@@ -38,7 +38,13 @@ class Report:
 
 
 async def load(url: str, artifact: Path, *, connections: int, seconds: float) -> Report:
-    """Send the artifact's sample over and over, closed-loop, on a fixed number of connections.
+    """Send the artifact's sample again and again: each connection sends its next request after an answer.
+
+    Args:
+        url: the base URL of the service.
+        artifact: the folder of the artifact.
+        connections: the number of parallel requests.
+        seconds: how long to send.
 
     Raises:
         OperationError: the service is not on this machine.
@@ -47,7 +53,7 @@ async def load(url: str, artifact: Path, *, connections: int, seconds: float) ->
     if httpx.URL(url).host not in LOOPBACK:
         raise OperationError(f"{url} is not on this machine: load is sent to 127.0.0.1 only")
     request, report = Request.of(artifact), Report()
-    # A new connection for each request, as from many clients, so that new pods get requests too.
+    # Each request opens a new connection, as many clients would, so that new pods get requests too.
     limits = httpx.Limits(max_keepalive_connections=0)
 
     async def worker(client: httpx.AsyncClient) -> None:
@@ -69,7 +75,7 @@ async def load(url: str, artifact: Path, *, connections: int, seconds: float) ->
         httpx.AsyncClient(timeout=TIMEOUT_SECONDS, limits=limits) as client,
         asyncio.TaskGroup() as group,
     ):
-        # Making the client takes a tenth of a second, which is no part of the load.
+        # Creating the client takes 0.1 s, which is not part of the load.
         start = time.monotonic()
         for _ in range(connections):
             group.create_task(worker(client))

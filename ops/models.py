@@ -13,21 +13,21 @@ from ops.stack import PROJECT, Stack
 RUNTIMES = PROJECT / "app" / "runtimes" / "table.toml"
 
 LATEST = "latest"
-"""The link beside a model's versions that names the newest."""
+"""The name of the link to a model's newest version, in the folder of its versions."""
 
 
 def artifact_folder(stack: Stack) -> Path:
-    """Return where the artifact is, or will be."""
+    """Return the folder of the stack's artifact, which need not exist yet."""
     return directory(stack) / stack.get("model") / stack.get("modelVersion")
 
 
 def ensure_artifact(stack: Stack) -> Path:
     """Return the folder of the artifact that a stack serves.
 
-    Only a missing `latest` is exported: a version that is named must be there, or the program says so.
+    Only a missing `latest` is exported. If another version is missing, the program reports it.
 
     Raises:
-        OperationError: the export failed; it has then said why.
+        OperationError: the export failed; its own message is on stderr.
 
     """
     name, version = stack.get("model"), stack.get("modelVersion")
@@ -38,7 +38,7 @@ def ensure_latest(stack: Stack, name: str) -> Path:
     """Return the link to a model's newest artifact, exported in the stack's format if there is none.
 
     Raises:
-        OperationError: the export failed; it has then said why.
+        OperationError: the export failed; its own message is on stderr.
 
     """
     folder = directory(stack) / name / LATEST

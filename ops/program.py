@@ -1,4 +1,4 @@
-"""The Pulumi program, run without the engine: the same `__main__.py`, its declarations recorded."""
+"""Run the Pulumi program `__main__.py` without the engine and record the resources that it declares."""
 
 import asyncio
 import contextvars
@@ -36,20 +36,20 @@ IMAGE = "docker-build:index:Image"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 APPLY_FIRST = ("Namespace", "ServiceAccount", "Secret", "ConfigMap", "Release")
-"""What other objects need before they are made; a Helm release defines kinds of them."""
+"""The kinds that other objects need. A Helm release may define the kinds of other objects."""
 
 BuildImage = Callable[[dict[str, Any]], str]
 """Takes the inputs of a docker-build Image and returns its reference, with a digest if it was pushed."""
 
 
 def tagged(inputs: dict[str, Any]) -> str:
-    """Return an image's reference by tag, for where nothing is built."""
+    """Return the reference of an image by its tag, without building it."""
     return inputs["tags"][0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """A resource that the program declared, with its inputs as they go over the wire."""
+    """A resource that the program declared, with its inputs as the engine would get them."""
 
     type: str
     name: str
@@ -62,13 +62,13 @@ class Declared:
 
     @property
     def release(self) -> Release | None:
-        """The Helm release that this is, if it is one."""
+        """The resource as a Helm release, or None if it is of another kind."""
         return Release.of(self.inputs) if self.type == RELEASE else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one run of the program declared and exported."""
+    """The resources and outputs of a run of the program."""
 
     resources: list[Declared]
     outputs: dict[str, Any]
@@ -83,11 +83,11 @@ class Run:
 
 
 class Unanswered(Exception):  # noqa: N818 - not an error, because a preview goes on
-    """A function of a provider was called, which only the provider can answer."""
+    """The program called a function of a provider, whose result only the provider knows."""
 
 
 class Monitor(MockMonitor):
-    """Passes to the mocks what the program asks of the engine; what they leave unanswered is unknown."""
+    """Passes the calls of the program to the mocks. A call that raises `Unanswered` has an unknown result."""
 
     def Invoke(self, request: InvokeRequest) -> ResourceInvokeResponse:  # noqa: N802 - gRPC's name
         """Call a function of a provider."""
@@ -99,25 +99,25 @@ class Monitor(MockMonitor):
 
 @dataclass
 class Recorder(Mocks):
-    """Stands for the engine and its providers: records what is declared, and answers with it."""
+    """Takes the place of the engine and its providers, and records what the program declares."""
 
     build_image: BuildImage = tagged
     resources: list[Declared] = field(default_factory=list[Declared])
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], None]:
-        """Leave a function of a provider unanswered: its result is not known.
+        """Refuse a call of a provider's function.
 
         Raises:
-            Unanswered: always.
+            Unanswered: always, because the result is not known.
 
         """
         raise Unanswered(args.token)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        """Record a declaration; return of the state that it would have what is known without making it.
+        """Record a resource, and return its ID with the part of its state that is known before it is created.
 
         Raises:
-            OperationError: it is an object of the cluster, and what it says is not known.
+            OperationError: it is a Kubernetes object, and a value in it is not known.
 
         """
         inputs: dict[str, Any] = _whole(cast(Any, args).inputs)
@@ -125,7 +125,7 @@ class Recorder(Mocks):
         if args.typ.startswith("kubernetes:"):
             for path in _unknown(inputs):
                 raise OperationError(
-                    f"{inputs.get('kind', args.typ)} {args.name}: {path} is known to the cloud alone: "
+                    f"{inputs.get('kind', args.typ)} {args.name}: {path} is known only to the cloud: "
                     "use `pulumi up`"
                 )
             if "name" not in inputs.get("metadata", {"name": None}):
@@ -138,13 +138,17 @@ class Recorder(Mocks):
 
 
 def run(stack: Stack, build_image: BuildImage = tagged) -> Run:
-    """Run the program for a stack, as at a preview: what only a cloud can tell stays unknown.
+    """Run the program for a stack as a preview does: values that only a cloud knows stay unknown.
 
-    Each run has a thread and a context of its own, for Pulumi's runtime keeps its state in them.
+    Each run has its own thread and context, because Pulumi's runtime keeps its state in them.
+
+    Args:
+        stack: the stack, which gives the configuration.
+        build_image: takes the inputs of the image and returns its reference.
 
     Raises:
-        OperationError: the program refuses the stack's settings or its model.
-        Exception: whatever else the program raises; nothing is swallowed.
+        OperationError: the program rejects the stack's settings or its model.
+        Exception: any other exception of the program.
 
     """
     recorder = Recorder(build_image=build_image)
@@ -159,8 +163,8 @@ def run(stack: Stack, build_image: BuildImage = tagged) -> Run:
 
 async def _run(stack: Stack, recorder: Recorder) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
-    # One worker: registrations arrive one at a time, in the same order at every run. The mock monitor asks
-    # for the event loop of the thread that calls it, and would make one that nobody closes.
+    # A single worker keeps the registrations in the same order in every run. It gets its own event loop,
+    # because the mock monitor would otherwise make a loop in that thread that nobody closes.
     loop.set_default_executor(ThreadPoolExecutor(max_workers=1, initializer=_open_loop))
     # set_mocks() does not clear the outputs that a failed earlier run still waits for; reset_options() does.
     reset_options()
@@ -185,13 +189,13 @@ def _close_loop() -> None:
 
 def _order(resource: Declared) -> tuple[int, str, str]:
     kind = resource.type.rpartition(":")[2]
-    # Releases stay as they were declared, each after what it depends on.
+    # Releases keep the order of their declaration, so each follows those that it depends on.
     name = "" if resource.release else resource.name
     return (APPLY_FIRST.index(kind) if kind in APPLY_FIRST else len(APPLY_FIRST), kind, name)
 
 
 def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Undo the wire's only number type: an integer came as a float."""
+    """Turn whole floats back into integers: the engine's protocol has no integers."""
     match value:
         case float() if value.is_integer():
             return int(value)
@@ -204,7 +208,7 @@ def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _unknown(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - any JSON value
-    """Yield where in a value something is not known."""
+    """Yield the path of each unknown value within a value."""
     match value:
         case Unknown():
             yield path
@@ -219,6 +223,6 @@ def _unknown(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - any
 
 
 def _named_by_content(name: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Name an object as the engine's autonaming would, but by its content: equal content, equal name."""
+    """Add a name to an object, as the engine does, but with a hash of its content as the suffix."""
     digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
     return {**inputs, "metadata": {**inputs["metadata"], "name": f"{name}-{digest[:8]}"}}

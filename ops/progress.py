@@ -1,4 +1,4 @@
-"""Long work, told on stderr as it goes: each step's name, its seconds, and a sign of life in between."""
+"""Print the progress of long work to stderr: the name of each step, its duration, and that it still runs."""
 
 import sys
 import threading
@@ -10,14 +10,14 @@ HEARTBEAT_SECONDS = 20
 
 
 def say(line: str) -> None:
-    """Tell a person something at once. What a command answers goes to stdout instead."""
+    """Print a line to stderr at once. The result of a command goes to stdout instead."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
 @contextmanager
 def step(name: str) -> Generator[None]:
-    """Tell when a piece of work starts, that it goes on, and how long it took."""
+    """Print when a step starts, every 20 seconds that it still runs, and how long it took."""
     start = time.monotonic()
     over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The program's Kubernetes objects as YAML, for review, GitOps, or a machine without the engine."""
+"""Write the Kubernetes objects of the program as YAML, for review, GitOps or kubectl."""
 
 from collections.abc import Mapping
 from textwrap import indent
@@ -11,12 +11,12 @@ from ops.program import Declared, Run
 
 WIDTH = 110
 
-LEFT_OUT = "# Secret {namespace}/{name} is left out: only the engine can read what it holds.\n"
+LEFT_OUT = "# Secret {namespace}/{name} is left out: only the engine can decrypt its values.\n"
 
 RELEASE = """\
-# Helm release {namespace}/{name} makes more than stands here. It comes before what follows, by
+# Helm release {namespace}/{name} is not written out. Install it before the objects below, with
 #   {command}
-# and has these values:
+# and these values:
 {values}"""
 
 
@@ -49,9 +49,9 @@ def adapter_rule(outputs: Mapping[str, Any]) -> str | None:
 
 
 def to_yaml(run: Run) -> str:
-    """Write a run's objects in the order in which they can be applied, without any Secret.
+    """Return a run's objects as YAML in an order in which they can be applied, without any Secret.
 
-    A Helm release is no object: its command and its values stand in comments, where its turn is.
+    A Helm release is written as a comment with its command and its values.
 
     """
     return "---\n".join(filter(None, map(_part, run.resources)))
@@ -63,18 +63,21 @@ def _part(resource: Declared) -> str | None:
     return _document(resource.inputs) if resource.is_kubernetes_object else None
 
 
-def _document(one: dict[str, Any]) -> str:
-    if one["kind"] == "Secret":
-        return LEFT_OUT.format(**one["metadata"])
-    # As kubectl prints an object: what it is, then the rest by name.
+def _document(item: dict[str, Any]) -> str:
+    if item["kind"] == "Secret":
+        return LEFT_OUT.format(**item["metadata"])
+    # In the order of kubectl: apiVersion, kind and metadata first, then the other keys by name.
     return "".join(
-        yaml.safe_dump({key: one[key]}, width=WIDTH)
-        for key in sorted(one, key=lambda key: (key not in {"apiVersion", "kind", "metadata"}, key))
+        yaml.safe_dump({key: item[key]}, width=WIDTH)
+        for key in sorted(item, key=lambda key: (key not in {"apiVersion", "kind", "metadata"}, key))
     )
 
 
-def _commented(one: Release) -> str:
-    values = indent(yaml.safe_dump(one.values, width=WIDTH), "#   ")
+def _commented(release: Release) -> str:
+    values = indent(yaml.safe_dump(release.values, width=WIDTH), "#   ")
     return RELEASE.format(
-        namespace=one.namespace, name=one.name, command=one.command("values.yaml"), values=values
+        namespace=release.namespace,
+        name=release.name,
+        command=release.command("values.yaml"),
+        values=values,
     )

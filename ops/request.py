@@ -1,4 +1,4 @@
-"""The requests that a model takes, made of its artifact's sample."""
+"""Build requests to a model from the sample in its artifact."""
 
 import json
 import shlex
@@ -15,10 +15,10 @@ from ops.stack import PROJECT
 
 JSON = "application/json"
 LONGEST_ARGUMENT = 200
-"""Characters of a body that a person still reads on a command line; a longer one is sent from a file."""
+"""The longest body, in characters, that is written on a command line; a longer body is put in a file."""
 
 BODIES = PROJECT / "build" / "requests"
-"""Where the files are written that the printed command lines send."""
+"""The folder of the files that the printed command lines send."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,17 +26,17 @@ class Request:
     """A prediction request as a client would send it."""
 
     title: str
-    """What kind of body it has."""
+    """The kind of the body, for a person."""
 
     path: str
     content_type: str
     body: bytes
     file: Path
-    """Where the body is, or where `curl` writes it if it is too long for a command line."""
+    """The file of the body. The method `curl` writes it if the body is too long for a command line."""
 
     @classmethod
     def of(cls, artifact: Path) -> "Request":
-        """Return the picture where the model takes pictures, else the sample as JSON."""
+        """Return a request with the sample: a picture if the model takes pictures, else JSON."""
         return next(requests_of(artifact))
 
     def curl(self, url: str) -> str:
@@ -52,7 +52,7 @@ class Request:
         return shlex.join(["curl", "-H", f"Content-Type: {self.content_type}", *data, f"{url}{self.path}"])
 
     def send(self, client: httpx.Client, url: str) -> httpx.Response:
-        """Post it to a service."""
+        """Send the request to a service."""
         return client.post(
             f"{url}{self.path}", content=self.body, headers={"content-type": self.content_type}
         )
@@ -61,7 +61,7 @@ class Request:
 def requests_of(artifact: Path) -> Iterator[Request]:
     """Yield a request for each kind of body that the model takes, all with the artifact's sample.
 
-    The picture is first where there is one, then JSON.
+    The picture comes first, if there is one, and then JSON.
     """
     signature = json.loads((artifact / "signature.json").read_text())
     name, inputs = signature["name"], signature["inputs"]
@@ -90,7 +90,10 @@ def requests_of(artifact: Path) -> Iterator[Request]:
 
 
 def _samples(arrays: dict[str, NDArray[Any]]) -> tuple[Any, list[Any]]:
-    """Return the batch as /predict takes it, and its samples; by input where there are several."""
+    """Return the batch as /predict takes it, and the list of its samples.
+
+    With several inputs, the batch and each sample are objects by the name of the input.
+    """
     lists = {name: array.tolist() for name, array in arrays.items()}
     if len(lists) == 1:
         (only,) = lists.values()

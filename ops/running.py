@@ -1,4 +1,4 @@
-"""What runs on the local cluster: which stacks, who made them, and which Service has a node port."""
+"""Read from the local cluster which stacks run, who deployed them, and which Service has a node port."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from ops.local.kubectl import Kubectl
 INSTANCE = "app.kubernetes.io/instance"
 COMPONENT = "app.kubernetes.io/component"
 NAMESPACES_OF_STACKS = f"--selector=app.kubernetes.io/managed-by=slipway,{COMPONENT}!=monitoring"
-"""Without the namespace of a Prometheus, which a stack makes beside its own."""
+"""Selects the namespaces of stacks, but not the extra namespace that a stack makes for Prometheus."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Running:
 
     namespace: str
     is_applied: bool
-    """Whether kubectl applied it. If not, the Pulumi engine made it."""
+    """Whether kubectl deployed it. If not, the Pulumi engine did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,11 @@ class Holder:
     namespace: str
     name: str
     stack: str | None
-    """None where the Service is not a stack's."""
+    """The name of the stack, or None if the Service belongs to none."""
 
 
 def stacks(kubectl: Kubectl) -> dict[str, Running]:
-    """Return the stacks on the cluster by name, as the labels of their namespaces tell."""
+    """Return the stacks on the cluster by name, read from the labels of their namespaces."""
     found = kubectl.get("namespaces", NAMESPACES_OF_STACKS, "--show-managed-fields")["items"]
     return {
         metadata["labels"].get(INSTANCE, metadata["name"]): Running(
@@ -44,7 +44,7 @@ def stacks(kubectl: Kubectl) -> dict[str, Running]:
 
 
 def holder(kubectl: Kubectl, node_port: str) -> Holder | None:
-    """Return the Service that has a node port, or None where the port is free."""
+    """Return the Service that has a node port, or None if the port is free."""
     for service in kubectl.get("services", "--all-namespaces")["items"]:
         if any(str(port.get("nodePort")) == node_port for port in service["spec"].get("ports", [])):
             return _holder(service["metadata"])

@@ -1,4 +1,4 @@
-"""A model served on this machine by one process: no Docker, no cluster, no root."""
+"""Serve a model on this machine with a single process, without Docker, a cluster or root."""
 
 import json
 import socket
@@ -9,18 +9,18 @@ from ops.errors import OperationError
 from ops.models import ensure_latest
 from ops.progress import say, step
 from ops.request import requests_of
-from ops.server import Server, stopped_at_the_end
+from ops.server import Server, stop_at_exit
 from ops.smoke import smoke
 from ops.stack import Stack
 
 HOST, PORT = "127.0.0.1", 8000
-LOOK_SECONDS = 1
-"""How often the server looks for a newer artifact."""
+RELOAD_SECONDS = 1
+"""How often the server checks for a newer artifact."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """Where a service is reached. The metrics are on the next port."""
+    """The addresses of a server: predictions on `port`, metrics on the port after it."""
 
     port: int
 
@@ -31,24 +31,24 @@ class Addresses:
 
     @property
     def url(self) -> str:
-        """The address of predictions and of the page."""
+        """The base URL of predictions and of the web page."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def metrics(self) -> str:
-        """The address that Prometheus scrapes."""
+        """The URL that Prometheus scrapes."""
         return f"http://{HOST}:{self.metrics_port}/metrics"
 
     def check_free(self) -> None:
-        """See that nobody listens there.
+        """Check that both ports are free.
 
         Raises:
-            OperationError: a port is taken; the message says what to do next.
+            OperationError: a port is in use; the message says what to do next.
 
         """
         for port in (self.port, self.metrics_port):
             with socket.socket() as probe:
-                # As the server does: a port that only waits for its last packets is free.
+                # As the server does: a port in TIME_WAIT can be bound again.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
                     probe.bind((HOST, port))
@@ -60,15 +60,15 @@ class Addresses:
 
 
 def serve(stack: Stack, model: str | None, port: int) -> None:
-    """Serve a model in the foreground until Ctrl-C; a new export of the same name takes over meanwhile.
+    """Serve a model in the foreground until Ctrl-C, and load each new export of the same name.
 
     Args:
-        stack: whose model, folder of artifacts and runtime are the defaults.
-        model: a model's name, or the path of an artifact folder; None means the stack's.
-        port: of predictions; the metrics are on the next one.
+        stack: the stack that gives the default model, the folder of artifacts and the runtime.
+        model: the name of a model or the path of an artifact; None means the stack's model.
+        port: the port for predictions; the metrics are on the port after it.
 
     Raises:
-        OperationError: a port is taken, the export failed, or the server has ended.
+        OperationError: a port is in use, the export failed, or the server ended.
 
     """
     addresses = Addresses(port=port)
@@ -79,9 +79,9 @@ def serve(stack: Stack, model: str | None, port: int) -> None:
     runtime = stack.get("runtime")
     server = Server(
         {
-            # Not resolved: the server follows the link to the newest artifact when it moves.
+            # Not resolved: the server follows the link `latest` when it moves to a newer artifact.
             "model_path": folder,
-            "reload_seconds": LOOK_SECONDS,
+            "reload_seconds": RELOAD_SECONDS,
             "runtime": runtime if runtime in signature["formats"] else signature["formats"][0],
             "host": HOST,
             "port": addresses.port,
@@ -89,7 +89,7 @@ def serve(stack: Stack, model: str | None, port: int) -> None:
             "drain_delay_seconds": 0,
         }
     )
-    with stopped_at_the_end(server):
+    with stop_at_exit(server):
         with step(f"start the server and load {signature['name']} {signature['version']}"):
             server.wait_until_ready(addresses.url)
         with step("ask for a prediction"):
@@ -105,8 +105,8 @@ def _artifact(stack: Stack, model: str) -> Path:
         return path
     if "/" in model:
         raise OperationError(
-            f"{path} is no artifact folder, for it holds no signature.json: give the path of a "
-            "build/model/NAME/VERSION, or a model's name alone"
+            f"{path} is not an artifact: it has no signature.json. Give the path of an artifact "
+            "(build/model/NAME/VERSION), or only the name of a model"
         )
     return ensure_latest(stack, model)
 
@@ -119,6 +119,6 @@ def _show_what_to_try(addresses: Addresses, artifact: Path) -> None:
         f"page:     {addresses.url}/",
         f"API:      {addresses.url}/docs",
         f"metrics:  {addresses.metrics}",
-        "Ctrl-C ends it.",
+        "Ctrl-C stops the server.",
     ]
-    print("\n".join(lines), flush=True)  # noqa: T201 - the answer of the command
+    print("\n".join(lines), flush=True)  # noqa: T201 - the output of the command

@@ -1,4 +1,4 @@
-"""The model server as a child process of this machine, with its log told in words."""
+"""Run the model server as a child process and print its log for a person."""
 
 import json
 import os
@@ -20,22 +20,24 @@ from ops.stack import PROJECT
 
 LAST_LINES = 20
 POLL_SECONDS = 0.1
-TOLD = {"level", "logger", "message", "time"}
-"""Members of a line of the log that are not an addition to its message."""
+STANDARD_FIELDS = {"level", "logger", "message", "time"}
+"""The fields that every line of the log has. Only the other fields are printed after the message."""
 
 
 class Server:
-    """`python -m app`, started with settings of its own. What it logs is passed on to stderr."""
+    """A running `python -m app`. Its log is printed to stderr."""
 
     def __init__(self, settings: Mapping[str, object]) -> None:
-        """Start it.
+        """Start the server.
 
         Args:
-            settings: by the names of app/settings.py; others are taken from the environment.
+            settings: values by the names in app/settings.py; settings that are not given come from the
+                environment.
 
         """
         given = {f"SLIPWAY_{name.upper()}": str(value) for name, value in settings.items()}
-        # In a process group of its own: Ctrl-C in a terminal reaches this process alone, which passes it on.
+        # The server has its own process group, so that Ctrl-C in a terminal interrupts only this process,
+        # which then stops the server.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "app"],
             cwd=PROJECT,
@@ -46,16 +48,19 @@ class Server:
             text=True,
             process_group=0,
         )
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        assert self._process.stdout is not None  # noqa: S101 - stdout=PIPE
         self._last: deque[str] = deque(maxlen=LAST_LINES)
-        self._reader = threading.Thread(target=self._pass_on, args=[self._process.stdout], daemon=True)
+        self._reader = threading.Thread(target=self._print_log, args=[self._process.stdout], daemon=True)
         self._reader.start()
 
     def wait_until_ready(self, url: str) -> None:
-        """Wait until the server says that it is ready.
+        """Wait until the server is ready.
+
+        Args:
+            url: the base URL of the server.
 
         Raises:
-            OperationError: it has ended, with its last words.
+            OperationError: the server ended; the message has the end of its log.
 
         """
         with httpx.Client() as client:
@@ -68,14 +73,14 @@ class Server:
         """Wait until the server ends by itself.
 
         Raises:
-            OperationError: it has ended, with its last words.
+            OperationError: always, when the server has ended; the message has the end of its log.
 
         """
         self._process.wait()
         raise self._ended()
 
     def stop(self) -> None:
-        """Let the server answer what it has accepted, and end. A second Ctrl-C ends it at once."""
+        """Let the server answer the requests that it has accepted, then end. A second Ctrl-C kills it."""
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait()
@@ -84,23 +89,23 @@ class Server:
             self._process.wait()
         self._reader.join()
 
-    def _pass_on(self, log: IO[str]) -> None:
+    def _print_log(self, log: IO[str]) -> None:
         with log:
             for line in log:
-                words = _words(line.rstrip())
-                self._last.append(words)
-                say(f"  server: {words}")
+                text = _readable(line.rstrip())
+                self._last.append(text)
+                say(f"  server: {text}")
 
     def _ended(self) -> OperationError:
         status = self._process.wait()
         self._reader.join()
         last = "\n".join(f"  {line}" for line in self._last)
-        return OperationError(f"the server has ended with status {status}; its last words:\n{last}")
+        return OperationError(f"the server ended with status {status}; its log ends with:\n{last}")
 
 
 @contextmanager
-def stopped_at_the_end(server: Server) -> Generator[Server]:
-    """Stop the server when the block ends, by SIGTERM too."""
+def stop_at_exit(server: Server) -> Generator[Server]:
+    """Stop the server when the block ends. SIGTERM ends the block as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield server
@@ -116,11 +121,11 @@ def _is_ready(client: httpx.Client, url: str) -> bool:
         return False
 
 
-def _words(line: str) -> str:
-    """Return a line of the log for a person to read; what is no JSON stays as it is."""
+def _readable(line: str) -> str:
+    """Return a JSON line of the log as text for a person; return any other line unchanged."""
     try:
         entry: dict[str, Any] = json.loads(line)
-        more = ", ".join(f"{name} {value}" for name, value in entry.items() if name not in TOLD)
+        more = ", ".join(f"{name} {value}" for name, value in entry.items() if name not in STANDARD_FIELDS)
         return f"{entry['message']} ({more})" if more else entry["message"]
     except (ValueError, KeyError, TypeError, AttributeError):
         return line

@@ -1,4 +1,4 @@
-"""A setting of a stack, written into its file with everything else there left as it is."""
+"""Write a setting to the file of a stack, and change nothing else in it."""
 
 import json
 import re
@@ -12,17 +12,23 @@ from ops.stack import NAMESPACE, PROJECT
 
 
 def set_value(stack: str, key: str, value: str, folder: Path = PROJECT) -> Path:
-    """Set a setting of the project in `Pulumi.<stack>.yaml`; return the file.
+    """Write a setting to `Pulumi.<stack>.yaml` and return the path of that file.
+
+    Args:
+        stack: the name of the stack.
+        key: the key of the setting, without the prefix `slipway:`.
+        value: the new value.
+        folder: the folder of Pulumi.yaml.
 
     Raises:
-        OperationError: there is no such stack or setting, or the file has it as a secret or in a form
-            that is not a line of its own.
+        OperationError: there is no such stack or setting, or the setting is a secret in the file or does not
+            have its own line there.
 
     """
     file = folder / f"Pulumi.{stack}.yaml"
     project: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
     if key not in project["config"]:
-        raise OperationError(f"no setting {key!r}: Pulumi.yaml describes those that there are")
+        raise OperationError(f"no setting {key!r}: Pulumi.yaml describes all settings")
     if not file.exists():
         raise OperationError(f"no stack {stack!r}: {file.name} is missing")
     full = f"{NAMESPACE}:{key}"
@@ -31,13 +37,13 @@ def set_value(stack: str, key: str, value: str, folder: Path = PROJECT) -> Path:
     config: dict[str, Any] = before.get("config") or {}
     expected = {**before, "config": {**config, full: value}}
     if not _reads_as(after, expected):
-        raise OperationError(f"{file.name} does not have {full} on a line of its own: change it in an editor")
+        raise OperationError(f"{full} does not have its own line in {file.name}: change it in an editor")
     file.write_text(after)
     return file
 
 
 def _written(text: str, full: str, value: str) -> str:
-    # A JSON string is a YAML string that no value is mistaken for a number in.
+    # A JSON string is a quoted YAML string, so YAML does not read the value as a number.
     line = f"  {full}: {json.dumps(value)}\n"
     there = re.compile(rf"^  {re.escape(full)}:.*\n?", re.MULTILINE)
     if there.search(text):

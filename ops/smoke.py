@@ -15,13 +15,19 @@ TIMEOUT_SECONDS = 30
 
 
 def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> dict[str, Any]:
-    """Ask a service for its prediction of the artifact's sample, for so long as nobody answers.
+    """Send the artifact's sample to a service and check the answer.
+
+    Args:
+        url: the base URL of the service.
+        artifact: the folder of the artifact.
+        patience_seconds: how long to retry while the service does not answer at all.
 
     Returns:
         The first prediction.
 
     Raises:
-        OperationError: no answer, an error, another model's answer, or another label than at export.
+        OperationError: the service does not answer, or answers with an error, another version of the model,
+            or another label than at export.
 
     """
     signature = json.loads((artifact / "signature.json").read_text())
@@ -34,7 +40,7 @@ def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> dict[str,
     prediction = answer["predictions"][0]
     expected = _expected_label(artifact, signature)
     if expected is not None and prediction["label"] != expected:
-        raise OperationError(f"{url} says {prediction['label']!r}; at export it was {expected!r}")
+        raise OperationError(f"{url} predicts {prediction['label']!r}; at export it was {expected!r}")
     return prediction
 
 

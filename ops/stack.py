@@ -1,4 +1,4 @@
-"""A stack's configuration as the engine would hand it to the program, for use where there is no engine."""
+"""Read the configuration of a stack without the Pulumi engine."""
 
 import json
 from dataclasses import dataclass
@@ -10,29 +10,29 @@ import yaml
 from ops.errors import OperationError
 
 NAMESPACE = "slipway"
-"""Namespace of the settings' keys. It stays the same in a project of another name."""
+"""The prefix of the settings' keys. It does not change with the name of the project."""
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder of Pulumi.yaml."""
 
-UNREADABLE = "[secret]"
-"""Stands for a value that only the engine can decrypt. Nothing that holds it is ever written out."""
+UNDECRYPTED = "[secret]"
+"""Used in place of a value that only the engine can decrypt. No output may hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """A project's stack with its configuration, the project's defaults merged in."""
+    """A stack of the project, with its configuration and the defaults of the project."""
 
     project: str
     name: str
     config: dict[str, str]
-    """By full key, `slipway:model`, each value as text; objects and lists as JSON."""
+    """The values by full key, such as `slipway:model`, as text; objects and lists as JSON."""
 
     secret_keys: frozenset[str]
 
     @property
     def is_local(self) -> bool:
-        """Whether it runs on the cluster of this machine."""
+        """Whether the stack runs on the local cluster of this machine."""
         return self.get("cluster") == "local"
 
     @property
@@ -54,13 +54,13 @@ class Stack:
         """Read `Pulumi.yaml` and `Pulumi.<name>.yaml`.
 
         Raises:
-            OperationError: there is no such file.
+            OperationError: there is no file for this stack.
 
         """
         file = folder / f"Pulumi.{name}.yaml"
         if not file.exists():
             there = ", ".join(sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml")))
-            raise OperationError(f"no stack {name!r}: {file.name} is missing (there are {there})")
+            raise OperationError(f"no stack {name!r}: {file.name} is missing (stacks: {there})")
         project: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
         stack: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
         given: dict[str, Any] = stack.get("config") or {}
@@ -74,7 +74,7 @@ class Stack:
             project=project["name"],
             name=name,
             config={key: _text(value) for key, value in {**defaults, **given}.items()}
-            | dict.fromkeys(secret, UNREADABLE),
+            | dict.fromkeys(secret, UNDECRYPTED),
             secret_keys=frozenset(secret),
         )
 

@@ -1,1 +1,1 @@
-"""HTTP: connections, routes, the exchange of a request for an answer, and the pages for people."""
+"""The HTTP layer: connections, routes, inference requests, the OpenAPI document, and the web pages."""

@@ -1,4 +1,4 @@
-"""What the head of a request to inference alone shows to be wrong."""
+"""Checks of an inference request that need only its head (request line and headers), not its body."""
 
 from http import HTTPStatus
 
@@ -13,46 +13,54 @@ from app.signature import Signature
 from app.tensors import DTYPES
 
 
-def check(head: RequestHead, protocol: WireProtocol, model: ServedModel, settings: Settings) -> None:
-    """Refuse what need not be read.
+def check_head(head: RequestHead, protocol: WireProtocol, model: ServedModel, settings: Settings) -> None:
+    """Check that a request can be accepted, before its body is read.
 
     Raises:
         ModelNotReady: the model is being loaded, or has failed.
-        Problem: the body is of a wrong kind or size.
+        Problem: 415 for an unsupported content type or content encoding, 413 for a body that is too large.
 
     """
     if model.state != "ready":
         raise ModelNotReady(
             "the model is being loaded" if model.state == "loading" else "the model has failed"
         )
-    codings.check(head.content_encodings)
+    codings.check_supported(head.content_encodings)
     accepted = protocol.media_types(model.signature)
     if head.content_type not in accepted:
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"content-type {head.content_type!r}; this model takes {', '.join(accepted)}",
+            f"content-type {head.content_type!r} is not supported; this model accepts {', '.join(accepted)}",
             headers={"accept-post": ", ".join(accepted)},
         )
     if head.content_length > settings.max_body_bytes:
-        raise too_large(model.signature, settings)
+        raise body_too_large(model.signature, settings)
 
 
-def too_large(signature: Signature, settings: Settings) -> Problem:
-    """Return the problem of a body over the limit, with what the limit means in samples."""
-    problem = codings.too_large(settings.max_body_bytes)
-    if (samples := samples_in(settings.max_body_bytes, signature)) is None:
+def body_too_large(signature: Signature, settings: Settings) -> Problem:
+    """Return the 413 problem for a body over the limit; its text also gives the limit in samples."""
+    problem = codings.body_too_large(settings.max_body_bytes)
+    samples = raw_samples_within(settings.max_body_bytes, signature)
+    if samples is None:
         return problem
-    most = min(samples, settings.batch_size)
+    max_samples = min(samples, settings.batch_size)
     return Problem(
-        problem.status, f"{problem.detail}, the limit of a body, which holds {most} samples as raw values"
+        problem.status,
+        f"{problem.detail}, the limit for a request body; "
+        f"a body of raw values can have at most {max_samples} samples",
     )
 
 
-def samples_in(length: int, signature: Signature) -> int | None:
-    """Return how many samples so many bytes hold as raw values; None where samples have no fixed size."""
-    size = 0
+def raw_samples_within(byte_limit: int, signature: Signature) -> int | None:
+    """Return how many samples of raw values fit into `byte_limit` bytes.
+
+    Returns:
+        The number of samples; None if the samples of the model have no fixed size in bytes.
+
+    """
+    sample_bytes = 0
     for tensor in signature.inputs:
         if tensor.sample_size is None or tensor.datatype == "BYTES":
             return None
-        size += tensor.sample_size * DTYPES[tensor.datatype].itemsize
-    return length // size
+        sample_bytes += tensor.sample_size * DTYPES[tensor.datatype].itemsize
+    return byte_limit // sample_bytes

@@ -1,4 +1,4 @@
-"""The transport's side of a connection: what it waits for, when it reads, how it ends."""
+"""The transport side of a connection: its phases, when it reads, and how it closes."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -12,76 +12,93 @@ if TYPE_CHECKING:
 HALF_REQUEST_GRACE_SECONDS = 0.5
 """How long a connection stays open at shutdown for a request that may be on its way."""
 
-UNREAD_BYTES = 16 * 1024
-"""Of answers that a client has not read, from which they count and nothing more is read from it."""
+MAX_UNREAD_BYTES = 16 * 1024
+"""Size of the responses that may wait for the client to read them.
 
-Phase = Literal["idle", "head", "body", "answer", "closing"]
-"""What is awaited: a request, the rest of its head, of its body, its answer, or that the client closes."""
+Above that, the server reads nothing more from the client, and counts the bytes as unread.
+"""
+
+Phase = Literal["idle", "head", "body", "response", "closing"]
+"""What the connection waits for.
+
+- idle: the next request;
+- head: the rest of a request's head, also directly after the connection was opened;
+- body: the rest of a request's body;
+- response: the handler, which is to answer the request;
+- closing: the client, which is to close the connection.
+"""
 
 
 class BaseConnection(asyncio.BufferedProtocol, ABC):
-    """A connection that does not know yet what is said on it."""
+    """A connection, without the parsing of what is received on it."""
 
     transport: asyncio.Transport
 
     def __init__(self, listener: "Listener") -> None:
         self.listener = listener
         self.client: tuple[str, int] | None = None
+        """Address and port of the client."""
+
         self.server: tuple[str, int] | None = None
+        """Address and port of the server."""
+
         self.phase: Phase = "head"
-        self.since = 0.0
+        self.phase_since = 0.0
         """When the phase began, on the clock of the event loop."""
 
         self.unread_since: float | None = None
-        """Since when the client reads its answers too slowly, if it does."""
+        """Since when more than `MAX_UNREAD_BYTES` wait for the client; None if they do not."""
 
         self._loop = asyncio.get_running_loop()
-        self._paused = False
+        self._reading_paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take note of the transport."""
+        """Start to wait for the first request."""
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(UNREAD_BYTES)
+        self.transport.set_write_buffer_limits(MAX_UNREAD_BYTES)
         self.client = transport.get_extra_info("peername")
         self.server = transport.get_extra_info("sockname")
-        self._enter("head")
-        self.listener.opened(self)
+        self._enter_phase("head")
+        self.listener.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Forget the connection."""
+        """Remove the connection from the listener."""
         self.phase = "closing"
-        self.listener.closed(self)
+        self.listener.remove(self)
 
     def pause_writing(self) -> None:
-        """Read no more from a client that does not read its answers."""
+        """Read nothing more from the client until it has read its responses."""
         self.unread_since = self._loop.time()
-        self.listener.unread(self, self.transport.get_write_buffer_size())
-        self.read_on()
+        self.listener.add_unread(self, self.transport.get_write_buffer_size())
+        self.update_reading()
 
     def resume_writing(self) -> None:
-        """Read from it again."""
+        """Continue to read from the client: it has read its responses."""
         self.unread_since = None
-        self.listener.was_read(self)
-        self._advance()
+        self.listener.remove_unread(self)
+        self._process_received()
 
     def close(self) -> None:
         """Close the connection at once."""
         self.transport.close()
 
     def shutdown(self) -> None:
-        """Close it when its last request is answered."""
+        """Close the connection as soon as its last request is answered. uvicorn calls it at shutdown."""
         if self.phase == "head":
-            # A request may be on its way: its answer will close the connection.
-            self._loop.call_later(HALF_REQUEST_GRACE_SECONDS, self._leave)
+            # A request may be on its way. If it arrives in time, its response closes the connection.
+            self._loop.call_later(HALF_REQUEST_GRACE_SECONDS, self._close_if_waiting)
         else:
-            self._leave()
+            self._close_if_waiting()
 
-    def read_on(self) -> None:
-        """Read from the client, or do not, while enough is here or its answers are not read."""
-        pause = self.phase != "closing" and (self.unread_since is not None or self._has_enough())
-        if pause == self._paused or self.transport.is_closing():
+    def update_reading(self) -> None:
+        """Pause or resume reading from the client.
+
+        Reading is paused while the client does not read its responses, or while enough is buffered.
+        """
+        pause = self.phase != "closing" and (self.unread_since is not None or self._has_enough_buffered())
+        if pause == self._reading_paused or self.transport.is_closing():
             return
-        self._paused = pause
+        self._reading_paused = pause
         if pause:
             self.transport.pause_reading()
         else:
@@ -89,34 +106,35 @@ class BaseConnection(asyncio.BufferedProtocol, ABC):
 
     @abstractmethod
     def refuse(self, problem: Problem) -> None:
-        """Answer what is no request, or none in time, and close the connection."""
+        """Answer with a problem, because the request is invalid or late, and close the connection."""
 
     @abstractmethod
-    def _has_enough(self) -> bool:
-        """Tell whether nothing more need be read before something is answered."""
+    def _has_enough_buffered(self) -> bool:
+        """Tell whether so much is buffered that nothing more should be read before it is processed."""
 
     @abstractmethod
-    def _advance(self) -> None:
-        """Go on with what was read."""
+    def _process_received(self) -> None:
+        """Process the bytes that were received and not processed yet."""
 
-    def _enter(self, phase: Phase) -> None:
+    def _enter_phase(self, phase: Phase) -> None:
         self.phase = phase
-        self.since = self._loop.time()
+        self.phase_since = self._loop.time()
         if phase == "idle":
             self.listener.idle[self] = None
         else:
             self.listener.idle.pop(self, None)
 
-    def _leave(self) -> None:
+    def _close_if_waiting(self) -> None:
         if self.phase in {"head", "idle", "closing"}:
             self.close()
 
-    def _close_in_order(self) -> None:
-        """Close the connection so that the client can read the last answer: RFC 9112, section 9.6.
+    def _close_after_last_response(self) -> None:
+        """Close the connection in such a way that the client can read the last response.
 
-        What it still sends is read and dropped: a close would be answered by a reset, which can overtake the
-        answer.
+        What the client still sends is received and dropped: if the socket were closed now, the kernel would
+        answer it with a reset, which can destroy the response before the client has read it (RFC 9112,
+        section 9.6).
         """
-        self._enter("closing")
+        self._enter_phase("closing")
         self.transport.write_eof()
-        self.read_on()
+        self.update_reading()

@@ -1,10 +1,12 @@
-"""One client's connection: HTTP/1.1, one request after the other (https://www.rfc-editor.org/rfc/rfc9112).
+"""One client connection, which speaks HTTP/1.1 (https://www.rfc-editor.org/rfc/rfc9112).
 
-A request is read when the one before it is answered: what was sent ahead waits unread, up to a bound. So no
-request can take the answer of another, and what follows a request cannot change what becomes of it.
+Requests are processed one after the other: the next one is parsed only when the response to the one before it
+is written. What the client sends ahead waits, up to a limit. So the responses cannot be mixed up, and invalid
+bytes after a request do not change the response to it.
 
-A request to inference goes straight to its exchange and back, without a task, a scope or a router: that is
-most of what a small model's answer costs. All else goes through the application, which answers the same.
+An inference request goes directly to an `Exchange`, without a task, an ASGI scope or a router: these would
+cost more than all the rest of a request to a small model. Every other request goes to the ASGI application,
+which can answer inference requests too, with the same responses.
 """
 
 from http import HTTPStatus
@@ -15,264 +17,283 @@ from app.http import head, identity, problems, request
 from app.http.asgi_call import AsgiCall
 from app.http.base_connection import BaseConnection
 from app.http.exchange import EMPTY_BUFFER, Exchange
-from app.http.framing import Chunks, Length
+from app.http.framing import ChunkedBody, FixedLengthBody
 from app.http.handler import Handler
-from app.http.listener import PROBES, Listener, too_many
+from app.http.listener import Listener
 from app.http.problems import Problem
-from app.http.request import END, MAX_HEAD_BYTES, Headers, Request
-from app.http.response import CONTINUE, encode_response, header_fields
+from app.http.request import HEAD_END, MAX_HEAD_BYTES, Headers, Request
+from app.http.response import CONTINUE, content_headers, encode_response
 from app.protocols.messages import Response
 
 READ_BYTES = 64 * 1024
-AHEAD_BYTES = 16 * 1024
-"""Of requests sent ahead that are kept. A client that sends more waits for its answers."""
+"""Maximum number of bytes per read from the socket, and of a body that waits for the handler."""
+
+MAX_PIPELINED_BYTES = 16 * 1024
+"""Maximum number of bytes that are received ahead of a response; the rest stays in the kernel."""
 
 # Shared by all connections; safe because buffer_updated() copies the bytes before the next read.
 _buffer = memoryview(bytearray(READ_BYTES))
-_buffer_ahead = _buffer[:AHEAD_BYTES]
+_pipelining_buffer = _buffer[:MAX_PIPELINED_BYTES]
 
 
 class Connection(BaseConnection):
-    """A connection on which HTTP is spoken."""
+    """A connection that parses requests and writes their responses."""
 
     def __init__(self, listener: Listener) -> None:
         super().__init__(listener)
         self._pending = b""
-        """What was received and not read yet."""
+        """Bytes that were received and not parsed yet."""
 
-        self._held = 0
-        """Bytes of it that are counted."""
+        self._counted_bytes = 0
+        """How many of the pending bytes are counted in `listener.received`."""
 
-        self._advancing = False
+        self._is_processing = False
         self._request: Request | None = None
-        self._id = ""
-        self._body: Length | Chunks = Length(0)
+        self._request_id = ""
+        self._body: FixedLengthBody | ChunkedBody = FixedLengthBody(0)
         self._handler: Handler | None = None
-        self._room = EMPTY_BUFFER
-        """Where the next bytes of the body belong, if that is known."""
+        self._body_buffer = EMPTY_BUFFER
+        """Where the next bytes of the body are received; empty if they are received into `_buffer`."""
 
-        self._answered = False
-        self._broken = False
-        """Whether nothing more can be read, for what came cannot be understood."""
+        self._response_written = False
+        self._is_unreadable = False
+        """Whether nothing more can be parsed, because the client has sent something invalid."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._drop()
+        self._drop_pending()
         handler, self._handler = self._handler, None
         if handler is not None:
             handler.cancel()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
-        return self._room or (_buffer_ahead if self.phase == "answer" else _buffer)
+        return self._body_buffer or (_pipelining_buffer if self.phase == "response" else _buffer)
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._room:
-            self._fill_room(nbytes)
+        if self._body_buffer:
+            self._advance_body_buffer(nbytes)
             return
-        if self.phase == "closing" or self._broken:
+        if self.phase == "closing" or self._is_unreadable:
             return
         self._pending += bytes(_buffer[:nbytes])
         if self.phase == "idle":
-            self._enter("head")
+            self._enter_phase("head")
         elif self.phase == "head":
             self.listener.idle.pop(self, None)
-        self._advance()
+        self._process_received()
 
-    # What the handler of a request calls.
+    # Called by the handler of a request.
 
     def reply(self, response: Response) -> None:
-        """Answer the request."""
-        self.respond(response.status, header_fields(response), response.body)
+        """Write the response to the current request."""
+        self.respond(response.status, content_headers(response), response.body)
 
-    def respond(self, status: int, fields: Headers, body: bytes) -> None:
-        """Answer the request with a status, the headers that say what the body is, and the body."""
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Write the response to the current request.
+
+        Args:
+            status: the status code.
+            headers: the headers that describe the body; the connection adds the others.
+            body: the body.
+
+        """
         request = self._request
         if request is None or self.phase == "closing" or self.transport.is_closing():
             return
         self._handler = None
-        self._answered = True
-        self._room = EMPTY_BUFFER
-        is_read = self.phase == "answer"
-        # A client that waits to be told to go on may send its body or not: what follows cannot be told apart.
+        self._response_written = True
+        self._body_buffer = EMPTY_BUFFER
+        body_is_read = self.phase == "response"
+        # A client that waits for status 100 may or may not send the body after this response. The server
+        # cannot know, so it cannot find the next request.
         keep_alive = (
             request.keep_alive
-            and not self._broken
+            and not self._is_unreadable
             and not self.listener.draining
-            and not self.listener.is_crowded(self)
-            and (is_read or not request.expects_continue)
+            and not self.listener.answers_probes_only(self)
+            and (body_is_read or not request.expects_continue)
         )
-        self._write(status, fields, body, keep_alive=keep_alive)
+        self._write(status, headers, body, keep_alive=keep_alive)
         if keep_alive:
-            if is_read:
-                self._await_a_request()
-            self._advance()
-        elif is_read and not self._pending and not self._broken:
+            if body_is_read:
+                self._wait_for_request()
+            self._process_received()
+        elif body_is_read and not self._pending and not self._is_unreadable:
             self.close()
         else:
-            self._end()
+            self._drop_pending_and_close()
 
-    def go_on(self) -> None:
-        """Tell the client to send the body: RFC 9110, section 10.1.1."""
+    def send_continue(self) -> None:
+        """Tell the client to send the body, with status 100 (RFC 9110, section 10.1.1)."""
         if self.phase == "body":
             self.transport.write(CONTINUE)
 
-    def _has_enough(self) -> bool:
-        if self._handler is not None and self._handler.waiting >= READ_BYTES:
+    def _has_enough_buffered(self) -> bool:
+        if self._handler is not None and self._handler.buffered_bytes >= READ_BYTES:
             return True
         if self.phase == "body":
             return bool(self._pending)
-        return self.phase == "answer" and len(self._pending) >= AHEAD_BYTES
+        return self.phase == "response" and len(self._pending) >= MAX_PIPELINED_BYTES
 
-    # How a request is read.
+    # Reading a request.
 
-    def _advance(self) -> None:
-        """Read what has come, as far as that goes."""
-        if self._advancing:
+    def _process_received(self) -> None:
+        if self._is_processing:
             return
-        self._advancing = True
+        self._is_processing = True
         try:
-            while self._step():
+            while self._parse_next():
                 pass
             self._count_pending()
         except (Problem, RequestError) as error:
-            self.refuse(problems.of(error))
+            self.refuse(problems.from_error(error))
         finally:
-            self._advancing = False
-        self.read_on()
+            self._is_processing = False
+        self.update_reading()
 
-    def _step(self) -> bool:
-        """Read the next part of a request; return whether more may be read."""
+    def _parse_next(self) -> bool:
+        """Parse the next part of a request.
+
+        Returns:
+            Whether another part may follow that can be parsed now.
+
+        """
         if not self._pending or self.unread_since is not None:
             return False
         if self.phase == "head":
-            return self._read_head()
+            return self._parse_head()
         if self.phase == "body":
-            self._read_body()
+            self._parse_body()
             return not self._body.unread
         return False
 
-    def _read_head(self) -> bool:
+    def _parse_head(self) -> bool:
         # Empty lines before a request are ignored: RFC 9112, section 2.2.
         pending = self._pending = self._pending.lstrip(b"\r\n")
-        end = pending.find(END) + len(END)
-        whole = end >= len(END)
-        if (end if whole else len(pending)) > MAX_HEAD_BYTES:
+        end = pending.find(HEAD_END) + len(HEAD_END)
+        is_complete = end >= len(HEAD_END)
+        if (end if is_complete else len(pending)) > MAX_HEAD_BYTES:
             raise Problem(
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 f"the head of the request has more than {MAX_HEAD_BYTES} bytes",
             )
-        if not whole:
+        if not is_complete:
             return False
         self._pending = pending[end:]
-        self._begin(request.read(pending[:end]))
+        self._start_request(request.parse_head(pending[:end]))
         return True
 
-    def _begin(self, request: Request) -> None:
+    def _start_request(self, request: Request) -> None:
+        """Create the handler of a request, and wait for the body."""
         listener = self.listener
         self._request = request
-        self._id = identity.request_id(request.headers)
-        self._enter("body")
-        self._body = Chunks() if request.length is None else Length(request.length)
-        if listener.is_crowded(self) and listener.full and request.target not in PROBES:
-            raise too_many()
+        self._request_id = identity.request_id(request.headers)
+        self._enter_phase("body")
+        self._body = ChunkedBody() if request.length is None else FixedLengthBody(request.length)
+        listener.check_target(self, request.target)
         route = listener.routes.get(request.target) if request.method == "POST" else None
         if route is None or listener.service is None:
-            self._handler = AsgiCall(self, request, self._id)
+            self._handler = AsgiCall(self, request, self._request_id)
         else:
-            headers = head.wanted(request.headers)
-            headers[identity.REQUEST_ID] = self._id.encode()
+            headers = head.select_headers(request.headers)
+            headers[identity.REQUEST_ID] = self._request_id.encode()
             exchange = Exchange(listener.service, route, headers, self.reply)
-            if not exchange.over:
+            if not exchange.finished:
                 self._handler = exchange
                 if request.expects_continue and not self._pending:
-                    self.go_on()
+                    self.send_continue()
         if request.length == 0:
-            self._complete()
+            self._end_of_body()
 
-    def _read_body(self) -> None:
+    def _parse_body(self) -> None:
         data, self._pending = self._pending, b""
-        piece, rest = self._body.take(data)
-        if self._handler is not None and piece:
-            self._handler.receive(piece)
+        content, rest = self._body.read(data)
+        if self._handler is not None and content:
+            self._handler.receive(content)
         if self.phase != "body":
-            # It was refused, and the connection ends.
+            # The handler has refused the request, and the connection is closing.
             return
         if rest is not None:
             self._pending = rest
-            self._complete()
+            self._end_of_body()
         elif self._body.unread:
             self._pending = self._body.unread
-            self._loop.call_soon(self._advance)
+            self._loop.call_soon(self._process_received)
         elif self._handler is not None:
-            self._room = self._handler.body_buffer()
+            self._body_buffer = self._handler.body_buffer()
 
-    def _fill_room(self, count: int) -> None:
-        """Take note of bytes of the body that were written where they belong."""
-        self._room = self._room[count:]
-        if cast(Length, self._body).skip(count):
-            self._complete()
-            self._advance()
+    def _advance_body_buffer(self, count: int) -> None:
+        """Count bytes of the body that were received directly into the handler's buffer."""
+        self._body_buffer = self._body_buffer[count:]
+        if cast(FixedLengthBody, self._body).skip(count):
+            self._end_of_body()
+            self._process_received()
 
-    def _complete(self) -> None:
-        """Take note that the body is whole."""
+    def _end_of_body(self) -> None:
         if self.phase != "body":
             return
-        if self._answered:
-            self._await_a_request()
+        if self._response_written:
+            self._wait_for_request()
             return
-        self._enter("answer")
+        self._enter_phase("response")
         if self._handler is not None:
             self._handler.complete()
 
-    def _await_a_request(self) -> None:
+    def _wait_for_request(self) -> None:
         self._request = None
-        self._answered = False
-        self._enter("head" if self._pending else "idle")
+        self._response_written = False
+        self._enter_phase("head" if self._pending else "idle")
 
     def _count_pending(self) -> None:
-        more = len(self._pending) - self._held
-        if more:
-            if more < 0 or self.phase == "answer":
-                # What is sent ahead is little: the request before it is answered all the same.
-                self.listener.received.hold(more)
-            else:
-                self.listener.received.take(more)
-            self._held += more
+        """Count the pending bytes in `listener.received`, which limits the memory of all requests.
 
-    # How a connection ends.
+        Raises:
+            ReceiveBufferFull: there is no memory for them.
+
+        """
+        new_bytes = len(self._pending) - self._counted_bytes
+        if new_bytes:
+            if new_bytes < 0 or self.phase == "response":
+                # Pipelined bytes are few. They are never refused, because the current request is valid.
+                self.listener.received.add_unchecked(new_bytes)
+            else:
+                self.listener.received.add(new_bytes)
+            self._counted_bytes += new_bytes
+
+    # Closing the connection.
 
     def refuse(self, problem: Problem) -> None:
-        """Answer what is no request, or none in time, and close the connection."""
+        """Answer with a problem, because the request is invalid or late, and close the connection."""
         if self.phase == "closing" or self.transport.is_closing():
             return
-        self._broken = True
+        self._is_unreadable = True
         handler = self._handler
         if handler is not None:
-            # What was understood is answered by its handler, and that answer closes the connection.
-            self._drop()
-            self._enter("answer")
+            # The handler records the problem and writes the response, which closes the connection.
+            self._drop_pending()
+            self._enter_phase("response")
             handler.refuse(problem)
             return
-        if not self._answered:
+        if not self._response_written:
             target = self._request and self._request.target
             if self._request is None:
-                self._id = identity.request_id(())
-            response = problems.response(problem, self._id)
-            self.listener.refused(response, self._id, target)
-            self._write(response.status, header_fields(response), response.body, keep_alive=False)
-        self._end()
+                self._request_id = identity.request_id(())
+            response = problems.to_response(problem, self._request_id)
+            self.listener.record_refusal(response, self._request_id, target)
+            self._write(response.status, content_headers(response), response.body, keep_alive=False)
+        self._drop_pending_and_close()
 
-    def _end(self) -> None:
-        self._drop()
-        self._close_in_order()
+    def _drop_pending_and_close(self) -> None:
+        self._drop_pending()
+        self._close_after_last_response()
 
-    def _drop(self) -> None:
-        self._pending, self._room = b"", EMPTY_BUFFER
+    def _drop_pending(self) -> None:
+        self._pending, self._body_buffer = b"", EMPTY_BUFFER
         self._count_pending()
 
-    def _write(self, status: int, fields: Headers, body: bytes, *, keep_alive: bool) -> None:
-        named = [*fields, (identity.REQUEST_ID, self._id.encode())]
+    def _write(self, status: int, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
+        headers = [*headers, (identity.REQUEST_ID, self._request_id.encode())]
         date = self.listener.date
         self.transport.write(
-            encode_response(status, named, body, to=self._request, date=date, keep_alive=keep_alive)
+            encode_response(status, headers, body, request=self._request, date=date, keep_alive=keep_alive)
         )

@@ -1,10 +1,10 @@
-"""One request to inference and its answer, whatever carries them: /predict and /v2/models/…/infer.
+"""One inference request and its response, on /predict and on /v2/models/…/infer.
 
-A transport opens an exchange with a request's head, gives it the body as it arrives, and is called back once
-with the answer. A request that is refused by its head is answered before its body is read.
+The transport creates an exchange from the head of a request, passes it the body as it arrives, and gets one
+response through a callback. A request that can be refused from its head alone is answered before its body is
+read.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,32 +14,23 @@ import numpy as np
 from app.errors import DeadlineExceeded, RequestError
 from app.http import admission, problems
 from app.http.decoding import Decoder
+from app.http.encoding import MAX_INLINE_VALUES, encode_on_thread, encode_outputs
 from app.http.head import RequestHead
 from app.http.problems import Problem
 from app.http.record import Record
-from app.http.response import compressed
 from app.http.routes import Route
 from app.protocols.messages import DecodedRequest, Response
 from app.serving.budget import Reservation
 from app.serving.decode_pool import DecodeJob
 from app.serving.metrics import CLIENT_CLOSED_REQUEST
-from app.serving.places import QueueSlot
 from app.serving.predictions import BatchOutputs
-from app.serving.received import Body
+from app.serving.queue_slots import QueueSlot
+from app.serving.queued_request import QueuedRequest
+from app.serving.received_bytes import Body
 from app.serving.service import Service
-from app.serving.work import QueuedRequest
 
 MIN_DIRECT_BYTES = 64 * 1024
-"""Bytes of a body that must be missing for it to be read straight into its place."""
-
-MAX_INLINE_ENCODE_VALUES = 8192
-"""Most values of an answer that is encoded on the event loop; it takes about a millisecond."""
-
-BYTES_PER_VALUE = 64
-"""What a value of an answer takes at most while it is encoded: as an object, and as text."""
-
-READ_SECONDS = 1.0
-"""How long a long answer waits for clients to read those before it, where these fill their memory."""
+"""Minimum number of missing bytes for which a buffer of the whole body is allocated; see `body_buffer`."""
 
 MAX_PREALLOCATION_RATIO = 16
 """Allocate a whole body only when 1/16 of it has arrived, so that a header alone allocates nothing.
@@ -52,24 +43,24 @@ EMPTY_BUFFER = memoryview(b"")
 
 
 class Exchange:
-    """A request on its way to its answer."""
+    """One inference request, from its head to its response. Lives on the event loop."""
 
     __slots__ = (
         "_body",
-        "_codec",
         "_deadline",
+        "_decode_job",
         "_decoder",
         "_encode",
+        "_finished",
         "_head",
-        "_hold",
         "_model",
-        "_over",
-        "_place",
-        "_reading",
+        "_protocol",
+        "_queue_slot",
+        "_queued_request",
         "_record",
         "_reply",
+        "_reservation",
         "_service",
-        "_work",
     )
 
     def __init__(
@@ -79,27 +70,27 @@ class Exchange:
         headers: Mapping[bytes, bytes],
         reply: Callable[[Response], None],
     ) -> None:
-        """Take a request's head. What it alone shows to be wrong is answered at once.
+        """Check the head of a request, and answer at once if the request is refused.
 
         Args:
-            service: what answers.
-            route: the protocol and the model that answer at the request's path.
-            headers: those of `head.HEADERS` that the request has, names in small letters.
-            reply: takes the answer.
+            service: has the models, the threads and the memory budgets.
+            route: the protocol and the model for the request's path.
+            headers: the request's headers that are in `head.HEADERS`; names in lower case.
+            reply: called once with the response, unless `cancel` is called before.
 
         """
         self._service = service
-        path, self._codec, self._model = route
+        path, self._protocol, self._model = route
         self._head = RequestHead(headers)
         self._reply: Callable[[Response], None] | None = reply
-        self._body = Body(service.received)
-        self._place: QueueSlot | None = None
-        self._reading: DecodeJob | None = None
-        self._hold: Reservation | None = None
-        """Of the decoded body."""
-        self._work: QueuedRequest | None = None
+        self._body = Body(service.received_bytes)
+        self._queue_slot: QueueSlot | None = None
+        self._decode_job: DecodeJob | None = None
+        self._reservation: Reservation | None = None
+        """Memory of the decoded request; later that of the outputs, while a long response is encoded."""
+        self._queued_request: QueuedRequest | None = None
         self._decoder: Decoder | None = None
-        self._over = False
+        self._finished = False
         self._record = Record(self._model, path, headers, service.tracing)
         try:
             self._admit()
@@ -107,197 +98,194 @@ class Exchange:
             self.refuse(error)
 
     @property
-    def over(self) -> bool:
-        """Whether it is answered, or nobody waits any more."""
-        return self._over
+    def finished(self) -> bool:
+        """Whether the request was answered or cancelled."""
+        return self._finished
 
     @property
-    def waiting(self) -> int:
-        """Nothing: what is received is taken."""
+    def buffered_bytes(self) -> int:
+        """Always 0: `receive` processes every chunk at once."""
         return 0
 
     def receive(self, chunk: bytes) -> None:
-        """Take a part of the body."""
-        if self._over:
+        """Accept the next part of the body."""
+        if self._finished:
             return
         try:
             self._body.add(chunk)
             if self._body.length > self._service.settings.max_body_bytes:
-                raise admission.too_large(self._model.signature, self._service.settings)
+                raise admission.body_too_large(self._model.signature, self._service.settings)
         except (Problem, RequestError) as error:
             self.refuse(error)
 
     def body_buffer(self) -> memoryview:
-        """Return where the rest of the body is to be written, rather than received; then it is complete.
+        """Return the buffer into which the rest of the body is to be received.
 
         Returns:
-            No room where too little has come, little is missing, its length is unknown or nobody wants it.
+            A buffer of exactly the missing bytes. An empty one if the rest is to be passed to `receive`:
+            because too little has arrived, little is missing, the length is unknown, or the request is
+            finished.
 
         """
         received, length = self._body.length, self._head.content_length
-        if self._over or length - received < MIN_DIRECT_BYTES or length > received * MAX_PREALLOCATION_RATIO:
+        is_short = length - received < MIN_DIRECT_BYTES
+        if self._finished or is_short or length > received * MAX_PREALLOCATION_RATIO:
             return EMPTY_BUFFER
         try:
-            return self._body.grow(np.empty(length, np.uint8).data)
+            return self._body.move_into(np.empty(length, np.uint8).data)
         except (Problem, RequestError) as error:
             self.refuse(error)
             return EMPTY_BUFFER
 
     def complete(self) -> None:
-        """Say that the body is whole."""
-        if self._over:
+        """Decode the body, which has been received completely."""
+        if self._finished:
             return
         body = self._body.content
         try:
             decoder = self._decoder
-            assert decoder is not None  # noqa: S101 - it was admitted
+            assert decoder is not None  # noqa: S101 - set by _admit, or the request is finished
             if decoder.is_quick(len(body)):
-                self._submit(decoder.read(body, wait=False))
+                self._enqueue(decoder.decode(body, on_thread=False))
             else:
-                self._read_later(decoder, body)
+                self._decode_on_thread(decoder, body)
         except (Problem, RequestError) as error:
             self.refuse(error)
 
-    def _read_later(self, decoder: Decoder, body: bytes | memoryview) -> None:
-        """Have the body read on a thread.
-
-        Raises:
-            Overloaded: its place was given to others.
-
-        """
-        assert self._place is not None  # noqa: S101 - it was admitted
-        self._model.batcher.keep(self._place)
-        read = partial(decoder.read, body, wait=True)
-        self._reading = DecodeJob(self._deadline, read, self._submit, partial(self._fail, DeadlineExceeded()))
-        self._service.readers.submit(self._model, self._reading)
-
     def cancel(self) -> None:
-        """Forget the request: its client is gone."""
-        if not self._over:
-            self._end(CLIENT_CLOSED_REQUEST)
+        """Stop and release everything: the client has disconnected."""
+        if not self._finished:
+            self._finish(CLIENT_CLOSED_REQUEST)
 
     def refuse(self, error: Problem | RequestError) -> None:
-        """Answer with an error that the transport has found."""
-        if not self._over:
-            self._finish(problems.response(problems.of(error), self._head.request_id))
+        """Answer with an error."""
+        if not self._finished:
+            self._respond(problems.to_response(problems.from_error(error), self._head.request_id))
 
     def _admit(self) -> None:
-        """Refuse what need not be read.
+        """Check the head, and reserve a slot in the model's queue.
 
         Raises:
-            RequestError: no model is ready, or the queue is full.
-            Problem: the body is of a wrong kind or size.
+            RequestError: the model is not ready, its queue or the memory is full, or a header is invalid.
+            Problem: the content type, content encoding or size of the body is not accepted.
 
         """
         service, head = self._service, self._head
-        admission.check(head, self._codec, self._model, service.settings)
-        service.received.take(0, announced=head.content_length)
-        # Answers are computed faster than they are encoded.
-        service.computed.check()
-        seconds = service.settings.request_timeout_seconds
-        if (own := head.timeout_seconds) is not None:
-            seconds = min(seconds, own)
-        self._deadline = time.monotonic() + seconds
+        admission.check_head(head, self._protocol, self._model, service.settings)
+        service.received_bytes.add(0, announced=head.content_length)
+        # Models may compute outputs faster than these are encoded: refuse while too many wait for that.
+        service.computed_budget.check_not_exceeded()
+        timeout_seconds = service.settings.request_timeout_seconds
+        if (client_timeout := head.timeout_seconds) is not None:
+            timeout_seconds = min(timeout_seconds, client_timeout)
+        self._deadline = time.monotonic() + timeout_seconds
         decoder = self._decoder = Decoder(
-            protocol=self._codec,
+            protocol=self._protocol,
             head=head,
             signature=self._model.signature,
             settings=service.settings,
             budget=service.budget,
             deadline=self._deadline,
         )
-        quick = decoder.is_quick(head.content_length)
-        before = 0 if quick else service.readers.seconds_ahead(self._model)
-        self._place = self._model.batcher.admit(seconds, before)
+        is_quick = decoder.is_quick(head.content_length)
+        decode_seconds = 0 if is_quick else service.decode_pool.seconds_ahead(self._model)
+        self._queue_slot = self._model.batcher.admit(timeout_seconds, decode_seconds)
 
-    def _submit(self, read: tuple[DecodedRequest, Reservation] | Exception) -> None:
-        self._reading = None
-        if isinstance(read, Exception):
-            if not self._over:
-                self._fail(read)
-            return
-        decoded, hold = read
-        if self._over:
-            hold.release()
-            return
-        self._encode, self._hold = decoded.encode, hold
-        deadline = self._deadline
-        if decoded.timeout_seconds is not None:
-            deadline = min(deadline, time.monotonic() + decoded.timeout_seconds)
-        work = self._work = QueuedRequest(decoded.inputs, deadline, self._answered)
-        self._model.batcher.submit(work, self._place)
+    def _decode_on_thread(self, decoder: Decoder, body: bytes | memoryview) -> None:
+        """Decode the body on a thread of the decode pool.
 
-    def _answered(self, result: BatchOutputs | Exception, first: int) -> None:
+        Raises:
+            Overloaded: the body came so late that the request's queue slot was given to another request.
+
+        """
+        assert self._queue_slot is not None  # noqa: S101 - set by _admit, or the request is finished
+        self._model.batcher.confirm(self._queue_slot)
+        decode = partial(decoder.decode, body, on_thread=True)
+        expire = partial(self._fail, DeadlineExceeded())
+        self._decode_job = DecodeJob(self._deadline, decode, self._enqueue, expire)
+        self._service.decode_pool.submit(self._model, self._decode_job)
+
+    def _enqueue(self, result: tuple[DecodedRequest, Reservation] | Exception) -> None:
+        """Put the decoded request into the model's queue."""
+        self._decode_job = None
         if isinstance(result, Exception):
             self._fail(result)
             return
-        if result.values <= MAX_INLINE_ENCODE_VALUES:
-            self._finish_or_fail(self._encoded(result, first))
+        decoded, reservation = result
+        if self._finished:
+            reservation.release()
             return
-        # The inputs are not needed any more, and the answer needs memory.
-        self._give_back()
-        self._hold = self._service.computed.hold(result.nbytes)
-        loop, decoder = asyncio.get_running_loop(), self._decoder
-        assert decoder is not None  # noqa: S101 - it was admitted
+        self._encode, self._reservation = decoded.encode, reservation
+        deadline = self._deadline
+        if decoded.timeout_seconds is not None:
+            deadline = min(deadline, time.monotonic() + decoded.timeout_seconds)
+        queued = self._queued_request = QueuedRequest(decoded.inputs, deadline, self._encode_outputs)
+        self._model.batcher.submit(queued, self._queue_slot)
 
-        def encode() -> None:
-            response: Response | Exception
-            self._service.unread.wait(time.monotonic() + READ_SECONDS)
-            try:
-                with decoder.take(result.values * BYTES_PER_VALUE):
-                    response = self._encoded(result, first)
-            except RequestError as error:
-                response = error
-            loop.call_soon_threadsafe(self._finish_or_fail, response)
+    def _encode_outputs(self, outputs: BatchOutputs | Exception, first: int) -> None:
+        """Encode the response.
 
-        self._service.writers.submit(encode)
+        Args:
+            outputs: of the batch that the request was part of, or the error of the model.
+            first: index in the batch of the request's first sample.
 
-    def _encoded(self, result: BatchOutputs, first: int) -> Response | Exception:
-        try:
-            return compressed(self._encode(result, first), self._head.coding)
-        except Exception as error:  # noqa: BLE001 - told to the client, and logged where it is our fault
-            return error
-
-    def _finish_or_fail(self, response: Response | Exception) -> None:
-        if self._over:
+        """
+        if isinstance(outputs, Exception):
+            self._fail(outputs)
             return
+        coding = self._head.response_coding
+        if outputs.value_count <= MAX_INLINE_VALUES:
+            self._respond_or_fail(encode_outputs(self._encode, outputs, first, coding))
+            return
+        # The inputs are not needed any more: release their memory before the response takes some.
+        self._release()
+        self._reservation = self._service.computed_budget.reserve_unchecked(outputs.nbytes)
+        assert self._decoder is not None  # noqa: S101 - the request was admitted
+        encode_response = partial(encode_outputs, self._encode, outputs, first, coding)
+        encode_on_thread(
+            self._service, self._decoder, outputs.value_count, encode_response, self._respond_or_fail
+        )
+
+    def _respond_or_fail(self, response: Response | Exception) -> None:
         if isinstance(response, Exception):
             self._fail(response)
         else:
-            self._finish(response)
+            self._respond(response)
 
     def _fail(self, error: Exception) -> None:
-        if not self._over:
-            if not isinstance(error, Problem):
-                error = self._service.failed(error, self._model, self._record.context())
-            self.refuse(error)
+        """Answer with an error of any kind, and log it if it is a fault of the server."""
+        if self._finished:
+            return
+        if not isinstance(error, Problem):
+            error = self._service.to_request_error(error, self._model, self._record.context())
+        self.refuse(error)
 
-    def _finish(self, response: Response) -> None:
-        if self._over:
+    def _respond(self, response: Response) -> None:
+        if self._finished:
             return
         reply = self._reply
-        self._end(response.status, response.reason, response.detail)
+        self._finish(response.status, response.reason, response.detail)
         if reply is not None:
             reply(response)
 
-    def _give_back(self) -> None:
-        """Release what the request still holds of the queue and of the memory."""
-        if self._reading is not None:
-            self._service.readers.cancel(self._model, self._reading)
-        if self._work is not None:
-            self._model.batcher.cancel(self._work)
-        if self._place is not None:
-            self._model.batcher.release(self._place)
-        if self._hold is not None:
-            self._hold.release()
-        # Break the reference cycle, so that the request is freed at once and not by the garbage collector.
-        self._reading = self._work = self._place = self._hold = None
-
-    def _end(self, code: int, reason: str | None = None, detail: str | None = None) -> None:
-        self._over = True
-        self._body.drop()
-        self._give_back()
+    def _finish(self, status: int, reason: str | None = None, detail: str | None = None) -> None:
+        self._finished = True
+        self._body.release()
+        self._release()
         self._reply = None
         if self._decoder is not None:
-            self._decoder.wanted = False
-        self._record.end(code, reason, detail)
+            self._decoder.cancelled = True
+        self._record.end(status, reason, detail)
+
+    def _release(self) -> None:
+        """Release the request's decode job, its place in the queue, and its memory."""
+        if self._decode_job is not None:
+            self._service.decode_pool.cancel(self._model, self._decode_job)
+        if self._queued_request is not None:
+            self._model.batcher.cancel(self._queued_request)
+        if self._queue_slot is not None:
+            self._model.batcher.release(self._queue_slot)
+        if self._reservation is not None:
+            self._reservation.release()
+        # Break the reference cycle, so that the request is freed at once and not by the garbage collector.
+        self._decode_job = self._queued_request = self._queue_slot = self._reservation = None

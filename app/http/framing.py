@@ -1,150 +1,158 @@
-"""Where the body of a request ends: https://www.rfc-editor.org/rfc/rfc9112#section-6."""
+"""Finds where the body of a request ends: https://www.rfc-editor.org/rfc/rfc9112#section-6."""
 
 import re
 from http import HTTPStatus
 
 from app.http import request
 from app.http.problems import Problem
-from app.http.request import CRLF, END, MAX_HEAD_BYTES
+from app.http.request import CRLF, HEAD_END, MAX_HEAD_BYTES
 
-MAX_LINE_BYTES = 4096
-"""Of a chunk's size with its extensions."""
+MAX_CHUNK_LINE_BYTES = 4096
+"""Maximum length of the line that starts a chunk; it has the size and the extensions of the chunk."""
 
 MAX_SIZE_DIGITS = 16
 
-CHUNKS_AT_ONCE = 256
-"""Chunks that are read before other connections have their turn: about half a millisecond."""
+MAX_CHUNKS_PER_TURN = 256
+"""Maximum number of chunks that are read before other connections are served; about half a millisecond."""
 
-_SIZE = re.compile(rb"0*([0-9A-Fa-f]*)(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
-"""chunk-size [ chunk-ext ] CRLF (section 7.1). Extensions are ignored, as section 7.1.1 asks."""
-
-_LAST = b"0"
+_CHUNK_LINE = re.compile(rb"0*([0-9A-Fa-f]*)(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?\r\n")
+"""chunk-size [ chunk-ext ] CRLF (section 7.1). Extensions are ignored, as section 7.1.1 requires."""
 
 
-class Length:
-    """A body whose length is known, read piece by piece."""
+class FixedLengthBody:
+    """A body of known length, read piece by piece."""
 
     unread: bytes = b""
+    """Always empty; as in `ChunkedBody`."""
 
     def __init__(self, length: int) -> None:
-        self._left = length
+        self._remaining = length
 
-    def take(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """Take the next bytes.
+    def read(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """Read the next bytes of the connection.
 
         Returns:
-            What of them is content, and what follows the body; None while it has not ended.
+            The part of `data` that is content, and the part that follows the body. The second is None until
+            the body has ended.
 
         """
-        content = data[: self._left]
+        content = data[: self._remaining]
         self.skip(len(content))
-        return content, None if self._left else data[len(content) :]
+        return content, None if self._remaining else data[len(content) :]
 
     def skip(self, count: int) -> bool:
-        """Take note of bytes that went another way; return whether the body has ended."""
-        self._left -= count
-        return not self._left
+        """Count bytes that were received directly into the buffer of the body.
+
+        Returns:
+            Whether the body has ended.
+
+        """
+        self._remaining -= count
+        return not self._remaining
 
 
-class Chunks:
-    """A body in chunks, read piece by piece. Trailers are dropped, as RFC 9110, section 6.5.1, allows."""
+class ChunkedBody:
+    """A chunked body, read piece by piece. Trailers are dropped, as RFC 9110, section 6.5.1, allows."""
 
     def __init__(self) -> None:
         self.unread: bytes = b""
-        """Bytes of the last call that were not looked at: the next call starts with them."""
+        """Bytes of the last call of `read` that were not processed. Pass them to the next call, first."""
 
-        self._kept: bytes = b""
-        """The start of a line whose end has not come."""
-        self._left = 0
-        """Bytes of the chunk that are still to come."""
-        self._data_ends = False
-        """Whether the end of line after a chunk is due."""
+        self._partial_line: bytes = b""
+        """The start of a line of which the end has not arrived."""
+        self._remaining = 0
+        """Missing bytes of the current chunk."""
+        self._expects_crlf = False
+        """Whether the end of line after the data of a chunk comes next."""
         self._trailers: bytearray | None = None
-        self._extensions = 0
+        self._extension_bytes = 0
 
-    def take(self, data: bytes) -> tuple[bytes, bytes | None]:
-        """Take the next bytes, or the start of them: see `unread`.
+    def read(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """Read the next bytes of the connection, or only the first of them; the rest is in `unread`.
 
         Returns:
-            What of them is content, and what follows the body; None while it has not ended.
+            The content in `data`, and the part of `data` that follows the body. The second is None until the
+            body has ended.
 
         Raises:
-            Problem: 400 where they are malformed, 431 where extensions or trailers are too long.
+            Problem: 400 for malformed chunks, 431 for too many bytes of extensions or trailers.
 
         """
         self.unread = b""
         if self._trailers is not None:
-            return b"", self._end(data)
-        if self._kept:
-            data, self._kept = self._kept + data, b""
+            return b"", self._read_trailers(data)
+        if self._partial_line:
+            data, self._partial_line = self._partial_line + data, b""
         content: list[bytes] = []
-        at, end = 0, len(data)
+        position, end = 0, len(data)
         chunks = 0
         while True:
-            if self._left:
-                piece = data[at : at + self._left]
+            if self._remaining:
+                piece = data[position : position + self._remaining]
                 content.append(piece)
-                at += len(piece)
-                self._left -= len(piece)
-                if self._left:
+                position += len(piece)
+                self._remaining -= len(piece)
+                if self._remaining:
                     break
-            if self._data_ends:
-                if end - at < len(CRLF):
-                    self._kept = data[at:]
+            if self._expects_crlf:
+                if end - position < len(CRLF):
+                    self._partial_line = data[position:]
                     break
-                if not data.startswith(CRLF, at):
+                if not data.startswith(CRLF, position):
                     raise _malformed("a chunk is longer than its size")
-                at += len(CRLF)
-                self._data_ends = False
-            if chunks == CHUNKS_AT_ONCE:
-                self.unread = data[at:]
+                position += len(CRLF)
+                self._expects_crlf = False
+            if chunks == MAX_CHUNKS_PER_TURN:
+                self.unread = data[position:]
                 break
             chunks += 1
-            line = _SIZE.match(data, at)
-            if line is None or line.end() - at > MAX_LINE_BYTES:
-                self._keep_line(data[at:])
+            line = _CHUNK_LINE.match(data, position)
+            if line is None or line.end() - position > MAX_CHUNK_LINE_BYTES:
+                self._keep_partial_line(data[position:])
                 break
-            self._begin(line, at)
-            at = line.end()
-            if not self._left:
+            self._start_chunk(line, position)
+            position = line.end()
+            if not self._remaining:
                 self._trailers = bytearray(CRLF)
-                return b"".join(content), self._end(data[at:])
+                return b"".join(content), self._read_trailers(data[position:])
         return b"".join(content), None
 
-    def _begin(self, line: re.Match[bytes], at: int) -> None:
+    def _start_chunk(self, line: re.Match[bytes], position: int) -> None:
         digits = line[1]
-        if len(digits) > MAX_SIZE_DIGITS or line.start(1) == at == line.end(1):
-            raise _malformed("the size of a chunk is no number of 64 bits")
-        self._left = int(digits or _LAST, 16)
-        self._data_ends = self._left > 0
-        self._extensions += line.end() - line.end(1) - len(CRLF)
-        if self._extensions > MAX_HEAD_BYTES:
-            raise _too_long("extensions of chunks")
+        if len(digits) > MAX_SIZE_DIGITS or line.start(1) == position == line.end(1):
+            raise _malformed("the size of a chunk is not a hexadecimal number of at most 64 bits")
+        # The pattern strips leading zeros, so that size 0 has no digits.
+        self._remaining = int(digits, 16) if digits else 0
+        self._expects_crlf = self._remaining > 0
+        self._extension_bytes += line.end() - line.end(1) - len(CRLF)
+        if self._extension_bytes > MAX_HEAD_BYTES:
+            raise _too_long("chunk extensions")
 
-    def _keep_line(self, line: bytes) -> None:
-        if CRLF in line or len(line) > MAX_LINE_BYTES:
+    def _keep_partial_line(self, line: bytes) -> None:
+        if CRLF in line or len(line) > MAX_CHUNK_LINE_BYTES:
             raise _malformed("a chunk does not start with its size")
-        self._kept = line
+        self._partial_line = line
 
-    def _end(self, data: bytes) -> bytes | None:
-        """Take trailers; return what follows them."""
+    def _read_trailers(self, data: bytes) -> bytes | None:
+        """Read trailers; return the bytes that follow them, or None until the trailers have ended."""
         trailers = self._trailers
-        assert trailers is not None  # noqa: S101 - the last chunk is there
-        seen = max(0, len(trailers) - len(END) + 1)
+        assert trailers is not None  # noqa: S101 - set when the last chunk was read
+        searched = max(0, len(trailers) - len(HEAD_END) + 1)
         trailers += data
-        end = trailers.find(END, seen)
+        end = trailers.find(HEAD_END, searched)
         if (len(trailers) if end < 0 else end) > MAX_HEAD_BYTES:
             raise _too_long("trailers")
         if end < 0:
             return None
         if end:
-            request.fields(b"GET / HTTP/1.1" + trailers[: end + len(END)])
-        return bytes(trailers[end + len(END) :])
+            # Check the syntax of the trailers; the request line in front of them is not used.
+            request.parse_fields(b"GET / HTTP/1.1" + trailers[: end + len(HEAD_END)])
+        return bytes(trailers[end + len(HEAD_END) :])
 
 
-def _malformed(what: str) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, f"the chunked body is malformed: {what}")
+def _malformed(why: str) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, f"the chunked body is malformed: {why}")
 
 
-def _too_long(what: str) -> Problem:
-    return Problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"more than {MAX_HEAD_BYTES} bytes of {what}")
+def _too_long(part: str) -> Problem:
+    return Problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"more than {MAX_HEAD_BYTES} bytes of {part}")

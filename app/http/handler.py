@@ -1,4 +1,4 @@
-"""What answers one request of a connection."""
+"""The interface between a connection and the code that answers one of its requests."""
 
 from typing import Protocol
 
@@ -7,29 +7,34 @@ from app.http.problems import Problem
 
 
 class Handler(Protocol):
-    """An exchange with a model, or a call of the application."""
+    """Answers one request: `Exchange` for inference, `AsgiCall` for everything else."""
 
     @property
-    def waiting(self) -> int:
-        """Bytes of the body that are here and not taken."""
+    def buffered_bytes(self) -> int:
+        """Bytes of the body that were received and that the handler has not processed yet."""
         ...
 
     def receive(self, chunk: bytes) -> None:
-        """Take a part of the body."""
+        """Accept the next part of the body."""
         ...
 
     def body_buffer(self) -> memoryview:
-        """Return where the rest of the body is to be written; no room where it is to be received."""
+        """Return the buffer into which the rest of the body is to be received.
+
+        Returns:
+            A buffer of exactly the missing bytes. An empty one if the rest is to be passed to `receive`.
+
+        """
         ...
 
     def complete(self) -> None:
-        """Say that the body is whole."""
+        """Start to answer: the whole body has been received."""
         ...
 
     def refuse(self, error: Problem | RequestError, /) -> None:
-        """Answer with an error: the body cannot be read."""
+        """Answer with an error, because the rest of the body cannot be read."""
         ...
 
     def cancel(self) -> None:
-        """Forget the request: its client is gone."""
+        """Stop and release everything: the client has disconnected."""
         ...

@@ -1,4 +1,4 @@
-"""What the connections of one port share: what answers, how many there may be, and for how long."""
+"""The shared state of all connections to one port, and the limits on their number and duration."""
 
 import asyncio
 import logging
@@ -12,58 +12,63 @@ from starlette.types import ASGIApp
 
 from app import logs
 from app.http.problems import SERVER_ERROR, Problem
-from app.http.routes import Route, routes
+from app.http.routes import Route, inference_routes
 from app.protocols.messages import Response
 from app.serving.budget import Reservation
 from app.serving.metrics import CONNECTIONS
-from app.serving.received import Received
+from app.serving.received_bytes import ReceivedBytes
 from app.serving.service import Service
 
 if TYPE_CHECKING:
     from app.http.base_connection import BaseConnection
 
-SWEEP_SECONDS = 0.5
+SWEEP_INTERVAL_SECONDS = 0.5
+"""How often the connections are checked for timeouts."""
 
-LINGER_SECONDS = 5
-"""How long a client may go on sending after the last answer, to be able to read it."""
+CLOSING_SECONDS = 5
+"""How long a client may continue to send after the last response, so that it can still read the response."""
 
-RESERVED = 64
-"""Connections beyond the most, so that a probe always gets an answer."""
+EXTRA_CONNECTIONS = 64
+"""Number of connections that are accepted above the limit, for health probes only."""
 
-PROBES = frozenset({b"/health", b"/health/live", b"/health/ready", b"/v2/health/live", b"/v2/health/ready"})
+PROBE_PATHS = frozenset(
+    {b"/health", b"/health/live", b"/health/ready", b"/v2/health/live", b"/v2/health/ready"}
+)
 
 log = logging.getLogger(__name__)
-_warnings = logs.Warnings(log)
+_warnings = logs.RateLimitedWarnings(log)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How many connections there may be, and how long each may take."""
+    """The limits of the connections to one port."""
 
     connections: int
+    """Maximum number of connections at once, without the `EXTRA_CONNECTIONS`."""
+
     head_seconds: float
-    """For a request's head to arrive."""
+    """Maximum time in which the head of a request must arrive."""
 
     body_seconds: float
-    """For its body to arrive, and for its answer to be read."""
+    """Maximum time in which the body of a request must arrive, and in which a response must be read."""
 
     idle_seconds: float
-    """Between two requests."""
+    """Maximum time between two requests."""
 
 
 class Listener:
-    """The connections of one port. Lives on one event loop."""
+    """The connections to one port. Lives on one event loop."""
 
     def __init__(
-        self, app: ASGIApp, limits: Limits, received: Received, *, service: Service | None = None
+        self, app: ASGIApp, limits: Limits, received: ReceivedBytes, *, service: Service | None = None
     ) -> None:
-        """Take what answers.
+        """Create a listener without connections.
 
         Args:
-            app: answers all that does not go straight to a model.
+            app: answers all requests except those to the inference paths.
             limits: of the connections.
-            received: counts the bytes that they hold.
-            service: its models answer; None where there are none behind this port.
+            received: counts and limits the bytes of all requests that are held in memory.
+            service: answers the requests to the inference paths; None if the port has no such paths.
 
         """
         self.app = app
@@ -71,26 +76,29 @@ class Listener:
         self.received = received
         self.service = service
         self.connections: set[Any] = set()
-        """Those that are open. The server ends when they are closed."""
+        """All open connections. uvicorn waits for them at shutdown."""
 
         self.tasks: set[asyncio.Task[None]] = set()
-        """Requests that the application answers."""
+        """The running calls of the application. uvicorn waits for them at shutdown."""
 
         self.idle: dict[BaseConnection, None] = {}
-        """Those that wait for a request, the longest idle first."""
+        """The connections that wait for a request, the one that waits longest first."""
 
-        self._crowded: dict[BaseConnection, None] = {}
-        """Those beyond the most, the oldest first."""
+        self._over_limit: dict[BaseConnection, None] = {}
+        """The connections above the limit, in the order in which they were opened."""
 
         self._unread: dict[BaseConnection, Reservation] = {}
-        """Those whose clients have not read their answers, the longest first, with what these take."""
+        """The connections with responses that the client has not read, and the memory of these responses.
+
+        The connection that has waited longest is first.
+        """
 
         self.date = b""
-        """The header: https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1."""
+        """The complete Date header line: https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1."""
 
-        self._tell_the_time()
+        self._update_date()
         self.routes: dict[bytes, Route] = {}
-        """The routes of inference by their paths."""
+        """The inference routes, by the exact path of a request."""
 
         if service is not None:
             self._update_routes(service)
@@ -98,64 +106,94 @@ class Listener:
 
     @property
     def draining(self) -> bool:
-        """Whether clients should go elsewhere."""
+        """Whether connections are closed after their next response, because the server shuts down."""
         return self.service is not None and self.service.draining
 
     @property
-    def full(self) -> bool:
-        """Whether there are more connections than there may be."""
+    def is_over_limit(self) -> bool:
+        """Whether more connections are open than the limit."""
         return len(self.connections) > self.limits.connections
 
     def _update_routes(self, service: Service) -> None:
-        self.routes = routes(service)
+        self.routes = inference_routes(service)
 
-    def opened(self, connection: "BaseConnection") -> None:
-        """Take a new connection. Where there are too many, the longest idle one gives way to it."""
+    def add(self, connection: "BaseConnection") -> None:
+        """Add a new connection. Above the limit, the connection that has been idle longest is closed.
+
+        If none is idle, the new connection answers health probes only.
+        """
         self.connections.add(connection)
-        if self.full:
+        if self.is_over_limit:
             if self.idle:
-                longest = next(iter(self.idle))
-                self.closed(longest)
-                longest.close()
+                longest_idle = next(iter(self.idle))
+                self.remove(longest_idle)
+                longest_idle.close()
             else:
-                self._crowded[connection] = None
-                if len(self._crowded) > RESERVED:
-                    next(iter(self._crowded)).refuse(too_many())
+                self._over_limit[connection] = None
+                if len(self._over_limit) > EXTRA_CONNECTIONS:
+                    oldest = next(iter(self._over_limit))
+                    oldest.refuse(_too_many_connections())
         self.idle[connection] = None
 
-    def closed(self, connection: "BaseConnection") -> None:
-        """Forget a connection."""
+    def remove(self, connection: "BaseConnection") -> None:
+        """Remove a connection that is closed."""
         self.connections.discard(connection)
         self.idle.pop(connection, None)
-        self._crowded.pop(connection, None)
-        self.was_read(connection)
+        self._over_limit.pop(connection, None)
+        self.remove_unread(connection)
 
-    def unread(self, connection: "BaseConnection", size: int) -> None:
-        """Count an answer that its client has not read. Where these are too many, the oldest are given up."""
+    def add_unread(self, connection: "BaseConnection", size: int) -> None:
+        """Count the memory of responses that a client has not read.
+
+        If all such responses take too much memory, the connections that have waited longest are aborted.
+
+        Args:
+            connection: to the client.
+            size: bytes of the responses.
+
+        """
         if self.service is None:
             return
-        budget = self.service.unread
-        self._unread[connection] = budget.hold(size)
-        while len(self._unread) > 1 and budget.held > budget.total:
-            longest = next(iter(self._unread))
-            self.was_read(longest)
-            longest.transport.abort()
+        budget = self.service.unread_budget
+        self._unread[connection] = budget.reserve_unchecked(size)
+        while len(self._unread) > 1 and budget.reserved > budget.total:
+            oldest = next(iter(self._unread))
+            self.remove_unread(oldest)
+            oldest.transport.abort()
 
-    def was_read(self, connection: "BaseConnection") -> None:
-        """Take note that a client has read its answer, or never will."""
-        if (hold := self._unread.pop(connection, None)) is not None:
-            hold.release()
+    def remove_unread(self, connection: "BaseConnection") -> None:
+        """Release the memory counted by `add_unread`: the client has read its responses, or has gone."""
+        if (reservation := self._unread.pop(connection, None)) is not None:
+            reservation.release()
 
-    def is_crowded(self, connection: "BaseConnection") -> bool:
-        """Tell whether a connection is beyond the most, and serves probes alone."""
-        return connection in self._crowded
+    def answers_probes_only(self, connection: "BaseConnection") -> bool:
+        """Tell whether a connection was opened above the limit, and so answers health probes only."""
+        return connection in self._over_limit
 
-    def refused(self, response: Response, request_id: str, target: bytes | None) -> None:
-        """Count and log what no model and no application was asked."""
+    def check_target(self, connection: "BaseConnection", target: bytes) -> None:
+        """Check that a connection may answer a request to `target`.
+
+        Raises:
+            Problem: 503, if it was opened above the limit, the limit is still exceeded, and `target` is not a
+                health probe.
+
+        """
+        if connection in self._over_limit and self.is_over_limit and target not in PROBE_PATHS:
+            raise _too_many_connections()
+
+    def record_refusal(self, response: Response, request_id: str, target: bytes | None) -> None:
+        """Count and log a request that the connection itself has refused.
+
+        Args:
+            response: the error response.
+            request_id: of the request, or a new one.
+            target: path and query of the request; None if its head could not be parsed.
+
+        """
         if self.service is not None:
-            self.service.default.metrics.answered(response.status, 0, response.reason)
-        is_fault = response.status >= SERVER_ERROR
-        if not is_fault and not log.isEnabledFor(logging.DEBUG):
+            self.service.default_model.metrics.count_response(response.status, 0, response.reason)
+        is_server_error = response.status >= SERVER_ERROR
+        if not is_server_error and not log.isEnabledFor(logging.DEBUG):
             return
         context = {
             "request_id": request_id,
@@ -164,22 +202,22 @@ class Listener:
             "reason": response.reason,
             "detail": response.detail and logs.without_values(response.detail),
         }
-        if is_fault:
+        if is_server_error:
             _warnings.write(response.reason or str(response.status), "request refused", context)
         log.debug("request refused", extra=context)
 
     async def sweep(self) -> None:
-        """End connections that have taken too long, again and again."""
+        """End connections that are over a time limit, every `SWEEP_INTERVAL_SECONDS`, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            self._tell_the_time()
+            await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
+            self._update_date()
             now = loop.time()
             for connection in tuple(self.connections):
-                self._end_where_late(connection, now)
+                self._end_if_late(connection, now)
 
-    def _end_where_late(self, connection: "BaseConnection", now: float) -> None:
-        limits, seconds = self.limits, now - connection.since
+    def _end_if_late(self, connection: "BaseConnection", now: float) -> None:
+        limits, seconds = self.limits, now - connection.phase_since
         if connection.unread_since is not None:
             if now - connection.unread_since > limits.body_seconds:
                 connection.transport.abort()
@@ -187,20 +225,19 @@ class Listener:
             if seconds > limits.idle_seconds:
                 connection.close()
         elif connection.phase == "closing":
-            if seconds > LINGER_SECONDS:
+            if seconds > CLOSING_SECONDS:
                 connection.close()
         elif connection.phase == "head":
             if seconds > limits.head_seconds:
-                connection.refuse(_late("head"))
+                connection.refuse(_timed_out("head"))
         elif connection.phase == "body" and seconds > limits.body_seconds:
-            connection.refuse(_late("body"))
+            connection.refuse(_timed_out("body"))
 
-    def _tell_the_time(self) -> None:
+    def _update_date(self) -> None:
         self.date = b"date: %b\r\n" % formatdate(usegmt=True).encode()
 
 
-def too_many() -> Problem:
-    """Return the problem of a connection that is one too many."""
+def _too_many_connections() -> Problem:
     return Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "too many connections",
@@ -209,5 +246,5 @@ def too_many() -> Problem:
     )
 
 
-def _late(what: str) -> Problem:
-    return Problem(HTTPStatus.REQUEST_TIMEOUT, f"the {what} of the request did not arrive in time")
+def _timed_out(part: str) -> Problem:
+    return Problem(HTTPStatus.REQUEST_TIMEOUT, f"the {part} of the request did not arrive in time")

@@ -1,8 +1,8 @@
-"""The pages for people: `/`, where a person tries the model, and `/docs`, the API in Swagger UI.
+"""The web pages: `/`, where a person can try the model, and `/docs`, the API in Swagger UI.
 
-Both are plain files, in `web` beside this module and in the package `fastapi-swagger`, read from disk when a
-browser asks for them. Every address in them is relative, so they work behind a path prefix, and nothing comes
-from another host.
+Their files are in the folder `web` beside this module and in the package `fastapi-swagger`, and are read from
+disk for each request. All addresses in them are relative, so the pages work behind a path prefix, and nothing
+is loaded from another host.
 """
 
 import asyncio
@@ -17,42 +17,42 @@ from starlette.types import Receive, Scope, Send
 
 from app.http import openapi
 from app.protocols.messages import JSON, Response
-from app.protocols.predict import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol
 from app.serving.service import Service
 
 WEB = Path(__file__).parent / "web"
 SWAGGER_UI = ("fastapi_swagger", "resources")
-"""The package that carries Swagger UI's files, and the folder in it."""
+"""The package that has the files of Swagger UI, and the folder in the package."""
 
 NO_STORE = "no-store"
-"""For our own files: they are small, and a new server's page must not run with an old server's script."""
+"""Cache-Control of our own files. They are small, and a new page must never run with an old script."""
 
 REVALIDATE = "no-cache"
-"""For Swagger UI's 2 MB: a browser keeps them, and asks each time whether they have changed."""
+"""Cache-Control of the 2 MB of Swagger UI: browsers store them, and ask each time if they have changed."""
 
-FILES_AT_ONCE = 4
-"""Files of a folder that are read at once: each is in memory as a whole before it is sent."""
+MAX_OPEN_FILES = 4
+"""Maximum number of files of a folder that are sent at once. Each is loaded into memory completely."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {pictures}; "
     "connect-src 'self' {others}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""https://www.w3.org/TR/CSP3/"""
+"""Content-Security-Policy of a page: https://www.w3.org/TR/CSP3/."""
 
 
 def add_pages(api: FastAPI, service: Service) -> None:
-    """Add `/`, `/docs` and the files that they need to the application."""
+    """Add the pages `/` and `/docs`, and the files that they load, to the application."""
     port = service.settings.metrics_port
     metrics = " ".join(f"http://{host}:{port}/metrics" for host in ("127.0.0.1", "localhost"))
-    # A chosen picture is shown before it is sent: it has an address of the scheme `blob`.
+    # The page shows a chosen picture before it is sent, by an address of the scheme `blob`.
     _add_page(api, "/", "index.html", POLICY.format(pictures="blob:", others=metrics))
-    # Swagger UI's style sheet holds its icons as `data` addresses.
+    # The style sheet of Swagger UI has its icons as addresses of the scheme `data`.
     _add_page(api, "/docs", "docs.html", POLICY.format(pictures="data:", others=""))
 
     @api.get("/web/model.json", include_in_schema=False)
     async def model() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
-        """Tell the page what it shows of the model of /predict."""
-        body = Response.json(_model(service)).body
+        """Return what the page shows about the model of /predict."""
+        body = Response.json(_model_facts(service)).body
         return StarletteResponse(body, media_type=JSON, headers={"cache-control": NO_STORE})
 
     api.mount("/web", _Files(NO_STORE, directory=WEB))
@@ -72,8 +72,8 @@ def _add_page(api: FastAPI, path: str, file: str, policy: str) -> None:
         return FileResponse(WEB / file, headers=headers)
 
 
-def _model(service: Service) -> dict[str, Any]:
-    model, settings = service.default, service.settings
+def _model_facts(service: Service) -> dict[str, Any]:
+    model, settings = service.default_model, service.settings
     signature = model.signature
     return {
         "name": signature.name,
@@ -91,20 +91,20 @@ def _model(service: Service) -> dict[str, Any]:
 
 
 class _Files(StaticFiles):
-    """A folder's files, with the headers that browsers need."""
+    """The files of a folder, with headers for caching and security."""
 
-    def __init__(self, cache_control: str, **where: Any) -> None:  # noqa: ANN401 - as Starlette's own
-        super().__init__(**where)
+    def __init__(self, cache_control: str, **options: Any) -> None:  # noqa: ANN401 - the options of Starlette
+        super().__init__(**options)
         self._headers = {"cache-control": cache_control, "x-content-type-options": "nosniff"}
-        self._turns = asyncio.Semaphore(FILES_AT_ONCE)
+        self._open_files = asyncio.Semaphore(MAX_OPEN_FILES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with a file when it is its turn."""
-        async with self._turns:
+        """Send a file, as soon as fewer than `MAX_OPEN_FILES` are being sent."""
+        async with self._open_files:
             await super().__call__(scope, receive, send)
 
-    def file_response(self, *arguments: Any, **named: Any) -> StarletteResponse:  # noqa: ANN401 - as Starlette's own
-        """Return a file, or 304 to a browser that has it already."""
-        response = super().file_response(*arguments, **named)
+    def file_response(self, *args: Any, **options: Any) -> StarletteResponse:  # noqa: ANN401 - as in Starlette
+        """Return the response with a file, or 304 if the browser has the file already."""
+        response = super().file_response(*args, **options)
         response.headers.update(self._headers)
         return response

@@ -1,4 +1,4 @@
-"""Errors as a client sees them: problem details, https://www.rfc-editor.org/rfc/rfc9457."""
+"""Error responses in the format "problem details": https://www.rfc-editor.org/rfc/rfc9457."""
 
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +12,7 @@ from app.serving.metrics import MEMORY, OVERLOADED, REASONS
 from app.signature import Tensor
 
 SERVER_ERROR = 500
-"""The first of the codes that say that the server could not."""
+"""The lowest status code of a server error."""
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -21,21 +21,21 @@ SCHEMA: dict[str, Any] = {
     "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string", "const": "about:blank"},
-        "title": {"type": "string", "description": "The status code in words."},
+        "title": {"type": "string", "description": "The name of the status code."},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What is wrong, and where."},
+        "detail": {"type": "string", "description": "What is wrong, and where in the request."},
         "error": {
             "type": "string",
-            "description": "The detail once more, where a client of the Open Inference Protocol reads it.",
+            "description": "The same text as `detail`, for clients of the Open Inference Protocol.",
         },
         "request_id": {
             "type": "string",
-            "description": "The request's X-Request-ID, or the one that it was given; it is in the log.",
+            "description": "The X-Request-ID of the request, or a new id; it is in the server's log too.",
         },
-        "tensor": {"type": "string", "description": "The input that is wrong."},
+        "tensor": {"type": "string", "description": "The name of the input that is wrong."},
         "expected": {
             "type": "object",
-            "description": "What that input takes; -1 is the batch, or any length.",
+            "description": "What that input accepts; -1 is the batch axis, or an axis of any length.",
             "required": ["datatype", "shape"],
             "properties": {
                 "datatype": {"type": "string"},
@@ -47,7 +47,7 @@ SCHEMA: dict[str, Any] = {
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's name
-    """A request that cannot be answered as asked. `headers` go with the answer."""
+    """A request that is answered with an error."""
 
     def __init__(
         self,
@@ -58,6 +58,16 @@ class Problem(Exception):  # noqa: N818 - the RFC's name
         headers: dict[str, str] | None = None,
         reason: str | None = None,
     ) -> None:
+        """Describe the error.
+
+        Args:
+            status: the status code.
+            detail: what is wrong, and where, in a sentence for the client.
+            tensor: the input that is wrong, if it is one of them.
+            headers: additional headers of the response.
+            reason: a word for the metrics; the usual one of the status code by default.
+
+        """
         super().__init__(detail)
         self.status = status
         self.detail = detail
@@ -66,7 +76,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's name
         self.reason = reason or REASONS.get(status)
 
     def content(self, request_id: str | None = None) -> dict[str, Any]:
-        """Return the members of the problem details object."""
+        """Return the problem details object, with `request_id` as a member if it is known."""
         content: dict[str, Any] = {
             "type": "about:blank",
             "title": self.status.phrase,
@@ -92,11 +102,11 @@ STATUSES: dict[type[RequestError], tuple[HTTPStatus, str | None]] = {
     errors.ReceiveBufferFull: (HTTPStatus.SERVICE_UNAVAILABLE, MEMORY),
     errors.DeadlineExceeded: (HTTPStatus.GATEWAY_TIMEOUT, None),
 }
-"""The status code of each error, and its reason for metrics where that is not the code's usual one."""
+"""The status code of each error, and its reason for the metrics if that differs from the code's usual one."""
 
 
-def of(error: Problem | RequestError) -> Problem:
-    """Return what a client is told of an error; a problem as it is."""
+def from_error(error: Problem | RequestError) -> Problem:
+    """Return the problem for an error; the error itself if it is a problem already."""
     if isinstance(error, Problem):
         return error
     status, reason = STATUSES[type(error)]
@@ -104,8 +114,8 @@ def of(error: Problem | RequestError) -> Problem:
     return Problem(status, error.detail, tensor=error.tensor, headers=headers, reason=reason)
 
 
-def response(problem: Problem, request_id: str | None = None) -> Response:
-    """Return the answer that tells a client of a problem."""
+def to_response(problem: Problem, request_id: str | None = None) -> Response:
+    """Return the response with the problem details, for the request of this id."""
     return Response(
         problem.status.value,
         orjson.dumps(problem.content(request_id)),

@@ -1,4 +1,4 @@
-"""What is recorded of one request: its metrics, its span of a trace, and its lines in the log."""
+"""Records inference requests: in the metrics, in traces, and in the log."""
 
 import logging
 import time
@@ -11,15 +11,15 @@ from app.http.problems import SERVER_ERROR
 from app.serving.served_model import ServedModel
 
 if TYPE_CHECKING:
-    # Its libraries are imported only where requests are traced.
+    # The OpenTelemetry libraries are imported only if requests are traced.
     from app.serving.tracing import Tracing
 
 log = logging.getLogger(__name__)
-_warnings = logs.Warnings(log)
+_warnings = logs.RateLimitedWarnings(log)
 
 
 class Record:
-    """Records one request to a model, from its head to its answer."""
+    """Records one inference request, from its head to its response."""
 
     __slots__ = ("_end_span", "_headers", "_model", "_route", "_start")
 
@@ -29,10 +29,10 @@ class Record:
         """Count the request as in flight, and start its span.
 
         Args:
-            model: the model that is asked.
-            route: the path of the request, with names in braces for what differs.
-            headers: those of `head.HEADERS` that the request has.
-            tracing: makes the span; None where requests are not traced.
+            model: the model that the request is for.
+            route: the path template of the request, such as `/v2/models/{name}/infer`.
+            headers: the request's headers that are in `head.HEADERS`.
+            tracing: starts the span; None if requests are not traced.
 
         """
         self._start = time.perf_counter()
@@ -45,7 +45,7 @@ class Record:
     def _attributes(self) -> dict[str, str]:
         """Return the attributes of the span.
 
-        https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+        Their names: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
         """
         signature = self._model.signature
         return {
@@ -56,18 +56,18 @@ class Record:
         }
 
     def end(self, code: int, reason: str | None, detail: str | None) -> None:
-        """Count, trace and log the answer.
+        """Record the response in the metrics, the span and the log.
 
         Args:
-            code: the status of the answer.
-            reason: why it is not the model's answer, in a word for metrics.
-            detail: the same, in a sentence.
+            code: the status code of the response.
+            reason: why the request was not answered by the model, as a word for the metrics; None if it was.
+            detail: the same, as a sentence; None if the request was answered by the model.
 
         """
         seconds = time.perf_counter() - self._start
         metrics = self._model.metrics
         metrics.in_flight.dec()
-        metrics.answered(code, seconds, reason)
+        metrics.count_response(code, seconds, reason)
         if self._end_span is not None:
             self._end_span({"http.response.status_code": code}, code >= SERVER_ERROR)
         if code >= SERVER_ERROR:
@@ -79,7 +79,7 @@ class Record:
     def context(
         self, code: int | None = None, reason: str | None = None, detail: str | None = None
     ) -> dict[str, object]:
-        """Return the fields of a log line that identify the request."""
+        """Return the fields of a log line about this request and, if given, its response; see `end`."""
         signature = self._model.signature
         request_id = self._headers.get(identity.REQUEST_ID)
         context = {

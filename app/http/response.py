@@ -1,4 +1,4 @@
-"""An answer as it goes over the connection: https://www.rfc-editor.org/rfc/rfc9112#section-4."""
+"""Encodes responses to bytes: https://www.rfc-editor.org/rfc/rfc9112#section-4."""
 
 from dataclasses import replace
 from http import HTTPStatus
@@ -7,8 +7,8 @@ from app.http import codings
 from app.http.request import Headers, Request
 from app.protocols.messages import Response
 
-COMPRESSED_FROM = 1024
-"""Bytes of an answer below which compression saves nothing."""
+MIN_COMPRESSED_BYTES = 1024
+"""Minimum size of a body that is compressed; to compress a smaller one saves nothing."""
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -18,45 +18,45 @@ CONTINUE = _STATUS_LINES[HTTPStatus.CONTINUE] + b"\r\n"
 
 
 def encode_response(
-    status: int, fields: Headers, body: bytes, *, to: Request | None, date: bytes, keep_alive: bool
+    status: int, headers: Headers, body: bytes, *, request: Request | None, date: bytes, keep_alive: bool
 ) -> bytes:
-    """Return an answer's head and body.
+    """Return the head and the body of a response.
 
     Args:
-        status: its code.
-        fields: its headers, but for those that follow from the other arguments.
-        body: of the answer to GET, where the request is HEAD.
-        to: the request; None where there was none.
-        date: the whole header.
-        keep_alive: whether another request may follow.
+        status: the status code.
+        headers: all headers except Date, Content-Length and Connection, which are added here.
+        body: the body; for a HEAD request, the body that a GET request would get. It is then left out.
+        request: the request; None for a response to something that is not a valid request.
+        date: the complete Date header line.
+        keep_alive: whether another request may follow on the connection.
 
     """
     lines = [_STATUS_LINES[status], date]
-    for name, value in fields:
+    for name, value in headers:
         lines += (name, b": ", value, b"\r\n")
     if status != HTTPStatus.NO_CONTENT:
         # RFC 9110, section 8.6.
         lines.append(b"content-length: %d\r\n" % len(body))
     if not keep_alive:
         lines.append(b"connection: close\r\n")
-    elif to is not None and to.version == "1.0":
+    elif request is not None and request.version == "1.0":
         # RFC 9112, section 9.3 and appendix C.2.2.
         lines.append(b"connection: keep-alive\r\n")
     lines.append(b"\r\n")
-    if to is None or to.method != "HEAD":
+    if request is None or request.method != "HEAD":
         lines.append(body)
     return b"".join(lines)
 
 
-def header_fields(response: Response) -> Headers:
-    """Return the headers of an answer, but for those that every answer has."""
-    named = {"content-type": response.content_type, **response.headers}
-    return [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
+def content_headers(response: Response) -> Headers:
+    """Return the Content-Type and the other headers that belong to this response."""
+    headers = {"content-type": response.content_type, **response.headers}
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def compressed(response: Response, coding: str | None) -> Response:
-    """Return an answer in a content coding, where that makes it smaller."""
-    if coding is None or len(response.body) < COMPRESSED_FROM:
+def compress_response(response: Response, coding: str | None) -> Response:
+    """Return a response compressed with a coding; the same response if it is short or `coding` is None."""
+    if coding is None or len(response.body) < MIN_COMPRESSED_BYTES:
         return response
     headers = {**response.headers, "content-encoding": coding, "vary": "accept-encoding"}
-    return replace(response, body=codings.compressed(response.body, coding), headers=headers)
+    return replace(response, body=codings.compress(response.body, coding), headers=headers)

@@ -1,9 +1,9 @@
-"""The paths of inference, and which model and protocol answer there."""
+"""The paths of inference requests, and the model and protocol of each path."""
 
 from typing import NamedTuple
 
 from app.protocols.messages import WireProtocol
-from app.protocols.predict import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol
 from app.protocols.protocol_v2 import ProtocolV2
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
@@ -15,31 +15,32 @@ INFER_PATH = f"{MODEL_PATH}/infer"
 
 
 class Route(NamedTuple):
-    """What answers at one path of inference."""
+    """The model and the protocol of one inference path."""
 
     path: str
-    """The path, with names in braces for what differs; for metrics, traces and logs."""
+    """The path template, such as `/v2/models/{name}/infer`; for metrics, traces and logs."""
 
     protocol: WireProtocol
     model: ServedModel
 
 
-def predict(service: Service) -> Route:
+def predict_route(service: Service) -> Route:
     """Return the route of /predict."""
-    return Route(PREDICT_PATH, PredictProtocol(), service.default)
+    return Route(PREDICT_PATH, PredictProtocol(), service.default_model)
 
 
-def infer(model: ServedModel) -> Route:
-    """Return the route of the Open Inference Protocol to a model."""
+def infer_route(model: ServedModel) -> Route:
+    """Return the route to a model by the Open Inference Protocol."""
     return Route(INFER_PATH, ProtocolV2(), model)
 
 
-def routes(service: Service) -> dict[bytes, Route]:
-    """Return the routes to all models, by their paths as they are on the wire."""
-    found = {PREDICT_PATH.encode(): predict(service)}
+def inference_routes(service: Service) -> dict[bytes, Route]:
+    """Return the routes of all models that are served, by the exact path of a request."""
+    routes = {PREDICT_PATH.encode(): predict_route(service)}
     for model in service.models:
         name, version = model.signature.name, model.signature.version
-        found[f"{VERSION_PATH}/infer".format(name=name, version=version).encode()] = infer(model)
-    for name in service.names:
-        found[INFER_PATH.format(name=name).encode()] = infer(service.model(name))
-    return found
+        path = f"{VERSION_PATH}/infer".format(name=name, version=version)
+        routes[path.encode()] = infer_route(model)
+    for name in service.model_names:
+        routes[INFER_PATH.format(name=name).encode()] = infer_route(service.model(name))
+    return routes

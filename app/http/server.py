@@ -1,4 +1,4 @@
-"""Runs the server: it answers probes while models load, and drains after SIGTERM."""
+"""Runs the server: it answers health probes while models load, and drains after SIGTERM."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from app.http.api import create_app
 from app.http.connection import Connection
 from app.http.listener import Limits, Listener
-from app.serving.received import Received
+from app.serving.received_bytes import ReceivedBytes
 from app.serving.service import Service
 from app.serving.watchdog import Watchdog
 from app.settings import Settings
@@ -27,17 +27,17 @@ ACCEPT_DRAIN_SECONDS = 1
 FAILURE_NOTICE_SECONDS = 1
 """How long a server that has failed still answers probes and clients before it ends."""
 
-SCRAPES = Limits(connections=32, head_seconds=5, body_seconds=5, idle_seconds=75)
-"""Of the metrics port. Prometheus keeps its connection from one scrape to the next."""
+METRICS_LIMITS = Limits(connections=32, head_seconds=5, body_seconds=5, idle_seconds=75)
+"""The limits of the metrics port. Prometheus keeps its connection open from one scrape to the next."""
 
-SCRAPES_BYTES = 2**20
-"""Most that is held of requests to the metrics port."""
+MAX_METRICS_REQUEST_BYTES = 2**20
+"""Maximum size of all requests to the metrics port that are held in memory."""
 
 log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
-    """A server whose first signal drains and whose second ends."""
+    """A server that drains at the first signal and ends at the second."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
@@ -49,14 +49,14 @@ class _Server(uvicorn.Server):
         if self._service.draining:
             self.should_exit = self.force_exit = True
             return
-        # Readiness goes first, in the handler itself: nothing may come between.
+        # Turn readiness off in the signal handler itself, so that no probe can come in between.
         self._service.drain()
-        self._loop.call_soon_threadsafe(self._start_to_drain)
+        self._loop.call_soon_threadsafe(self._start_drain)
 
-    def _start_to_drain(self) -> None:
-        self._service.keep(asyncio.create_task(self._end_after_the_delay()))
+    def _start_drain(self) -> None:
+        self._service.keep_task(asyncio.create_task(self._end_after_drain_delay()))
 
-    async def _end_after_the_delay(self) -> None:
+    async def _end_after_drain_delay(self) -> None:
         settings = self._service.settings
         log.info("draining", extra={"delay_seconds": settings.drain_delay_seconds})
         await asyncio.sleep(settings.drain_delay_seconds)
@@ -65,40 +65,40 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Accept what the kernel's queue holds before the socket is closed, or those clients get a reset.
         # listen(0) stops new connections.
-        listeners = sockets or []
-        for listener in listeners:
-            listener.listen(0)
+        listening = sockets or []
+        for listening_socket in listening:
+            listening_socket.listen(0)
         deadline = self._loop.time() + ACCEPT_DRAIN_SECONDS
         await asyncio.sleep(0)
-        while select.select(listeners, [], [], 0)[0] and self._loop.time() < deadline:  # noqa: ASYNC110 - as it is
+        while select.select(listening, [], [], 0)[0] and self._loop.time() < deadline:  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(0)
         await super().shutdown(sockets)
 
     def fail(self) -> None:
-        """End the server, because its models cannot be served any more."""
+        """End the server with an error, because a model cannot be served."""
         self.failed = self.should_exit = True
 
     def fail_soon(self) -> None:
-        """End the server after a second, in which probes and clients still learn that it has failed."""
+        """Fail after `FAILURE_NOTICE_SECONDS`; until then probes and clients are told that it has failed."""
         self.failed = True
         self._loop.call_later(FAILURE_NOTICE_SECONDS, self.fail)
 
 
 async def serve(settings: Settings) -> int:
-    """Serve until a signal ends it.
+    """Serve until a signal or a failure ends the server.
 
     Returns:
-        The exit status: 0 after a drain, 1 where a model cannot be served, or not any more.
+        The exit status: 0 after a drain, 1 if a model cannot be loaded or has failed.
 
     Raises:
-        ArtifactError: there is no artifact, or it contradicts itself.
-        OSError: the metrics port is taken.
+        ArtifactError: there is no artifact, or the artifact is invalid.
+        OSError: the metrics port cannot be opened.
 
     """
     service = Service(settings)
-    listener = Listener(create_app(service), _limits(settings), service.received, service=service)
+    listener = Listener(create_app(service), _limits(settings), service.received_bytes, service=service)
 
-    def connect(**_: object) -> Connection:
+    def new_connection(**_: object) -> Connection:
         return Connection(listener)
 
     server = _Server(
@@ -106,7 +106,7 @@ async def serve(settings: Settings) -> int:
             listener.app,
             host=settings.host,
             port=settings.port,
-            http=cast(Any, connect),
+            http=cast(Any, new_connection),
             ws="none",
             lifespan="off",
             access_log=False,
@@ -115,25 +115,25 @@ async def serve(settings: Settings) -> int:
         ),
         service,
     )
-    # It ends when these are closed.
+    # At shutdown uvicorn waits until both are empty.
     server.server_state.connections, server.server_state.tasks = listener.connections, listener.tasks
     service.on_failure = server.fail_soon
-    bound = server.config.bind_socket()
-    scrapes: ASGIApp = make_asgi_app(service.metrics.registry)  # pyright: ignore[reportUnknownVariableType]
-    scraped = Listener(scrapes, SCRAPES, Received(SCRAPES_BYTES))
-    metrics = await asyncio.get_running_loop().create_server(
-        lambda: Connection(scraped), settings.host, settings.metrics_port
+    listening_socket = server.config.bind_socket()
+    metrics_app: ASGIApp = make_asgi_app(service.metrics.registry)  # pyright: ignore[reportUnknownVariableType]
+    metrics_listener = Listener(metrics_app, METRICS_LIMITS, ReceivedBytes(MAX_METRICS_REQUEST_BYTES))
+    metrics_server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(metrics_listener), settings.host, settings.metrics_port
     )
     watchdog = Watchdog(service, asyncio.get_running_loop().call_soon_threadsafe)
     watchdog.start()
-    for work in (_load(service, server), listener.sweep(), scraped.sweep()):
-        service.keep(asyncio.create_task(work))
+    for coroutine in (_load(service, server), listener.sweep(), metrics_listener.sweep()):
+        service.keep_task(asyncio.create_task(coroutine))
     try:
-        await server.serve([bound])
+        await server.serve([listening_socket])
     finally:
         watchdog.close()
         service.close()
-        metrics.close()
+        metrics_server.close()
     log.info("ended")
     return 1 if server.failed else 0
 
@@ -148,6 +148,7 @@ def _limits(settings: Settings) -> Limits:
 
 
 async def _load(service: Service, server: _Server) -> None:
+    """Load the models, then look for new ones every `reload_seconds` if that is not 0."""
     try:
         await service.load()
     except ArtifactError as error:

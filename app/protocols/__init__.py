@@ -1,1 +1,1 @@
-"""How a request carries tensors: /predict, and the Open Inference Protocol."""
+"""The protocols by which requests and responses carry tensors: /predict and the Open Inference Protocol."""

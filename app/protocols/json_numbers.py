@@ -1,4 +1,4 @@
-"""JSON lists of floating-point numbers, read into an array without a Python object for each number."""
+"""Parses JSON lists of floating-point numbers into an array, without a Python object for each number."""
 
 import math
 import threading
@@ -13,40 +13,41 @@ from app.signature import Tensor
 from app.tensors import DTYPES
 
 PIECE_BYTES = 32 * 1024
-"""How much of a body is parsed at once. Nothing else runs meanwhile: the parser holds Python's lock."""
+"""How much of a body is parsed in one call. A call holds Python's global lock, so nothing else can run."""
 
-FLAT_DEPTH = 2
-"""Of the lists around a number in a batch of flat samples."""
+FLAT_BATCH_DEPTH = 2
+"""How many lists surround a number in a batch of flat samples."""
 
-REMEMBERED_VALUES = 4096
-"""Of a batch whose structure is kept for the next one."""
+MAX_CACHED_VALUES = 4096
+"""The largest number of values in a batch whose structure is cached."""
 
 _STRUCTURE = b"[],"
+"""The characters whose order shows the shape of a list of numbers."""
 _NOT_STRUCTURE = bytes(set(range(256)) - set(_STRUCTURE))
-_BLANKS = b" \t\r\n"
+_WHITESPACE = b" \t\r\n"
 
-_own = threading.local()
+_of_thread = threading.local()
 
 
 class StructureError(Exception):
-    """A list is no sample and no batch, whatever its values are."""
+    """A list is neither a sample nor a batch, whatever its values are."""
 
 
-def numbers(body: bytes, tensor: Tensor) -> NDArray[Any] | None:
-    """Read one sample or a batch, nested or flat.
+def read_numbers(body: bytes, tensor: Tensor) -> NDArray[Any] | None:
+    """Parse one sample or a batch, nested or flat.
 
     Args:
         body: JSON.
         tensor: the only input of the model.
 
     Returns:
-        The samples, of shape [batch, ...]. None where the body is anything else, right or wrong, or a number
-        does not fit: then `payload.decode` reads it, which is slower and can say what is wrong.
+        The samples, of shape [batch, ...]. None if the body is anything else, valid or not, or if a number
+        does not fit. Then `payload.decode` parses it, which is slower but can say what is wrong.
 
     Raises:
-        StructureError: it is a long list whose brackets and commas are those of no sample or batch. A short
-            list is parsed whole instead. To parse eight megabytes would hold up every other request for a
-            tenth of a second and more.
+        StructureError: a long list has brackets and commas that do not fit a sample or a batch. It is not
+            parsed, because parsing eight megabytes blocks all other requests for at least a tenth of a
+            second. A short list is parsed instead.
 
     """
     size = tensor.sample_size
@@ -55,12 +56,12 @@ def numbers(body: bytes, tensor: Tensor) -> NDArray[Any] | None:
     if not size or dtype.kind == "O" or not (is_float or is_long):
         return None
     batch = _batch(body, tensor, size)
-    if batch is None and is_long and body.lstrip(_BLANKS).startswith(b"["):
+    if batch is None and is_long and body.lstrip(_WHITESPACE).startswith(b"["):
         raise StructureError
     if batch is None or not is_float:
         return None
     try:
-        # A number that is too large becomes infinite, which is looked for below.
+        # A number that is too large becomes infinite, which is checked below.
         with np.errstate(over="ignore"):
             parts = [_values(piece).astype(dtype) for piece in _pieces(body, tensor)]
     except (AttributeError, ValueError, TypeError, RuntimeError):
@@ -72,15 +73,15 @@ def numbers(body: bytes, tensor: Tensor) -> NDArray[Any] | None:
 
 
 def _batch(body: bytes, tensor: Tensor, size: int) -> int | None:
-    """Return how many samples a body holds by its brackets and commas; None where they are of no batch."""
-    batch, rest = divmod(occurrences(body, b",") + 1, size)
+    """Return how many samples a body has, by its brackets and commas. None if they do not form a batch."""
+    batch, rest = divmod(count_byte(body, b",") + 1, size)
     if rest or _structure(body) not in _structures(tensor.sample_shape, batch):
         return None
     return batch
 
 
-def occurrences(body: bytes, byte: bytes) -> int:
-    """Count a byte. NumPy is ten times as fast as `bytes.count` where every second byte is that one."""
+def count_byte(body: bytes, byte: bytes) -> int:
+    """Count how often a byte occurs. For a frequent byte, NumPy is ten times faster than `bytes.count`."""
     if len(body) <= PIECE_BYTES:
         return body.count(byte)
     return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord(byte)))
@@ -96,46 +97,47 @@ def _values(piece: bytes) -> NDArray[np.float64]:
 
 
 def _pieces(body: bytes, tensor: Tensor) -> list[bytes]:
-    """Cut a body at commas, and make each part a list of its own.
+    """Split a body at commas, and turn each part into a list.
 
-    Every number is inside `depth` lists at most. So a part without the brackets at its ends, put into `depth`
-    new lists, is valid exactly where it was valid in its place: its other brackets are paired.
+    Every number is inside `depth` lists at most. The brackets at the ends of a part are removed, and `depth`
+    new lists are put around it. The other brackets of the part are paired, so the new list is valid exactly
+    if the part was valid in the body.
     """
     if len(body) <= PIECE_BYTES:
         return [body]
-    depth = len(tensor.sample_shape) + FLAT_DEPTH
+    depth = len(tensor.sample_shape) + FLAT_BATCH_DEPTH
     pieces: list[bytes] = []
     start = 0
     while start < len(body):
         cut = body.find(b",", start + PIECE_BYTES)
         cut = len(body) if cut < 0 else cut
-        part = body[start:cut].lstrip(b"[" + _BLANKS).rstrip(b"]" + _BLANKS)
+        part = body[start:cut].lstrip(b"[" + _WHITESPACE).rstrip(b"]" + _WHITESPACE)
         pieces.append(b"[" * depth + part + b"]" * depth)
         start = cut + 1
     return pieces
 
 
 def _structures(shape: tuple[int, ...], batch: int) -> tuple[bytes, ...]:
-    """Return the brackets and commas of every form that a batch may have."""
-    if batch * math.prod(shape) <= REMEMBERED_VALUES:
-        return _remembered(shape, batch)
-    return _made(shape, batch)
+    """Return the brackets and commas of each form that a batch of this size may have."""
+    if batch * math.prod(shape) <= MAX_CACHED_VALUES:
+        return _cached_structures(shape, batch)
+    return _build_structures(shape, batch)
 
 
 @lru_cache(maxsize=64)
-def _remembered(shape: tuple[int, ...], batch: int) -> tuple[bytes, ...]:
-    return _made(shape, batch)
+def _cached_structures(shape: tuple[int, ...], batch: int) -> tuple[bytes, ...]:
+    return _build_structures(shape, batch)
 
 
-def _made(shape: tuple[int, ...], batch: int) -> tuple[bytes, ...]:
+def _build_structures(shape: tuple[int, ...], batch: int) -> tuple[bytes, ...]:
     nested = b""
     for length in reversed(shape):
         nested = _list(nested, length)
     size = nested.count(b",") + 1
     flat = _list(b"", size)
-    # A sample of shape [] is no list by itself.
-    alone = [form for form in (nested, flat) if form] if batch == 1 else []
-    return (*alone, _list(nested, batch), _list(flat, batch))
+    # A sample of shape [] is not a list.
+    single = [form for form in (nested, flat) if form] if batch == 1 else []
+    return (*single, _list(nested, batch), _list(flat, batch))
 
 
 def _list(element: bytes, length: int) -> bytes:
@@ -143,9 +145,9 @@ def _list(element: bytes, length: int) -> bytes:
 
 
 def _parser() -> simdjson.Parser:
-    """Return this thread's parser. It keeps the memory of its longest piece."""
+    """Return the parser of this thread. A parser keeps memory for the longest piece that it has parsed."""
     try:
-        return _own.parser
+        return _of_thread.parser
     except AttributeError:
-        parser = _own.parser = simdjson.Parser()
+        parser = _of_thread.parser = simdjson.Parser()
         return parser

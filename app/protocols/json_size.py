@@ -1,51 +1,59 @@
-"""What JSON takes when it is read, known before any of it is: by counting its commas and brackets."""
+"""Estimates how much memory parsing JSON takes, before parsing it: counts its commas and brackets."""
 
 import math
 
 from app.errors import TooLarge
-from app.protocols.json_numbers import occurrences
+from app.protocols.json_numbers import count_byte
 from app.signature import Signature
 
-BYTES_A_VALUE = 56
-"""A number as an object of Python's, its places in two lists, and in an array."""
+BYTES_PER_VALUE = 56
+"""A number as a Python object, with the references to it in two lists, and its value in an array."""
 
-BYTES_A_STRING = 64
-BYTES_A_LIST = 120
-BYTES_AN_OBJECT = 256
-"""Also where they are empty. Measured: `[{},{},...]` takes 204 bytes for each `{}`."""
+BYTES_PER_STRING = 64
+BYTES_PER_LIST = 120
+BYTES_PER_OBJECT = 256
+"""An object that may be empty. Measured: `[{},{},...]` takes 204 bytes for each `{}`."""
 
 ALLOWANCE = 2**14
-"""Values, lists, objects and strings, of each so many, that are not a tensor's: names, shapes, parameters."""
+"""How many values, lists, objects and strings a request may have besides its tensors, such as names."""
 
 
-def cost(json: bytes, signature: Signature, batch_size: int) -> int:
-    """Return how many bytes of memory it takes at most to read JSON.
+def memory_cost(json: bytes, signature: Signature, batch_size: int) -> int:
+    """Return how many bytes of memory parsing JSON takes at most.
+
+    Args:
+        json: the text, as UTF-8.
+        signature: the signature of the model.
+        batch_size: how many samples a request may have.
 
     Raises:
-        TooLarge: it holds more of something than `batch_size` samples have.
+        TooLarge: the text has more values, lists, objects or strings than `batch_size` samples need.
 
     """
-    commas, lists, objects, marks = (occurrences(json, byte) for byte in (b",", b"[", b"{", b'"'))
-    strings = marks // 2
-    if (most := _most(signature, batch_size)) is not None:
+    commas, lists, objects, quotes = (count_byte(json, byte) for byte in (b",", b"[", b"{", b'"'))
+    strings = quotes // 2
+    if (limits := _limits(signature, batch_size)) is not None:
         found = {"values": commas + lists + objects, "lists": lists, "objects": objects, "strings": strings}
-        for kind, number in most.items():
-            if found[kind] > number:
+        for kind, limit in limits.items():
+            if found[kind] > limit:
                 raise _too_many(kind, signature, batch_size)
     return (
         len(json)
-        + commas * BYTES_A_VALUE
-        + strings * BYTES_A_STRING
-        + lists * BYTES_A_LIST
-        + objects * BYTES_AN_OBJECT
+        + commas * BYTES_PER_VALUE
+        + strings * BYTES_PER_STRING
+        + lists * BYTES_PER_LIST
+        + objects * BYTES_PER_OBJECT
     )
 
 
-def _most(signature: Signature, batch_size: int) -> dict[str, int] | None:
-    """Return the most values, lists, objects and strings of a request; None where any number may be right.
+def _limits(signature: Signature, batch_size: int) -> dict[str, int] | None:
+    """Return how many values, lists, objects and strings a request may have.
 
-    Values are counted by commas and brackets: a list of n values has n of them, its own bracket included.
-    Texts hold commas and brackets of their own.
+    Values are counted by commas and opening brackets: a list of n values has n-1 commas and 1 bracket.
+
+    Returns:
+        None if there is no limit: an axis has any length, or strings may themselves contain these characters.
+
     """
     values, lists = 2, 1
     for tensor in signature.inputs:
@@ -55,13 +63,13 @@ def _most(signature: Signature, batch_size: int) -> dict[str, int] | None:
         values += 2 + sum(math.prod(shape[:axes]) for axes in range(1, len(shape) + 1))
         lists += 1 + sum(math.prod(shape[:axes]) for axes in range(len(shape)))
     names = 1 + len(signature.inputs)
-    in_a_sample = {"values": values, "lists": lists, "objects": 1, "strings": names}
-    return {kind: ALLOWANCE + batch_size * number for kind, number in in_a_sample.items()}
+    per_sample = {"values": values, "lists": lists, "objects": 1, "strings": names}
+    return {kind: ALLOWANCE + batch_size * number for kind, number in per_sample.items()}
 
 
 def _too_many(kind: str, signature: Signature, batch_size: int) -> TooLarge:
-    sizes = ", ".join(f"{tensor.name!r} {list(tensor.sample_shape)}" for tensor in signature.inputs)
+    shapes = ", ".join(f"{tensor.name!r} {list(tensor.sample_shape)}" for tensor in signature.inputs)
     return TooLarge(
-        f"the body holds more {kind} than {batch_size} samples of {sizes}, the most that are accepted",
+        f"the body holds more {kind} than {batch_size} samples of {shapes}; no more samples are accepted",
         tensor=signature.inputs[0],
     )

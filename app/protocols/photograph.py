@@ -1,4 +1,4 @@
-"""A photograph to an input tensor, as the signature describes it and the export did it."""
+"""Decodes a picture to an input tensor, in the same way as the export did for its sample."""
 
 import io
 import warnings
@@ -14,76 +14,94 @@ from app.protocols import picture_parts, picture_size
 from app.signature import ImageInput, Tensor
 
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG"}
+"""Pillow's name of each accepted format, by media type."""
+
 MAX_PIXELS = 25_000_000
-"""A small file can unpack to a huge picture; a phone takes 12 to 24 million pixels. What a picture of so many
-takes, `picture_size` tells: 100 MB as RGB, twice that where it is turned or has an alpha channel."""
+"""The largest number of pixels of a picture. A phone's picture has 12 to 24 million, but a small file can
+unpack to many more. 25 million take 100 MB as RGB, and twice that if the picture is rotated or has an alpha
+channel."""
 
 EIGHT_BITS = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)
-"""The 8-bit value of each 16-bit one: https://www.w3.org/TR/png-3/#13Sample-depth-rescaling."""
+"""The 8-bit value of each 16-bit value: https://www.w3.org/TR/png-3/#13Sample-depth-rescaling."""
 
-# What is wrong with a file is told to its client. In the log it would be a line for each of thousands of
-# tags, and Python keeps the text of each warning that it has shown.
+# The client gets the error of a file. Pillow's warnings could fill the log, with a line for each of thousands
+# of tags, and Python keeps the text of every warning in memory.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-# Pillow would only warn where we refuse; `_bounded` takes its place.
+# Pillow only warns about too many pixels. `_check_pixels` refuses them instead.
 Image.MAX_IMAGE_PIXELS = None
-# A file's texts unpack before its size is looked at.
+# Pillow unpacks the texts in a file before the size of the picture can be checked.
 PngImagePlugin.MAX_TEXT_MEMORY = 2 * PngImagePlugin.MAX_TEXT_CHUNK
 
 
-def cost(body: bytes | memoryview, content_type: str, image: ImageInput, tensor: Tensor) -> int:
-    """Return how many bytes of memory it takes at most to read a picture, by its head.
+def memory_cost(body: bytes | memoryview, content_type: str, image: ImageInput, tensor: Tensor) -> int:
+    """Return how many bytes of memory decoding a picture takes at most. Only its header is read.
+
+    Args:
+        body: the file.
+        content_type: a key of `FORMATS`.
+        image: how the picture becomes the input.
+        tensor: the input.
 
     Raises:
-        InvalidInput: the body is not such a picture.
-        TooLarge: it has too many pixels.
+        InvalidInput: the body is not a picture of this type.
+        TooLarge: it has too many pixels or parts.
 
     """
     with _opened(body, content_type, tensor) as picture:
-        # A sliver grows when it is resized.
-        _bounded(picture_size.resized(picture.size, image), tensor)
-        return picture_size.cost(picture, body, image)
+        # A very narrow picture has more pixels after resizing.
+        _check_pixels(picture_size.resized(picture.size, image), tensor)
+        return picture_size.memory_cost(picture, body, image)
 
 
 def decode(
     body: bytes | memoryview, content_type: str, image: ImageInput, tensor: Tensor
 ) -> NDArray[np.float32]:
-    """Return a batch of one, of shape [1, 3, H, W] or [1, H, W, 3] by the layout.
+    """Decode a picture to a batch of one sample.
+
+    Args:
+        body: the file.
+        content_type: a key of `FORMATS`.
+        image: how the picture becomes the input.
+        tensor: the input.
+
+    Returns:
+        An array of shape [1, 3, height, width] or [1, height, width, 3], according to the layout.
 
     Raises:
-        InvalidInput: the body is not such a picture.
-        TooLarge: it has too many pixels.
+        InvalidInput: the body is not a readable picture of this type.
+        TooLarge: it has too many pixels or parts.
 
     """
     with _opened(body, content_type, tensor) as picture:
-        # A picture may be large: every copy that is not needed is avoided.
+        # Rotate it in place, because a copy of a large picture takes much memory.
         ImageOps.exif_transpose(picture, in_place=True)
         return _preprocess(_rgb(picture, tensor), image, tensor)
 
 
 @contextmanager
 def _opened(body: bytes | memoryview, content_type: str, tensor: Tensor) -> Generator[Image.Image]:
-    """Open a picture, of which only the head is read, and tell what is wrong with it as a RequestError."""
+    """Open a picture, reading only its header. An error in the `with` block becomes a RequestError."""
     picture_parts.check(body, content_type)
     try:
         with Image.open(io.BytesIO(body), formats=[FORMATS[content_type]]) as picture:
-            _bounded(picture.size, tensor)
+            _check_pixels(picture.size, tensor)
             yield picture
     except (RequestError, MemoryError):
         raise
     except UnidentifiedImageError:
         raise InvalidInput(f"the body is not {content_type}", tensor=tensor) from None
-    except Exception as error:  # noqa: BLE001 - decoders fail in many ways, all of them the picture's
+    except Exception as error:  # noqa: BLE001 - decoders raise many types, and the picture is always the cause
         raise InvalidInput(f"the body is not a readable {content_type}: {error}", tensor=tensor) from None
 
 
 def _rgb(picture: Image.Image, tensor: Tensor) -> Image.Image:
-    """Return a picture in 8-bit red, green and blue, as torchvision's loader does by `convert("RGB")`.
+    """Convert a picture to 8-bit red, green and blue, as torchvision's loader does with `convert("RGB")`.
 
-    Only 16-bit grey, which Pillow would cut off at 255, is scaled.
+    Grey values of 16 bits are scaled first, because Pillow would cut them off at 255.
     """
     if picture.mode in {"I", "F"}:
         raise InvalidInput(
-            f"a picture of mode {picture.mode!r} has no range of values; send 8 or 16 bits a channel",
+            f"a picture of mode {picture.mode!r} has no fixed range of values; send 8 or 16 bits per channel",
             tensor=tensor,
         )
     if picture.mode.startswith("I;16"):
@@ -92,30 +110,30 @@ def _rgb(picture: Image.Image, tensor: Tensor) -> Image.Image:
 
 
 def _preprocess(picture: Image.Image, image: ImageInput, tensor: Tensor) -> NDArray[np.float32]:
-    """Return the pixels of torchvision's Resize, CenterCrop, ToTensor and Normalize, which timm uses as well.
+    """Resize, crop and normalize a picture as torchvision does: Resize, CenterCrop, ToTensor and Normalize.
 
     https://docs.pytorch.org/vision/stable/transforms.html
     """
     shorter = min(picture.size)
     width, height = (int(image.resize * side / shorter) for side in picture.size)
-    # A picture of 1 by a million pixels grows here.
-    _bounded((width, height), tensor)
+    # A picture of 1 by a million pixels has more pixels after resizing.
+    _check_pixels((width, height), tensor)
     resized = picture.resize((width, height), Image.Resampling[image.interpolation.upper()])
     crop_height, crop_width = image.crop
-    left, top = _start(width, crop_width), _start(height, crop_height)
+    left, top = _crop_start(width, crop_width), _crop_start(height, crop_height)
     pixels = np.asarray(resized.crop((left, top, left + crop_width, top + crop_height)))
     mean, std = np.array(image.mean, np.float32), np.array(image.std, np.float32)
-    # Scaled in 64 bits: a product with the rounded 1/255 is not always the quotient by 255.
+    # Multiply in 64 bits: in 32 bits, a product with 1/255 is not always equal to the quotient by 255.
     normal = ((pixels * np.float64(image.scale)).astype(np.float32) - mean) / std
     return np.ascontiguousarray(normal.transpose(2, 0, 1) if image.layout == "NCHW" else normal)[np.newaxis]
 
 
-def _start(length: int, crop: int) -> int:
-    # Halves go to the even number, and a picture smaller than the crop is padded with black.
+def _crop_start(length: int, crop: int) -> int:
+    # Like torchvision, round halves to the even number, and pad a picture that is too small with black.
     return round((length - crop) / 2) if length >= crop else -((crop - length) // 2)
 
 
-def _bounded(size: tuple[int, int], tensor: Tensor) -> None:
+def _check_pixels(size: tuple[int, int], tensor: Tensor) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
         raise TooLarge(

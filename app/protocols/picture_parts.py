@@ -1,8 +1,8 @@
-"""How many parts a picture's file has, known by following their lengths alone.
+"""Refuses pictures with too many parts. It counts the parts by their lengths, without decoding them.
 
-A part takes a few bytes, so it is cheap to send. To read it costs much more: a pass over all pixels for a
-scan of a JPEG, a step of Pillow's loop in Python for a segment or a chunk, a megabyte to unpack for a
-compressed chunk.
+A part of a few bytes is cheap to send but may be expensive to decode: a scan of a JPEG takes a pass over
+all pixels, a segment or a chunk takes a step of a loop in Python, and a compressed chunk may unpack to a
+megabyte.
 """
 
 import re
@@ -13,14 +13,14 @@ from PIL import JpegImagePlugin
 from app.errors import TooLarge
 from app.protocols.picture_size import START_OF_SCAN
 
-MOST_PARTS = 4096
-"""Segments before the first scan of a JPEG; chunks of a PNG. Encoders write one for each 8 KiB and more."""
+MAX_PARTS = 4096
+"""The most segments before the first scan of a JPEG, or chunks of a PNG. Encoders write one per 8 KiB."""
 
-MOST_SCANS = 100
-"""Of a JPEG. Encoders write ten to twenty."""
+MAX_SCANS = 100
+"""The most scans of a JPEG. Encoders write ten to twenty."""
 
-MOST_COMPRESSED = 64
-"""Chunks of a PNG that hold a profile or a text in zlib's format."""
+MAX_COMPRESSED = 64
+"""The most chunks of a PNG with a profile or a text that is compressed with zlib."""
 
 MAX_EXIF_BYTES = 2**20
 """Bytes of metadata. A camera writes up to 64 kB. To read it and turn the picture takes 7 times as much."""
@@ -37,24 +37,29 @@ CHUNK_BYTES = 12
 """Length, type and checksum: https://www.w3.org/TR/png-3/#5Chunk-layout."""
 
 COMPRESSED = frozenset({b"iCCP", b"zTXt", b"iTXt"})
+"""The types of those chunks."""
 
 END_OF_IMAGE = 0xD9
 
 _WITHOUT_LENGTH = frozenset(range(256)) - {
     marker & 0xFF for marker, (_, _, read) in JpegImagePlugin.MARKER.items() if read is not None
 }
-"""Markers that are a segment by themselves, as Pillow reads them."""
+"""The markers that Pillow reads as segments without a length."""
 
 _SEGMENT = re.compile(rb"\xff[^\x00\xff]")
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-"""A marker that ends the data of a scan: ITU T.81, section B.1.1.2 (https://www.w3.org/Graphics/JPEG/itu-t81.pdf)."""
+"""A marker that ends the data of a scan. Source: ITU T.81, section B.1.1.2 (https://www.w3.org/Graphics/JPEG/itu-t81.pdf)."""
 
 
 def check(body: bytes | memoryview, content_type: str) -> None:
-    """Refuse a picture of too many parts.
+    """Check that a picture does not have too many parts.
+
+    Args:
+        body: the file.
+        content_type: image/png or image/jpeg.
 
     Raises:
-        TooLarge: naming them.
+        TooLarge: it has too many. The message names which.
 
     """
     if content_type == "image/png":
@@ -69,14 +74,14 @@ def _check_png(body: bytes | memoryview) -> None:
         if kind == EXIF_CHUNK and length > MAX_EXIF_BYTES:
             raise _too_many(EXIF_LIMIT)
         compressed += kind in COMPRESSED
-        if count > MOST_PARTS:
-            raise _too_many(f"{MOST_PARTS} chunks")
-        if compressed > MOST_COMPRESSED:
-            raise _too_many(f"{MOST_COMPRESSED} chunks of profiles and compressed texts")
+        if count > MAX_PARTS:
+            raise _too_many(f"{MAX_PARTS} chunks")
+        if compressed > MAX_COMPRESSED:
+            raise _too_many(f"{MAX_COMPRESSED} chunks of profiles and compressed texts")
 
 
 def _chunks(body: bytes | memoryview) -> Generator[tuple[bytes, int]]:
-    """Return the type of each chunk and the length of its data."""
+    """Yield the type of each chunk of a PNG, and the length of its data."""
     at = SIGNATURE_BYTES
     while at + CHUNK_BYTES <= len(body):
         length = int.from_bytes(body[at : at + 4])
@@ -88,13 +93,13 @@ def _check_jpeg(body: bytes | memoryview) -> None:
     at, segments, scans, exif = 2, 0, 0, 0
     while found := (_AFTER_SCAN if scans else _SEGMENT).search(body, at):
         marker = body[found.end() - 1]
-        # Bytes between two segments are skipped one by one, but for those of a scan.
+        # Pillow skips the bytes between two segments one by one, so each counts, except those of a scan.
         segments += 1 if scans else 1 + found.start() - at
         scans += marker == START_OF_SCAN
-        if segments > MOST_PARTS:
-            raise _too_many(f"{MOST_PARTS} segments")
-        if scans > MOST_SCANS:
-            raise _too_many(f"{MOST_SCANS} scans")
+        if segments > MAX_PARTS:
+            raise _too_many(f"{MAX_PARTS} segments")
+        if scans > MAX_SCANS:
+            raise _too_many(f"{MAX_SCANS} scans")
         if scans and marker == END_OF_IMAGE:
             return
         at = found.end()
@@ -109,4 +114,4 @@ def _check_jpeg(body: bytes | memoryview) -> None:
 
 
 def _too_many(what: str) -> TooLarge:
-    return TooLarge(f"a picture of more than {what}")
+    return TooLarge(f"the picture has more than {what}")

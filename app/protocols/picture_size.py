@@ -1,6 +1,6 @@
-"""What a picture takes while it is read, known from its head alone.
+"""Estimates how much memory decoding a picture takes, from its header.
 
-Pillow keeps a pixel in 4 bytes, or in 1 or 2 where it has one channel:
+Pillow stores a pixel in 4 bytes, or in 1 or 2 if it has a single channel:
 https://pillow.readthedocs.io/en/stable/handbook/concepts.html#modes
 """
 
@@ -8,49 +8,63 @@ from PIL import Image, JpegImagePlugin
 
 from app.signature import ImageInput
 
-ONE_BYTE = frozenset({"1", "L", "P"})
-TWO_BYTES = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
-RGB_BYTES = 4
-ROW_BYTES = 24
-"""What a row takes beside its pixels: Pillow's pointers to it."""
+ONE_BYTE_MODES = frozenset({"1", "L", "P"})
+TWO_BYTE_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
+RGB_BYTES_PER_PIXEL = 4
+BYTES_PER_ROW = 24
+"""What a row takes in addition to its pixels: Pillow's pointers to it."""
 
-COEFFICIENT_BYTES = 2
+BYTES_PER_COEFFICIENT = 2
 START_OF_SCAN = 0xDA
+"""The marker of a scan in a JPEG."""
+
 MARKER = 0xFF
+"""The first byte of each marker in a JPEG."""
+
 ORIENTATION = 0x0112
+"""The EXIF tag that says how the picture must be rotated."""
 
 
-def cost(picture: Image.Image, body: bytes | memoryview, image: ImageInput) -> int:
-    """Return how many bytes it takes at most to read a picture that has been opened, and to resize it."""
+def memory_cost(picture: Image.Image, body: bytes | memoryview, image: ImageInput) -> int:
+    """Return how many bytes of memory decoding and resizing a picture takes at most.
+
+    Args:
+        picture: the opened picture. Its pixels are not read.
+        body: the file.
+        image: how the picture becomes the input.
+
+    """
     width, height = picture.size
     pixels = width * height
-    kept = 1 if picture.mode in ONE_BYTE else 2 if picture.mode in TWO_BYTES else RGB_BYTES
-    # A wide mode is converted twice, at worst.
-    wider = 2 if picture.mode in {*TWO_BYTES, "I", "F"} else 1
-    converted = 0 if picture.mode == "RGB" else wider * RGB_BYTES
-    decoding = pixels * kept
+    stored = (
+        1 if picture.mode in ONE_BYTE_MODES else 2 if picture.mode in TWO_BYTE_MODES else RGB_BYTES_PER_PIXEL
+    )
+    # A mode with more than 8 bits per channel may be converted twice.
+    conversions = 2 if picture.mode in {*TWO_BYTE_MODES, "I", "F"} else 1
+    converted = 0 if picture.mode == "RGB" else conversions * RGB_BYTES_PER_PIXEL
+    decoding = pixels * stored
     if isinstance(picture, JpegImagePlugin.JpegImageFile):
         decoding += _coefficients(picture, body)
-        turned = picture.getexif().get(ORIENTATION, 1) != 1
+        is_rotated = picture.getexif().get(ORIENTATION, 1) != 1
     else:
-        # A PNG may say only after its pixels that it is to be turned.
-        turned = True
-    turning = 2 * kept * pixels if turned else 0
-    wide, high = resized(picture.size, image)
-    # Pillow resizes rows first, then columns.
-    resizing = RGB_BYTES * (pixels + wide * height + wide * high)
-    rows = (max(width, height) + high) * ROW_BYTES
-    return len(body) + rows + max(decoding, turning, pixels * (kept + converted), resizing)
+        # In a PNG, the orientation may come after the pixels, so assume the worst.
+        is_rotated = True
+    rotating = 2 * stored * pixels if is_rotated else 0
+    new_width, new_height = resized(picture.size, image)
+    # Pillow resizes in two steps: first the width, then the height.
+    resizing = RGB_BYTES_PER_PIXEL * (pixels + new_width * height + new_width * new_height)
+    rows = (max(width, height) + new_height) * BYTES_PER_ROW
+    return len(body) + rows + max(decoding, rotating, pixels * (stored + converted), resizing)
 
 
 def resized(size: tuple[int, int], image: ImageInput) -> tuple[int, int]:
-    """Return about how large a picture is after it has been resized."""
+    """Return the approximate width and height of a picture after resizing."""
     factor = image.resize / min(size)
     return round(size[0] * factor), round(size[1] * factor)
 
 
 def _coefficients(picture: JpegImagePlugin.JpegImageFile, body: bytes | memoryview) -> int:
-    """Return what libjpeg keeps of a picture that comes in several scans, until the last has come.
+    """Return how many bytes of coefficients libjpeg stores for a picture with several scans.
 
     https://raw.githubusercontent.com/libjpeg-turbo/libjpeg-turbo/main/doc/libjpeg.txt ("progressive")
     """
@@ -58,13 +72,13 @@ def _coefficients(picture: JpegImagePlugin.JpegImageFile, body: bytes | memoryvi
         return 0
     largest = max(horizontal * vertical for _, horizontal, vertical, _ in picture.layer)
     share = sum(horizontal * vertical / largest for _, horizontal, vertical, _ in picture.layer)
-    # Blocks of 8 by 8 pixels, and of several of them, are whole.
+    # Round up: a block has 8 by 8 pixels, and blocks come in groups.
     width, height = (side + 32 for side in picture.size)
-    return int(width * height * share * COEFFICIENT_BYTES)
+    return int(width * height * share * BYTES_PER_COEFFICIENT)
 
 
 def _components_of_first_scan(body: bytes | memoryview) -> int | None:
-    """Return how many colour components the first scan has; None where the segments do not lead there.
+    """Return how many colour components the first scan has. None if there is no scan.
 
     ITU T.81, annex B: https://www.w3.org/Graphics/JPEG/itu-t81.pdf
     """

@@ -1,4 +1,4 @@
-"""Tensors of strings, the protocol's BYTES: an array of `str` here, lengths and bytes on the wire.
+"""Packs and unpacks tensors of strings, which the Open Inference Protocol calls BYTES.
 
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
@@ -11,16 +11,23 @@ from numpy.typing import NDArray
 
 _LENGTH = struct.Struct("<I")
 
-BYTES_A_BYTE = 12
-"""Memory that a byte of packed strings takes at most when it is read: two letters take six bytes on the wire,
-and about 70 as an object of Python's with its places in a list and an array."""
+MEMORY_PER_BYTE = 12
+"""How many bytes of memory a byte of packed strings takes at most after unpacking. Two letters have six bytes
+when packed, and about 70 as a Python string with the references to it in a list and an array."""
 
 
 def unpack(data: memoryview, count: int) -> NDArray[Any]:
-    """Read elements, each a four-byte little-endian length and as many bytes of UTF-8.
+    """Unpack strings. Each is a length of four bytes, little-endian, and then so many bytes of UTF-8.
+
+    Args:
+        data: the packed strings.
+        count: how many strings it must have.
+
+    Returns:
+        An array of `str`, of shape [count].
 
     Raises:
-        ValueError: it is not so laid out, or holds another number of elements.
+        ValueError: the data is malformed, or has another number of strings.
 
     """
     texts: list[str] = []
@@ -43,7 +50,7 @@ def unpack(data: memoryview, count: int) -> NDArray[Any]:
 
 
 def pack(array: NDArray[Any]) -> bytes:
-    """Write elements as `unpack` reads them."""
+    """Pack the strings of an array, row by row, into the layout that `unpack` reads."""
     parts: list[bytes] = []
     for element in array.ravel().tolist():
         encoded = element if isinstance(element, bytes) else str(element).encode()

@@ -1,6 +1,6 @@
-"""The runtimes that compute models: for each there is a row of `table.toml`, and a module of the same name.
+"""The runtimes that compute models: each has a row in `table.toml` and a module of the same name.
 
-A module has `load(folder, signature, device)`, and is imported only where its runtime is used.
+The module has a function `load(folder, signature, device)`. It is imported only when its runtime is used.
 """
 
 import tomllib
@@ -16,19 +16,19 @@ from app.signature import ArtifactError, Signature
 from app.tensors import Arrays
 
 Run = Callable[[Arrays], Arrays]
-"""Answers a batch: inputs by name to outputs by name.
+"""Computes a batch: takes the input tensors by name, and returns the output tensors by name.
 
-May be called from several threads at once; each call computes on one thread. May raise InputRefused.
+It may be called from several threads at the same time. Each call computes on one thread. It may raise
+InputRefused.
 """
 
-
 Device = Literal["cpu", "gpu"]
-"""What computes. A GPU is one of NVIDIA's, by CUDA."""
+"""What computes a model. A GPU is an NVIDIA GPU, used by CUDA."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """A row of `table.toml`, which says what each column means."""
+    """A row of `table.toml`. The comment in that file explains each column."""
 
     format: str
     devices: tuple[Device, ...]
@@ -38,63 +38,64 @@ class Runtime:
 
 TABLE = Path(__file__).with_name("table.toml")
 RUNTIMES = TypeAdapter(dict[str, Runtime]).validate_python(tomllib.loads(TABLE.read_text()))
-"""The runtimes by the names that SLIPWAY_RUNTIME takes."""
+"""The runtimes, by the values that SLIPWAY_RUNTIME accepts."""
 
 if TYPE_CHECKING:
     RuntimeName = str
 else:
-    # A type checker knows no Literal that is computed; Pydantic checks values by it.
+    # Pydantic checks values against this Literal. A type checker cannot read it, because it is computed.
     RuntimeName = Literal[tuple(RUNTIMES)]
 
 
 class DeviceError(Exception):
-    """The runtime cannot compute on a device: there is none, or its driver or libraries are missing."""
+    """The runtime cannot compute on a device: the device, its driver or its libraries are missing."""
 
 
 class InputRefused(Exception):  # noqa: N818 - the request is at fault, not the program
-    """The model cannot take these values, though datatype and shape fit: an index beyond a table, say."""
+    """The model cannot compute these values, though datatype and shape fit. An index may be too large."""
 
-    told = (
-        "the model cannot take these values, though datatype and shape are right; "
-        "an index may lie beyond its table"
+    detail = (
+        "the model cannot compute these values, though their datatype and shape are right; "
+        "an index may be beyond the end of its table"
     )
-    """What the client is told."""
+    """The message for the client."""
 
     certain = True
-    """Whether it is the request's fault for certain. Otherwise the runtime may be broken."""
+    """Whether the request is certainly the cause. If not, the runtime may be broken."""
 
 
 class ShapeRefused(InputRefused):
-    """The model cannot compute inputs of these shapes, though the signature leaves their axes open.
+    """The model cannot compute inputs of these shapes, though the signature allows any length for their axes.
 
-    Two inputs may differ in length, or a length may be none that a layer can divide. A runtime does not tell
-    that from its own failure.
+    Examples: two inputs differ in length, or a layer cannot divide a length. The error of a runtime does not
+    show whether the shapes or the runtime itself caused it.
     """
 
     certain = False
 
     def __init__(self, reason: str) -> None:
+        """Create the error; `reason` is the message of the runtime."""
         super().__init__(reason)
-        self.told = f"the model cannot take inputs of these shapes: {reason}"
+        self.detail = f"the model cannot compute inputs of these shapes: {reason}"
 
 
 def has_open_axes(signature: Signature) -> bool:
-    """Tell whether a client chooses an axis other than the batch."""
+    """Tell whether any input has an axis of any length, besides the batch."""
     return any(tensor.sample_size is None for tensor in signature.inputs)
 
 
 def load(artifact: Path, signature: Signature, runtime: str, device: Device) -> Run:
-    """Load an artifact's model by one runtime, to compute on one device.
+    """Load the model of an artifact.
 
     Args:
-        artifact: the artifact's folder.
-        signature: of the model.
-        runtime: a key of `RUNTIMES`.
-        device: what is to compute.
+        artifact: the folder of the artifact.
+        signature: the signature of the model.
+        runtime: the runtime that loads the model, a key of `RUNTIMES`.
+        device: the device that computes the model.
 
     Raises:
-        ArtifactError: the artifact lacks the format that the runtime reads, or this image the runtime.
-        DeviceError: the runtime cannot compute there.
+        ArtifactError: the artifact lacks the format of the runtime, or the runtime is not installed.
+        DeviceError: the runtime cannot compute on this device.
 
     """
     row = RUNTIMES[runtime]
@@ -102,13 +103,11 @@ def load(artifact: Path, signature: Signature, runtime: str, device: Device) -> 
     if not folder.is_dir():
         raise ArtifactError(
             f"{folder} is missing: SLIPWAY_RUNTIME is {runtime}, "
-            f"and the artifact was exported as {', '.join(signature.formats)}"
+            f"but the artifact was exported as {', '.join(signature.formats)}"
         )
     if device not in row.devices:
         others = " or ".join(name for name, other in RUNTIMES.items() if device in other.devices)
-        raise DeviceError(
-            f"{runtime} computes on {' or '.join(row.devices)} alone; {others} can use {device}"
-        )
+        raise DeviceError(f"{runtime} computes on {' or '.join(row.devices)} only; {others} can use {device}")
     try:
         module = import_module(f"app.runtimes.{runtime}")
     except ModuleNotFoundError as error:

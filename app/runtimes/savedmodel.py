@@ -1,4 +1,4 @@
-"""TensorFlow SavedModel: https://www.tensorflow.org/guide/saved_model."""
+"""Runs SavedModels on TensorFlow: https://www.tensorflow.org/guide/saved_model."""
 
 import os
 import tempfile
@@ -15,13 +15,14 @@ from app.signature import Signature
 from app.tensors import Arrays
 
 SIGNATURE = "serving_default"
+"""The name under which the export stores the function of the model."""
 
 
-def _tensorflow() -> Any:  # noqa: ANN401 - it has no types
-    # It imports tests of its own, which ask for the folder of temporary files, and write none: where the root
-    # is read-only there is no such folder.
+def _tensorflow() -> Any:  # noqa: ANN401 - TensorFlow has no types
+    # TensorFlow imports its own tests, which look up the temporary folder but write no file there. A
+    # container with a read-only root has no such folder, so any folder is set.
     before, tempfile.tempdir = tempfile.tempdir, os.sep
-    # What it says of the processor is for who builds it.
+    # Hide the notes about the processor: they are for people who build TensorFlow.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         return import_module("tensorflow")
@@ -32,30 +33,37 @@ def _tensorflow() -> Any:  # noqa: ANN401 - it has no types
 tf = _tensorflow()
 
 
-def load(folder: Path, signature: Signature, device: Device) -> Run:  # noqa: ARG001 - the CPU alone
-    """Return a function that runs the SavedModel's serving signature."""
+def load(folder: Path, signature: Signature, device: Device) -> Run:  # noqa: ARG001 - it is always the CPU
+    """Return a function that runs the serving signature of the SavedModel.
+
+    Args:
+        folder: the folder of the SavedModel.
+        signature: the signature of the model.
+        device: the device that computes the model. It is always the CPU.
+
+    """
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    # All calls share these: with fewer, they would wait for each other while cores are idle.
+    # All calls share these threads. With fewer, calls would wait for each other while cores are idle.
     tf.config.threading.set_inter_op_parallelism_threads(cpu_limit())
     module = tf.saved_model.load(str(folder))
     serve = module.signatures[SIGNATURE]
-    outputs = [tensor.name for tensor in signature.outputs]
+    names = [tensor.name for tensor in signature.outputs]
     open_axes = has_open_axes(signature)
 
-    # The function holds its module weakly, so something else must hold it.
-    def run(arrays: Arrays, _keep: object = module) -> Arrays:
+    # `serve` has only a weak reference to its module, so `run` keeps the module alive.
+    def run(arrays: Arrays, _module: object = module) -> Arrays:
         try:
-            answer = serve(**{name: tf.constant(array) for name, array in arrays.items()})
+            outputs = serve(**{name: tf.constant(array) for name, array in arrays.items()})
         except tf.errors.InvalidArgumentError as error:
             refused = ShapeRefused(error.message.splitlines()[0]) if open_axes else InputRefused(str(error))
             raise refused from None
-        return {name: _text(answer[name].numpy()) for name in outputs}
+        return {name: _decode_strings(outputs[name].numpy()) for name in names}
 
     return run
 
 
-def _text(array: NDArray[Any]) -> NDArray[Any]:
-    """Return TensorFlow's strings, which are bytes, as `str`; numbers as they are."""
+def _decode_strings(array: NDArray[Any]) -> NDArray[Any]:
+    """Convert TensorFlow's strings from `bytes` to `str`. An array of numbers is returned unchanged."""
     if array.dtype.kind != "O":
         return array
     texts = [element.decode(errors="replace") for element in array.ravel().tolist()]

@@ -1,4 +1,4 @@
-"""TorchScript: https://docs.pytorch.org/docs/stable/jit.html."""
+"""Runs TorchScript models on PyTorch: https://docs.pytorch.org/docs/stable/jit.html."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -10,25 +10,30 @@ from app.runtimes import Device, DeviceError, InputRefused, Run, ShapeRefused, h
 from app.signature import Signature
 from app.tensors import Arrays
 
-PLACES: dict[Device, str] = {"cpu": "cpu", "gpu": "cuda"}
-"""The devices by PyTorch's names."""
+TORCH_DEVICES: dict[Device, str] = {"cpu": "cpu", "gpu": "cuda"}
+"""PyTorch's name for each device."""
 
 
 def load(folder: Path, signature: Signature, device: Device) -> Run:
-    """Return what runs `model.pt`.
+    """Return a function that runs `model.pt`.
+
+    Args:
+        folder: the folder of the file.
+        signature: the signature of the model.
+        device: the device that computes the model.
 
     Raises:
-        DeviceError: it is to compute on a GPU, and there is none.
+        DeviceError: PyTorch finds no GPU.
 
     """
     if device == "gpu":
         if not torch.cuda.is_available():
             raise DeviceError(f"PyTorch {torch.__version__} finds no NVIDIA GPU with a driver")
-        # In whole float32, as at export: TensorFloat-32 keeps 10 bits of each factor.
+        # Compute in full float32, as at export: TensorFloat-32 keeps only 10 bits of each factor.
         cast(Any, torch.backends.cudnn).conv.fp32_precision = "ieee"
     torch.set_num_threads(1)
-    place = PLACES[device]
-    module = cast(Any, torch.jit.load(folder / "model.pt", map_location=place))
+    target = TORCH_DEVICES[device]
+    module = cast(Any, torch.jit.load(folder / "model.pt", map_location=target))
     open_axes = has_open_axes(signature)
     inputs = [tensor.name for tensor in signature.inputs]
     outputs = [tensor.name for tensor in signature.outputs]
@@ -36,23 +41,23 @@ def load(folder: Path, signature: Signature, device: Device) -> Run:
     def run(arrays: Arrays) -> Arrays:
         try:
             with torch.inference_mode():
-                answer = module(*(torch.from_numpy(_writable(arrays[name])).to(place) for name in inputs))
+                result = module(*(torch.from_numpy(_writable(arrays[name])).to(target) for name in inputs))
         except RuntimeError as error:
-            # TorchScript raises one type for every fault.
+            # TorchScript raises the same type for every error.
             if "index out of range" in str(error):
                 raise InputRefused(str(error)) from None
             if open_axes:
                 raise ShapeRefused(str(error).strip().splitlines()[-1]) from None
             raise
-        if isinstance(answer, dict):
-            parts: list[Any] = [answer[name] for name in outputs]
+        if isinstance(result, dict):
+            parts: list[Any] = [result[name] for name in outputs]
         else:
-            parts = list(answer) if isinstance(answer, tuple | list) else [answer]
+            parts = list(result) if isinstance(result, tuple | list) else [result]
         return {name: part.cpu().numpy() for name, part in zip(outputs, parts, strict=True)}
 
     return run
 
 
 def _writable(array: NDArray[Any]) -> NDArray[Any]:
-    # A view of a request's body is not, and a tensor cannot say so.
+    # A view of a request's body is read-only, and PyTorch has no read-only tensors.
     return array if array.flags.writeable else array.copy()

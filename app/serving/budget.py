@@ -1,4 +1,4 @@
-"""The memory that decoded requests may take together, that computed answers may, and that unread ones may."""
+"""Bounds the memory of decoded requests, of computed outputs, and of responses that clients have not read."""
 
 import contextlib
 import threading
@@ -9,37 +9,39 @@ from app.errors import Overloaded
 from app.memory import memory, memory_used
 from app.settings import RECEIVED_SHARE
 
-LOOK_SECONDS = 0.05
-"""How often a thread that waits for memory looks whether its request is still wanted."""
+POLL_SECONDS = 0.05
+"""How often a thread that waits for memory checks whether its request is still wanted."""
 
 ANSWERS_SHARE = 32
-"""Which part of the memory computed answers may take, and which part those that clients have not read."""
+"""Computed outputs may take a 32nd of the memory, and responses that clients have not read another 32nd."""
 
 SLACK = 40 * 2**20
-"""Bytes that no request is given: for connections, and for what the allocator cannot give back at once."""
+"""Bytes that no request gets: for connections, and for what the allocator does not return at once."""
 
-LEAST = 16 * 2**20
-"""Bytes that requests have in any case, for a server that takes none is of no use."""
+MIN_REQUEST_BYTES = 16 * 2**20
+"""The least memory for requests. A server with less would refuse every request."""
 
 
-def for_requests(runs: int) -> int:
-    """Return how many bytes are left for requests, beside their bodies and what the process takes now.
+def bytes_for_requests(run_bytes: int) -> int:
+    """Return how many bytes are left for decoded requests.
+
+    Their bodies, the outputs and what the process takes now are already subtracted.
 
     Args:
-        runs: bytes that the models will take when they compute on all threads.
+        run_bytes: how many bytes the models will take when they compute on all threads.
 
     """
-    left = memory() - memory_used() - runs - memory() // RECEIVED_SHARE - 2 * for_answers() - SLACK
-    return max(left, LEAST)
+    others = memory() // RECEIVED_SHARE + 2 * bytes_for_outputs() + SLACK
+    return max(memory() - memory_used() - run_bytes - others, MIN_REQUEST_BYTES)
 
 
-def for_answers() -> int:
-    """Return how many bytes computed answers may take, and those that clients have not read as many again."""
+def bytes_for_outputs() -> int:
+    """Return how many bytes computed outputs may take. Responses that are not read may take as many again."""
     return memory() // ANSWERS_SHARE
 
 
 class Reservation:
-    """Bytes that are held, until they are given back."""
+    """Bytes that are reserved until they are released. As a context manager, it releases them at the end."""
 
     __slots__ = ("_budget", "bytes")
 
@@ -48,12 +50,12 @@ class Reservation:
         self.bytes = size
 
     def shrink(self, size: int) -> None:
-        """Keep only so many bytes."""
-        self._budget.give(self.bytes - size)
+        """Release all but `size` bytes."""
+        self._budget.release(self.bytes - size)
         self.bytes = size
 
     def release(self) -> None:
-        """Give all of it back. May be called again."""
+        """Release all bytes. It is safe to call this again."""
         if self.bytes:
             self.shrink(0)
 
@@ -65,43 +67,44 @@ class Reservation:
 
 
 class Budget:
-    """Bytes to share out. May be used from any thread."""
+    """A number of bytes from which parts are reserved. All methods are safe from any thread."""
 
     def __init__(self, total: int) -> None:
+        """Create a budget of `total` bytes, all free."""
         self.total = total
-        self.held = 0
+        self.reserved = 0
         self._changed = threading.Condition(threading.Lock())
         self._waiting = 0
 
     def resize(self, total: int) -> None:
-        """Set how many bytes there are; what is held stays held."""
+        """Set the total number of bytes. Existing reservations stay."""
         with self._changed:
             self.total = total
             self._changed.notify_all()
 
-    def try_take(self, size: int) -> Reservation:
-        """Take bytes at once.
+    def try_reserve(self, size: int) -> Reservation:
+        """Reserve bytes without waiting.
 
         Raises:
-            Overloaded: there are not so many now.
+            Overloaded: fewer bytes are free.
 
         """
         with self._changed:
             if not self._fits(size):
                 raise _full()
-            self.held += size
+            self.reserved += size
         return Reservation(self, size)
 
-    def take(self, size: int, until: float, wanted: Callable[[], bool]) -> Reservation:
-        """Wait for bytes; for threads alone.
+    def reserve(self, size: int, until: float, wanted: Callable[[], bool]) -> Reservation:
+        """Wait until bytes are free, and reserve them. Not for the event loop, because it blocks.
 
         Args:
-            size: how many; what is more than all there is waits until nothing else is held.
-            until: when to give up, on the clock of `time.monotonic`.
-            wanted: whether the request is still waited for.
+            size: the number of bytes. More than the total waits until nothing else is reserved.
+            until: when to stop waiting, on the clock of `time.monotonic`.
+            wanted: tells whether the request still needs the memory.
 
         Raises:
-            Overloaded: there were not so many in time.
+            Overloaded: the bytes were not free in time.
 
         """
         size = min(size, self.total)
@@ -111,43 +114,48 @@ class Budget:
                 while not self._fits(size):
                     if time.monotonic() >= until or not wanted():
                         raise _full()
-                    self._changed.wait(LOOK_SECONDS)
+                    self._changed.wait(POLL_SECONDS)
             finally:
                 self._waiting -= 1
-            self.held += size
+            self.reserved += size
         return Reservation(self, size)
 
-    def check(self) -> None:
-        """See that no more is held than there is.
+    def check_not_exceeded(self) -> None:
+        """Check that no more than the total is reserved.
 
         Raises:
-            Overloaded: there is.
+            Overloaded: more is reserved.
 
         """
-        if self.held > self.total:
+        if self.reserved > self.total:
             raise _full()
 
-    def wait(self, until: float) -> None:
-        """Wait until no more is held than there is, but no longer than `until`; for threads alone."""
-        with contextlib.suppress(Overloaded):
-            self.take(0, until, lambda: True)
+    def wait_until_not_exceeded(self, until: float) -> None:
+        """Wait until no more than the total is reserved. Not for the event loop, because it blocks.
 
-    def hold(self, size: int) -> Reservation:
-        """Count bytes that are here already, whatever is held: others wait for them."""
+        Args:
+            until: when to stop waiting, on the clock of `time.monotonic`.
+
+        """
+        with contextlib.suppress(Overloaded):
+            self.reserve(0, until, lambda: True)
+
+    def reserve_unchecked(self, size: int) -> Reservation:
+        """Reserve bytes that are allocated already, even beyond the total. Others then wait for them."""
         with self._changed:
-            self.held += size
+            self.reserved += size
         return Reservation(self, size)
 
-    def give(self, size: int) -> None:
-        """Take note of bytes that are free again."""
+    def release(self, size: int) -> None:
+        """Give bytes of a reservation back."""
         with self._changed:
-            self.held -= size
+            self.reserved -= size
             if self._waiting:
                 self._changed.notify_all()
 
     def _fits(self, size: int) -> bool:
-        return self.held + size <= self.total
+        return self.reserved + size <= self.total
 
 
 def _full() -> Overloaded:
-    return Overloaded("the requests that are being answered take all the memory there is for them")
+    return Overloaded("the requests that are being answered take all the memory that there is for them")

@@ -1,7 +1,7 @@
-"""The threads that read bodies: pictures, long JSON and whatever is compressed.
+"""Decodes request bodies on threads: pictures, long JSON, and everything that is compressed.
 
-Each model has a line of its own, and the threads go from one to the next, so that no model's requests hold up
-another's. What waits is bounded by the places of the model's queue.
+Each model has a queue of its own, and the threads take from each queue in turn, so that many requests to one
+model do not delay those to another. The slots of the model's own queue bound how many bodies wait here.
 """
 
 import asyncio
@@ -12,152 +12,154 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from weakref import WeakKeyDictionary
 
-SWEEP_SECONDS = 0.05
-"""How late a deadline may be seen."""
+from app.serving.deadline_sweep import DeadlineSweep
 
 SMOOTHING = 0.1
-"""Weight of the newest body in the mean time that reading one takes."""
+"""The weight of the newest body in the moving average of the time that decoding takes."""
 
 
 class DecodeJob:
-    """One body to read."""
+    """One body to decode."""
 
-    __slots__ = ("deadline", "done", "expire", "over", "read")
+    __slots__ = ("deadline", "decode", "finished", "on_expired", "on_result")
 
     def __init__(
         self,
         deadline: float,
-        read: Callable[[], Any],
-        done: Callable[[Any], None],
-        expire: Callable[[], None],
+        decode: Callable[[], Any],
+        on_result: Callable[[Any], None],
+        on_expired: Callable[[], None],
     ) -> None:
-        """Take what is to be done.
+        """Create a job that is not in a queue yet.
 
         Args:
-            deadline: on the clock of `time.monotonic`.
-            read: reads the body, on a thread.
-            done: takes what was read or what went wrong, on the event loop, also where nobody waits any more.
-            expire: is called on the event loop when the deadline comes before that.
+            deadline: when the body must be decoded, on the clock of `time.monotonic`.
+            decode: decodes the body. It is called on a thread.
+            on_result: receives what `decode` returned or raised, on the event loop. It is called also after
+                the deadline and after the job was cancelled, when decoding had begun by then.
+            on_expired: is called on the event loop when the deadline passes before there is a result.
 
         """
         self.deadline = deadline
-        self.read = read
-        self.done = done
-        self.expire = expire
-        self.over = False
-        """Whether nobody waits for it any more."""
+        self.decode = decode
+        self.on_result = on_result
+        self.on_expired = on_expired
+        self.finished = False
+        """Whether it was decoded, cancelled, or its deadline has passed."""
 
 
-class DecodePool:
-    """Reads bodies on threads. Lives on the event loop; all calls come from there, but for `oldest`."""
+class DecodePool(DeadlineSweep):
+    """The threads that decode bodies, and a queue for each model.
+
+    All methods must be called on the event loop; only `decoding_since` is safe from any thread.
+    """
 
     def __init__(self, threads: int) -> None:
-        """Take how many bodies are read at once."""
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="read")
+        """Create a pool that decodes as many bodies at the same time as it has threads."""
+        super().__init__()
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._threads = self._idle = threads
-        self._lines: dict[object, deque[DecodeJob]] = {}
+        self._queues: dict[object, deque[DecodeJob]] = {}
+        """The jobs that wait, by model. The next job is taken from the first queue."""
         self._running: dict[DecodeJob, float] = {}
-        self._seconds: WeakKeyDictionary[object, float] = WeakKeyDictionary()
-        self._sweeping = False
-        self.finished = 0
-        """How many bodies have been read."""
+        """When each job that is being decoded began."""
+        self._seconds_per_body: WeakKeyDictionary[object, float] = WeakKeyDictionary()
+        self.finished_jobs = 0
+        """How many bodies have been decoded."""
 
     @property
     def busy(self) -> bool:
-        """Whether any body waits or is read."""
-        return bool(self._lines or self._running)
+        """Whether any body waits or is being decoded."""
+        return bool(self._queues or self._running)
 
     @property
-    def oldest(self) -> float | None:
-        """When the reading that takes longest began, on the clock of `time.monotonic`. From any thread."""
+    def decoding_since(self) -> float | None:
+        """When the oldest unfinished job began, on the clock of `time.monotonic`. Safe from any thread."""
         return min(tuple(self._running.values()), default=None)
 
-    def seconds_ahead(self, line: object) -> float:
-        """Return how long a body that joins a line now waits until it is read; 0 where none is before it."""
-        own = len(self._lines.get(line, ()))
+    def seconds_ahead(self, model: object) -> float:
+        """Estimate how many seconds pass until a new body for a model is decoded.
+
+        Returns:
+            0 when a thread is free and no body waits.
+
+        """
+        own = len(self._queues.get(model, ()))
         ahead = sum(
-            min(len(readings), own + 1) * self._seconds.get(other, 0)
-            for other, readings in self._lines.items()
+            min(len(jobs), own + 1) * self._seconds_per_body.get(other, 0)
+            for other, jobs in self._queues.items()
         )
         if not ahead and self._idle:
             return 0
-        return ahead / self._threads + self._seconds.get(line, 0)
+        return ahead / self._threads + self._seconds_per_body.get(model, 0)
 
-    def submit(self, line: object, reading: DecodeJob) -> None:
-        """Have a body read, after those of its line."""
-        self._lines.setdefault(line, deque()).append(reading)
+    def submit(self, model: object, job: DecodeJob) -> None:
+        """Add a job to the queue of a model."""
+        self._queues.setdefault(model, deque()).append(job)
         self._dispatch()
 
-    def cancel(self, line: object, reading: DecodeJob) -> None:
-        """Forget a body that nobody waits for any more. It is not read unless that has begun."""
-        reading.over = True
-        readings = self._lines.get(line, ())
-        if reading in readings:
-            self._lines[line].remove(reading)
-            if not readings:
-                del self._lines[line]
+    def cancel(self, model: object, job: DecodeJob) -> None:
+        """Drop a job. Its body is not decoded, unless decoding has begun."""
+        job.finished = True
+        jobs = self._queues.get(model, ())
+        if job in jobs:
+            self._queues[model].remove(job)
+            if not jobs:
+                del self._queues[model]
 
     def close(self) -> None:
-        """Give the threads back."""
+        """Shut the threads down without waiting for the jobs that they are decoding."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _dispatch(self) -> None:
-        while self._idle and self._lines:
-            line, readings = next(iter(self._lines.items()))
-            # The line goes to the end of all lines, or away where it is empty.
-            del self._lines[line]
-            reading = readings.popleft()
-            if readings:
-                self._lines[line] = readings
-            self._start(line, reading)
-        if self._lines or self._running:
-            self._watch()
+        while self._idle and self._queues:
+            model, jobs = next(iter(self._queues.items()))
+            # Move the queue behind all others. An empty queue is removed.
+            del self._queues[model]
+            job = jobs.popleft()
+            if jobs:
+                self._queues[model] = jobs
+            self._start(model, job)
+        if self._queues or self._running:
+            self._schedule_sweep()
 
-    def _start(self, line: object, reading: DecodeJob) -> None:
+    def _start(self, model: object, job: DecodeJob) -> None:
         self._idle -= 1
         loop = asyncio.get_running_loop()
-        began = self._running[reading] = time.monotonic()
+        began = self._running[job] = time.monotonic()
 
-        def work() -> None:
+        def decode_on_thread() -> None:
             try:
-                result = reading.read()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the request ends with it
+                result = job.decode()
+            except BaseException as error:  # noqa: BLE001 - any error is the result of its request
                 result = error if isinstance(error, Exception) else RuntimeError(repr(error))
-            loop.call_soon_threadsafe(self._finish, line, reading, time.monotonic() - began, result)
+            loop.call_soon_threadsafe(self._finish, model, job, time.monotonic() - began, result)
 
         try:
-            self._executor.submit(work)
+            self._executor.submit(decode_on_thread)
         except RuntimeError as error:
-            # There is no thread to be had.
-            loop.call_soon(self._finish, line, reading, 0, error)
+            # No thread can be started.
+            loop.call_soon(self._finish, model, job, 0, error)
 
-    def _finish(self, line: object, reading: DecodeJob, seconds: float, result: Any) -> None:  # noqa: ANN401
-        del self._running[reading]
+    def _finish(self, model: object, job: DecodeJob, seconds: float, result: Any) -> None:  # noqa: ANN401
+        del self._running[job]
         self._idle += 1
-        self.finished += 1
-        before = self._seconds.get(line, seconds)
-        self._seconds[line] = before + SMOOTHING * (seconds - before)
-        # The next body first: it is read while this one goes its way.
+        self.finished_jobs += 1
+        average = self._seconds_per_body.get(model, seconds)
+        self._seconds_per_body[model] = average + SMOOTHING * (seconds - average)
+        # Start the next job first, so that it is decoded while this result is used.
         self._dispatch()
-        reading.over = True
-        reading.done(result)
+        job.finished = True
+        job.on_result(result)
 
-    def _watch(self) -> None:
-        if not self._sweeping:
-            self._sweeping = True
-            asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
-
-    def _sweep(self) -> None:
-        self._sweeping = False
-        now = time.monotonic()
-        waiting = [(line, reading) for line, readings in self._lines.items() for reading in readings]
-        for line, reading in waiting:
-            if reading.deadline <= now:
-                self.cancel(line, reading)
-                reading.expire()
-        for reading in tuple(self._running):
-            if reading.deadline <= now and not reading.over:
-                reading.over = True
-                reading.expire()
-        if self._lines or self._running:
-            self._watch()
+    def _expire(self, now: float) -> bool:
+        waiting = [(model, job) for model, jobs in self._queues.items() for job in jobs]
+        for model, job in waiting:
+            if job.deadline <= now:
+                self.cancel(model, job)
+                job.on_expired()
+        for job in tuple(self._running):
+            if job.deadline <= now and not job.finished:
+                job.finished = True
+                job.on_expired()
+        return bool(self._queues or self._running)

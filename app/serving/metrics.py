@@ -1,7 +1,7 @@
-"""What Prometheus scrapes from :8001/metrics. Seconds and counts; only inference is counted, never a probe.
+"""The metrics that Prometheus scrapes from :8001/metrics. Only inference is counted, no health probes.
 
-`request_count` is the counter's name as OpenMetrics has it, and `request_count_total` its series: client
-libraries append `_total`, so that is what queries, panels and rules say.
+Times are in seconds. OpenMetrics calls a counter `request_count` and its series `request_count_total`: client
+libraries append `_total`. So queries, panels and rules use the name with `_total`.
 https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md#counter
 """
 
@@ -22,7 +22,7 @@ from prometheus_client import (
 from app.signature import Signature
 
 CLIENT_CLOSED_REQUEST = 499
-"""nginx's code for a request whose client did not wait for the answer."""
+"""The status code that nginx uses for a request whose client disconnected before the answer."""
 
 REASONS = {
     HTTPStatus.BAD_REQUEST: "invalid",
@@ -37,16 +37,16 @@ REASONS = {
     HTTPStatus.SERVICE_UNAVAILABLE: "not_ready",
     HTTPStatus.GATEWAY_TIMEOUT: "expired",
 }
-"""Why a request got no answer of the model, as the label `reason` says it, by the status code."""
+"""The label `reason` of a request that got no answer from the model, by its status code."""
 
 OVERLOADED = "overloaded"
 """Another reason for 503: too many requests wait for the model."""
 
 CONNECTIONS = "connections"
-"""Another reason for 503: there are too many connections."""
+"""Another reason for 503: too many connections are open."""
 
 MEMORY = "memory"
-"""Another reason for 503: the requests that are being received fill the memory that there is for them."""
+"""Another reason for 503: the requests that are being received fill the memory for request bodies."""
 
 ALL_REASONS = frozenset({*REASONS.values(), OVERLOADED, CONNECTIONS, MEMORY})
 
@@ -74,14 +74,14 @@ class Metrics:
         self.count = Counter("request_count", "Requests answered.", [*LABELS, "code"], registry=registry)
         self.latency = Histogram(
             "request_latency_seconds",
-            "From a request's headers to its answer.",
+            "Seconds from the headers of a request to its answer.",
             [*LABELS, "code"],
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
         self.rejected = Counter(
             "request_rejected",
-            "Requests refused without an answer of the model.",
+            "Requests that got no answer from the model.",
             [*LABELS, "reason"],
             registry=registry,
         )
@@ -91,70 +91,91 @@ class Metrics:
         )
         self.queue_wait = Histogram(
             "request_queue_wait_seconds",
-            "How long requests waited for the model.",
+            "Seconds that requests waited for the model.",
             LABELS,
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
         self.batch_size = Histogram(
             "request_batch_size",
-            "Samples that the model was given at once.",
+            "Samples in a batch that the model computed.",
             LABELS,
             buckets=BATCH_BUCKETS,
             registry=registry,
         )
         self.load_seconds = Gauge(
-            "model_load_seconds", "What loading and warming the model took.", LABELS, registry=registry
+            "model_load_seconds",
+            "Seconds that loading and warming up the model took.",
+            LABELS,
+            registry=registry,
         )
         self.ready = Gauge(
-            "model_ready", "1 when the model is loaded, warm and not draining.", LABELS, registry=registry
+            "model_ready",
+            "1 when the model is loaded, warm and not draining, otherwise 0.",
+            LABELS,
+            registry=registry,
         )
         self.info = Info("model", "A model that is served.", LABELS, registry=registry)
         self.device_info = Info(
-            "model_device", "What computes a model, cpu or gpu.", LABELS, registry=registry
+            "model_device", "The device that computes a model, cpu or gpu.", LABELS, registry=registry
         )
 
 
 class ModelMetrics:
-    """The metrics of one model: the series that carry its name and version, all there from the start."""
+    """The metrics of one model: all series with its name and version. They exist from the start."""
 
     def __init__(self, metrics: Metrics, signature: Signature, ready: Callable[[], bool]) -> None:
+        """Create the series of a model.
+
+        Args:
+            metrics: the metrics of the server.
+            signature: the signature of the model.
+            ready: tells whether the model can answer. It is called at each scrape.
+
+        """
         self._metrics = metrics
         model = self._model = {"model": signature.name, "version": signature.version}
-        self._answered = {code: self._of_code(code) for code in CODES}
+        self._by_code = {code: self._series_of_code(code) for code in CODES}
         self._rejected = {reason: metrics.rejected.labels(**model, reason=reason) for reason in ALL_REASONS}
         self.in_flight = metrics.in_flight.labels(**model)
-        self.queued = metrics.queue_depth.labels(**model).set
-        self.waited = metrics.queue_wait.labels(**model).observe
-        self.batched = metrics.batch_size.labels(**model).observe
+        self.set_queue_depth = metrics.queue_depth.labels(**model).set
+        self.observe_wait = metrics.queue_wait.labels(**model).observe
+        self.observe_batch_size = metrics.batch_size.labels(**model).observe
         self.load_seconds = metrics.load_seconds.labels(**model)
-        # Read at each scrape: a signal handler turns readiness off, and may not take the lock of a gauge.
+        # A function, because a signal handler turns readiness off, and it must not take the lock of a gauge.
         self._ready = metrics.ready.labels(**model)
         self._ready.set_function(lambda: float(ready()))
         metrics.info.labels(**model).info({})
 
-    def _of_code(self, code: int) -> tuple[Counter, Histogram]:
+    def _series_of_code(self, code: int) -> tuple[Counter, Histogram]:
         return (
             self._metrics.count.labels(**self._model, code=code),
             self._metrics.latency.labels(**self._model, code=code),
         )
 
-    def device(self, name: str) -> None:
-        """Say what computes, once it is known."""
+    def set_device(self, name: str) -> None:
+        """Set the device that computes the model: `cpu` or `gpu`."""
         self._metrics.device_info.labels(**self._model).info({"device": name})
 
-    def answered(self, code: int, seconds: float, reason: str | None = None) -> None:
-        """Count one answer, how long it took, and why it was none of the model's."""
-        count, latency = self._answered.get(code) or self._of_code(code)
+    def count_response(self, code: int, seconds: float, reason: str | None = None) -> None:
+        """Count a response.
+
+        Args:
+            code: its status code.
+            seconds: the time from the headers of the request to the response.
+            reason: one of `ALL_REASONS`, when the response is not an answer from the model.
+
+        """
+        count, latency = self._by_code.get(code) or self._series_of_code(code)
         count.inc()
         latency.observe(seconds)
         if reason is not None:
             self._rejected[reason].inc()
 
-    def forget(self) -> None:
+    def remove_series(self) -> None:
         """Remove this model's gauges. Its counters and histograms stay."""
         metrics, values = self._metrics, tuple(self._model.values())
-        # A gauge with a function refers to itself, and so would keep the model in memory through it.
+        # A gauge with a function is part of a reference cycle. The function would keep the model in memory.
         self._ready.set_function(float)
         for gauge in (
             metrics.in_flight,

@@ -1,4 +1,4 @@
-"""A loaded model, seen to answer as it did at export. Knows nothing of HTTP, JSON or labels."""
+"""A loaded model that answers as it did at export. This module knows nothing of HTTP, JSON or labels."""
 
 import logging
 import time
@@ -16,36 +16,35 @@ from app.signature import ArtifactError
 from app.tensors import Arrays
 
 RTOL, ATOL = 1e-2, 1e-3
-"""|answer - expected| <= ATOL + RTOL * |expected|. Wider than the export's own gate, for the processor may be
-another one, but far from any answer of wrong weights or a wrong input."""
+"""The tolerance of the self-test: |answer - expected| <= ATOL + RTOL * |expected|. It is wider than that of
+the export, because the processor may differ, but far narrower than the effect of wrong weights."""
 
+MIN_GAIN = 1.01
+"""By what factor a larger batch must be faster per sample to be worth it: it delays each of its requests."""
 
-GOOD_ENOUGH = 1.01
-"""A larger batch makes each of its requests wait longer: it must be faster a sample by more than this."""
+THREAD_OVERHEAD_SECONDS = 300e-6
+"""What a batch costs in addition to its samples: passing it to a thread and back. It was measured while the
+model computes, when the processor's caches hold the model's data. On an idle machine it is half of this."""
 
-HAND_OVER_SECONDS = 300e-6
-"""What a batch costs beside its samples: the way to the model and back, by a thread. Measured while the model
-computes, when the caches hold its numbers and nothing of ours; on an idle machine it is half of this."""
+MAX_PROFILE_SECONDS = 0.3
+"""How long measuring the batch sizes may take in total. The first run of each size is not included."""
 
-MEASURED_SECONDS = 0.3
-"""How long the measurement of batches may take in all, the first runs aside."""
-
-TRIED = 2
-"""How many sizes in a row may be no better than a smaller one before larger ones are not tried: a runtime
-keeps the memory of the largest batch that it has computed."""
+MAX_WORSE_SIZES = 2
+"""Stop the measurement after so many sizes in a row that were no better than a smaller one. A runtime keeps
+the memory of the largest batch that it has computed."""
 
 MEMORY_SHARE = 4
-"""A batch that may take more than a quarter of the process's memory is not tried."""
+"""A batch size is not tried when it may take more than a quarter of the process's memory."""
 
-INLINE_SECONDS = 0.001
-"""A full batch that takes less is computed on the event loop: the way to a thread and back takes as long."""
+MAX_INLINE_SECONDS = 0.001
+"""A full batch that takes at most this time is computed on the event loop. A thread would add as much."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """Answers batches. Safe to call from several threads."""
+    """A model that computes batches. Safe to call from several threads."""
 
     artifact: Artifact
     run: Run
@@ -53,20 +52,20 @@ class Model:
 
     @classmethod
     def load(cls, artifact: Artifact, runtime: str, batch_size: int, device: Literal[Device, "auto"]) -> Self:
-        """Load a model, and see that it answers the artifact's sample, alone and twice in a batch.
+        """Load a model, and check that it computes the artifact's sample, alone and twice in one batch.
 
         Args:
-            artifact: holds the model.
-            runtime: the format to run.
-            batch_size: most samples that it may be given at once.
-            device: what is to compute; `auto` is a GPU that the runtime can use, or else the CPU.
+            artifact: the artifact of the model.
+            runtime: the runtime that loads it, a key of `RUNTIMES`.
+            batch_size: the largest batch that the model may get.
+            device: where to compute; `auto` is a GPU if the runtime can use one, otherwise the CPU.
 
         Raises:
-            ArtifactError: it cannot be loaded, not on that device, or does not answer as it did at export.
+            ArtifactError: the model cannot be loaded on this device, or does not answer as it did at export.
 
         """
         try:
-            run, chosen = _loaded(artifact, runtime, device)
+            run, chosen = _load(artifact, runtime, device)
             model = cls(artifact=artifact, run=run, device=chosen)
             for size in range(1, min(batch_size, 2) + 1):
                 model.check(size)
@@ -77,14 +76,17 @@ class Model:
         return model
 
     def check(self, size: int = 1) -> None:
-        """See that the model still answers to its own sample as it did at export.
+        """Check that the model still answers the artifact's sample as it did at export.
+
+        Args:
+            size: how many copies of the sample to put into the batch.
 
         Raises:
-            ArtifactError: it does not.
-            Exception: whatever the runtime raises.
+            ArtifactError: the answer differs.
+            Exception: any error of the runtime.
 
         """
-        answer = self.run(self._samples(size))
+        answer = self.run(self._copies_of_sample(size))
         for name, expected in self.artifact.outputs.items():
             array = answer[name]
             if array.shape != (size, *expected.shape[1:]) or array.dtype != expected.dtype:
@@ -96,49 +98,56 @@ class Model:
                 if (array != expected).any():
                     raise ArtifactError(f"{self.artifact.path}: {name!r} is not the answer at export")
             elif not np.allclose(array, expected, rtol=RTOL, atol=ATOL):
-                # In 64 bits: unsigned numbers wrap around, and booleans cannot be subtracted.
+                # Convert to 64 bits: unsigned numbers would wrap around, and booleans cannot be subtracted.
                 worst = float(np.abs(array.astype(np.float64) - expected.astype(np.float64)).max())
                 raise ArtifactError(
                     f"{self.artifact.path}: a batch of {size} of its own sample gives {name!r} off by "
                     f"{worst:g} from the answer at export; export the model again"
                 )
 
-    def pace(self, batch_size: int) -> "BatchProfile":
-        """Measure how large a batch is worth it, on this machine and within this process's CPU limit.
+    def profile_batches(self, batch_size: int) -> "BatchProfile":
+        """Measure which batch size is worth it on this machine, within the CPU limit of this process.
 
         Args:
-            batch_size: most samples that it may be given at once. Sizes far beyond those that are worth it
+            batch_size: the largest batch that the model may get. Sizes far beyond those that are worth it
                 are not tried, and will not be computed.
 
         Raises:
-            ArtifactError: in a batch that is worth it, the model does not answer as it did at export.
+            ArtifactError: the model does not answer a batch of this size as it did at export.
 
         """
-        deadline = time.perf_counter() + MEASURED_SECONDS
+        deadline = time.perf_counter() + MAX_PROFILE_SECONDS
         before = memory_used()
-        whole: dict[int, float] = {}
-        size, worse = 1, 0
-        while size <= batch_size and (not whole or time.perf_counter() < deadline) and worse < TRIED:
+        seconds_by_size: dict[int, float] = {}
+        """By batch size, the seconds per sample including the overhead of a thread."""
+        size, worse_sizes = 1, 0
+        while (
+            size <= batch_size
+            and (not seconds_by_size or time.perf_counter() < deadline)
+            and worse_sizes < MAX_WORSE_SIZES
+        ):
             if size * (memory_used() - before) > memory() / MEMORY_SHARE:
                 break
-            self._check_in_a_batch(size)
-            samples = self._samples(size)
-            # The least of three: all that disturbs a measurement makes it longer.
-            seconds = min(_seconds(self.run, samples) for _ in range(3)) + HAND_OVER_SECONDS
-            worse = 0 if not whole or seconds / size * GOOD_ENOUGH < min(whole.values()) else worse + 1
-            whole[size] = seconds / size
+            self._check_batch(size)
+            samples = self._copies_of_sample(size)
+            # Take the shortest of three runs: whatever disturbs a measurement makes it longer.
+            seconds = min(_seconds(self.run, samples) for _ in range(3)) + THREAD_OVERHEAD_SECONDS
+            is_better = not seconds_by_size or seconds / size * MIN_GAIN < min(seconds_by_size.values())
+            worse_sizes = 0 if is_better else worse_sizes + 1
+            seconds_by_size[size] = seconds / size
+            # Double the size, and end with `batch_size` itself.
             size = batch_size if size < batch_size < 2 * size else 2 * size
-        best = min(whole.values())
-        chosen = next(size for size, each in whole.items() if each <= GOOD_ENOUGH * best)
-        seconds_a_sample = whole[chosen] - HAND_OVER_SECONDS / chosen
+        best = min(seconds_by_size.values())
+        chosen = next(size for size, seconds in seconds_by_size.items() if seconds <= MIN_GAIN * best)
+        seconds_per_sample = seconds_by_size[chosen] - THREAD_OVERHEAD_SECONDS / chosen
         return BatchProfile(
             batch_size=chosen,
-            seconds_a_sample=seconds_a_sample,
-            inline=chosen * seconds_a_sample <= INLINE_SECONDS,
+            seconds_per_sample=seconds_per_sample,
+            inline=chosen * seconds_per_sample <= MAX_INLINE_SECONDS,
             run_bytes=max(0, memory_used() - before),
         )
 
-    def _check_in_a_batch(self, size: int) -> None:
+    def _check_batch(self, size: int) -> None:
         try:
             self.check(size)
         except ArtifactError:
@@ -148,11 +157,11 @@ class Model:
                 f"{self.artifact.path}: it cannot compute a batch of {size} of its own sample: {error}"
             ) from error
 
-    def _samples(self, size: int) -> Arrays:
+    def _copies_of_sample(self, size: int) -> Arrays:
         return {name: np.repeat(array, size, axis=0) for name, array in self.artifact.inputs.items()}
 
 
-def _loaded(artifact: Artifact, runtime: str, device: Literal[Device, "auto"]) -> tuple[Run, Device]:
+def _load(artifact: Artifact, runtime: str, device: Literal[Device, "auto"]) -> tuple[Run, Device]:
     load = partial(runtimes.load, artifact.path, artifact.signature, runtime)
     if device != "cpu":
         try:
@@ -160,8 +169,8 @@ def _loaded(artifact: Artifact, runtime: str, device: Literal[Device, "auto"]) -
         except DeviceError as error:
             if device == "gpu":
                 raise ArtifactError(
-                    f"SLIPWAY_DEVICE=gpu: {error}; run the image with DEVICE=gpu where there is one, "
-                    "or set SLIPWAY_DEVICE to cpu"
+                    f"SLIPWAY_DEVICE=gpu: {error}; run an image that was built with DEVICE=gpu on a machine "
+                    "with a GPU, or set SLIPWAY_DEVICE to cpu"
                 ) from None
             log.info("computing on the CPU: %s", error)
     return load("cpu"), "cpu"
@@ -169,19 +178,19 @@ def _loaded(artifact: Artifact, runtime: str, device: Literal[Device, "auto"]) -
 
 @dataclass(frozen=True, kw_only=True)
 class BatchProfile:
-    """How fast a model is, and what follows for its batches."""
+    """The measured speed of a model, and the batch size that follows from it."""
 
     batch_size: int
-    """The smallest batch whose samples take about as little time each as those of any other."""
+    """The smallest size whose time per sample is close to the best of all sizes."""
 
-    seconds_a_sample: float
-    """Within such a batch, on one thread."""
+    seconds_per_sample: float
+    """The time of a sample in such a batch, on one thread."""
 
     inline: bool
-    """Whether such a batch is better computed on the event loop than on a thread."""
+    """Whether such a batch should be computed on the event loop instead of a thread."""
 
     run_bytes: int
-    """What a run takes, as far as it was seen; one of several at the same time takes as much again."""
+    """How much memory the runs took. A run on another thread at the same time takes as much again."""
 
 
 def _seconds(run: Run, samples: Arrays) -> float:

@@ -1,4 +1,4 @@
-"""Output tensors to predictions: labels with scores where the model has labels, else nested lists."""
+"""Turns output tensors into predictions: labels with scores, or nested lists for a model without labels."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -11,71 +11,82 @@ from app.errors import InvalidInput
 from app.signature import Signature
 from app.tensors import Arrays
 
-TOP = 5
+TOP_LABELS = 5
 """How many labels a prediction lists."""
 
 Prediction = dict[str, Any] | list[Any] | float
-"""One sample's answer, ready for JSON."""
+"""The answer to one sample, ready for JSON."""
 
 
 class BatchOutputs:
-    """What the model answered to a batch, in whichever form its requests ask for; made once for all."""
+    """The outputs that the model computed for a batch.
+
+    Each form that a request can ask for is made once for the whole batch, when the first request needs it.
+    """
 
     def __init__(self, outputs: Arrays, signature: Signature) -> None:
+        """Keep the outputs of a batch.
+
+        Args:
+            outputs: the output tensors by name, each of shape [batch, ...].
+            signature: the signature of the model.
+
+        """
         self._outputs = outputs
         self._signature = signature
 
     @property
-    def values(self) -> int:
-        """How many values the whole batch's outputs hold."""
+    def value_count(self) -> int:
+        """How many values the outputs of the whole batch have."""
         return sum(array.size for array in self._outputs.values())
 
     @property
     def nbytes(self) -> int:
-        """How many bytes these take."""
+        """How many bytes the outputs of the whole batch take."""
         return sum(array.nbytes for array in self._outputs.values())
 
     def arrays(self, first: int, size: int) -> Arrays:
-        """Return the output tensors of some of the samples, as the model gave them."""
+        """Return the output tensors of `size` samples, starting at the sample `first`."""
         return {name: array[first : first + size] for name, array in self._outputs.items()}
 
     def predictions(self, first: int, size: int) -> list[Prediction]:
-        """Return a prediction for each of some of the samples.
+        """Return the predictions for `size` samples, starting at the sample `first`.
 
-        With labels: `{"label", "score", "top": [{"label", "score"}, …]}`, the best first. Without: the output
-        as nested lists, in an object by output name where there are several.
+        Returns:
+            With labels: `{"label", "score", "top": [{"label", "score"}, …]}`, the best label first. Without
+            labels: the output as nested lists, or an object of them by output name if there are several.
 
         Raises:
-            InvalidInput: where a number of the answer is not finite, which JSON cannot carry.
+            InvalidInput: a number of the prediction is not finite, and JSON has no such numbers.
 
         """
         if self._signature.labels is None:
             self.check_finite(self._outputs, first, size)
         else:
-            self._check(self._signature.outputs[0].name, self._told_finite, first, size)
+            self._check(self._signature.outputs[0].name, self._has_finite_scores, first, size)
         return self._predictions[first : first + size]
 
     def check_finite(self, names: Iterable[str], first: int, size: int) -> None:
-        """See that JSON can carry some of the outputs for some of the samples.
+        """Check that outputs are finite for `size` samples, starting at the sample `first`.
 
         Raises:
-            InvalidInput: naming the output and the sample.
+            InvalidInput: they are not. The message names the output and the sample.
 
         """
         for name in names:
-            if name in self._not_all_finite:
-                self._check(name, self._not_all_finite[name], first, size)
+            if name in self._finite_samples:
+                self._check(name, self._finite_samples[name], first, size)
 
     def _check(self, name: str, finite: NDArray[np.bool_], first: int, size: int) -> None:
         if not finite[first : first + size].all():
             raise InvalidInput(
                 f"the model's {name!r} for sample {int(np.argmin(finite[first : first + size]))} is not "
-                "finite: the sample's values are beyond what it can compute with",
+                "finite: the sample has values that the model cannot compute with",
             )
 
     @cached_property
-    def _not_all_finite(self) -> dict[str, NDArray[np.bool_]]:
-        """By output that holds infinities or NaN: which samples are free of them."""
+    def _finite_samples(self) -> dict[str, NDArray[np.bool_]]:
+        """For each output with infinities or NaN: which samples have none, of shape [batch]."""
         return {
             name: np.asarray(np.isfinite(array).reshape(len(array), -1).all(axis=1))
             for name, array in self._outputs.items()
@@ -84,55 +95,58 @@ class BatchOutputs:
 
     @cached_property
     def _scores(self) -> NDArray[Any]:
+        """The scores of all classes, of shape [batch, classes]."""
         output = self._outputs[self._signature.outputs[0].name]
-        # Another request's infinities must not become a warning of this one.
+        # Infinities must not become a warning: they may belong to another request of the batch.
         with np.errstate(all="ignore"):
             return _softmax(output) if self._signature.activation == "softmax" else output
 
     @cached_property
     def _best(self) -> NDArray[np.intp]:
-        """The classes with the highest scores of each sample, the best first."""
+        """The classes with the highest scores, the best first, of shape [batch, TOP_LABELS or fewer]."""
         scores = self._scores
-        # Of a thousand classes five are told: only those are sorted. In the order of classes first, so that
-        # equal scores stay in it.
-        top = min(TOP, scores.shape[-1])
+        # Only the best few of perhaps a thousand classes are sorted. They are first put into the order of the
+        # classes, so that the stable sort keeps that order for equal scores.
+        top = min(TOP_LABELS, scores.shape[-1])
         rows = np.arange(len(scores))[:, np.newaxis]
-        some = np.argpartition(-scores, top - 1)[:, :top]
-        some.sort()
-        return some[rows, np.argsort(-scores[rows, some], kind="stable")]
+        candidates = np.argpartition(-scores, top - 1)[:, :top]
+        candidates.sort()
+        return candidates[rows, np.argsort(-scores[rows, candidates], kind="stable")]
 
     @cached_property
     def _best_scores(self) -> NDArray[Any]:
         return self._scores[np.arange(len(self._scores))[:, np.newaxis], self._best]
 
     @cached_property
-    def _told_finite(self) -> NDArray[np.bool_]:
-        """Which samples have finite scores that are told, and none that cannot be ranked."""
-        told = np.isfinite(self._best_scores).all(axis=1)
-        return np.asarray(told & ~np.isnan(self._scores).any(axis=1))
+    def _has_finite_scores(self) -> NDArray[np.bool_]:
+        """Which samples have finite best scores and no NaN, which could not be ranked; of shape [batch]."""
+        finite = np.isfinite(self._best_scores).all(axis=1)
+        return np.asarray(finite & ~np.isnan(self._scores).any(axis=1))
 
     @cached_property
     def _predictions(self) -> list[Prediction]:
         labels = self._signature.labels
         if labels is not None:
-            return _told(self._best.tolist(), self._best_scores.tolist(), labels)
+            return _with_labels(self._best.tolist(), self._best_scores.tolist(), labels)
         columns = {name: array.tolist() for name, array in self._outputs.items()}
         if len(columns) == 1:
             return next(iter(columns.values()))
         return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _told(best: list[list[int]], scores: list[list[float]], labels: tuple[str, ...]) -> list[Prediction]:
-    answers: list[Prediction] = []
+def _with_labels(
+    best: list[list[int]], scores: list[list[float]], labels: tuple[str, ...]
+) -> list[Prediction]:
+    predictions: list[Prediction] = []
     for indices, values in zip(best, scores, strict=True):
-        told: list[dict[str, Any]] = [
+        top: list[dict[str, Any]] = [
             {"label": labels[index], "score": value} for index, value in zip(indices, values, strict=True)
         ]
-        answers.append({**told[0], "top": told})
-    return answers
+        predictions.append({**top[0], "top": top})
+    return predictions
 
 
 def _softmax(logits: NDArray[Any]) -> NDArray[Any]:
-    # Shifted by the largest, so that no power overflows; in 32 bits at least, for the sum's sake.
+    # Subtract the largest logit, so that no power overflows. Use at least 32 bits for an accurate sum.
     powers = np.exp((logits - logits.max(axis=-1, keepdims=True)).astype(np.result_type(logits, np.float32)))
     return powers / powers.sum(axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The models under one path: an artifact folder, or folders of artifacts by name and version."""
+"""Finds the models below a path: one artifact folder, or artifact folders by name and version."""
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
@@ -7,85 +7,91 @@ from pathlib import Path
 from app.signature import FILE, ArtifactError, Signature
 
 LATEST = "latest"
-"""A link beside a model's versions that names the one to serve where a request names none."""
+"""A link beside the versions of a model. It names the version that serves requests which name none."""
 
 Key = tuple[str, str]
-"""A model's name and version. The version is a hash of the content: the same key is the same model."""
+"""The name and the version of a model. The version is a hash of the content: equal keys mean equal models."""
 
-Stamp = frozenset[tuple[str, int, int]]
-"""The files of a folder with their times and sizes: another one where something was changed."""
+Snapshot = frozenset[tuple[str, int, int]]
+"""The files of a folder, each with its path, time and size. It differs after any change."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repository:
-    """What a path holds at one moment."""
+    """What a path held when it was scanned."""
 
     artifacts: dict[Key, Path] = field(default_factory=dict[Key, Path])
-    """The oldest first."""
+    """The folder of each model, the oldest first."""
 
     latest: dict[str, str] = field(default_factory=dict[str, str])
-    """The version of a model that a link names."""
+    """By model name, the version that the link `latest` names."""
 
-    faults: dict[Path, ArtifactError] = field(default_factory=dict[Path, ArtifactError])
-    """What is wrong with a folder that cannot be read."""
+    errors: dict[Path, ArtifactError] = field(default_factory=dict[Path, ArtifactError])
+    """The error of each folder that cannot be read."""
 
-    stamps: dict[Path, Stamp] = field(default_factory=dict[Path, Stamp])
-    """How each folder was before it was read."""
+    snapshots: dict[Path, Snapshot] = field(default_factory=dict[Path, Snapshot])
+    """The files of each folder before it was read."""
 
     @classmethod
-    def look(cls, path: Path, known: Mapping[Path, Key] | None = None) -> "Repository":
-        """Read the signatures below a path: its own, or those of `<name>/<version>`.
+    def scan(cls, path: Path, known: Mapping[Path, Key] | None = None) -> "Repository":
+        """Read the signatures below a path.
 
         Args:
-            path: an artifact folder, or a link to one, or a folder of `<name>/<version>`.
-            known: what folders held when they could be read, for one that cannot be any more still is there.
+            path: an artifact folder, a link to one, or a folder with artifacts at `<name>/<version>`.
+            known: the models of an earlier scan by folder. A folder that cannot be read now still counts as
+                the model that it held.
 
         """
         files = [path / FILE] if (path / FILE).exists() else list(path.glob(f"*/*/{FILE}"))
-        # Behind the links: one that moves while its artifact is read must not mix two artifacts.
+        # Resolve links first: a link that moves while its artifact is read must not mix two artifacts.
         folders = [file.parent.resolve() for file in files]
         found = cls()
-        ages: dict[Key, int] = {}
-        # Where there is nothing, to read it says why.
+        modified: dict[Key, int] = {}
+        # Without any artifact, read the path itself: the error says what is missing.
         for folder in dict.fromkeys(folders or [path]):
-            found.stamps[folder] = _stamp(folder)
+            snapshot = found.snapshots[folder] = _snapshot(folder)
             key = known.get(folder) if known else None
             try:
                 signature = Signature.read(folder)
                 key = signature.name, signature.version
             except ArtifactError as error:
-                found.faults[folder] = error
+                found.errors[folder] = error
             if key is not None:
                 found.artifacts[key] = folder
-                ages[key] = max((time for name, time, _ in found.stamps[folder] if name == FILE), default=0)
+                modified[key] = max((time for name, time, _ in snapshot if name == FILE), default=0)
         return cls(
-            artifacts=dict(sorted(found.artifacts.items(), key=lambda item: (ages[item[0]], item[0]))),
+            artifacts=dict(sorted(found.artifacts.items(), key=lambda item: (modified[item[0]], item[0]))),
             latest=dict(_links(path, found.artifacts)),
-            faults=found.faults,
-            stamps=found.stamps,
+            errors=found.errors,
+            snapshots=found.snapshots,
         )
 
     def defaults(self, served: Container[Key]) -> dict[str, str]:
-        """Return the version of each model that answers where a request names none.
+        """Return, by model name, the version that answers requests which name none.
 
-        It is the one that a link names, or the newest, of those that are served.
+        It is the version that the link `latest` names, if that is served, otherwise the newest served one.
+
+        Args:
+            served: the models that are loaded.
+
         """
         newest = dict(key for key in self.artifacts if key in served)
         return newest | {name: version for name, version in self.latest.items() if (name, version) in served}
 
 
 def _links(path: Path, artifacts: dict[Key, Path]) -> list[Key]:
-    named = {folder: key for key, folder in artifacts.items()}
-    return [named[link.resolve()] for link in path.glob(f"*/{LATEST}") if link.resolve() in named]
+    """Return the models that links named `latest` lead to."""
+    keys = {folder: key for key, folder in artifacts.items()}
+    return [keys[link.resolve()] for link in path.glob(f"*/{LATEST}") if link.resolve() in keys]
 
 
-def _stamp(folder: Path) -> Stamp:
+def _snapshot(folder: Path) -> Snapshot:
     files: set[tuple[str, int, int]] = set()
     for file in folder.rglob("*"):
         try:
             status = file.stat()
         except OSError:
-            # Gone in between: the next look sees another stamp.
+            # The file was deleted meanwhile. The next scan sees another snapshot.
             continue
         files.add((str(file.relative_to(folder)), status.st_mtime_ns, status.st_size))
     return frozenset(files)

@@ -1,4 +1,4 @@
-"""Asks a model for the answer to its own sample, in the way that a client's request goes."""
+"""Sends a model its own sample along the way of a client's request, and checks that an answer comes."""
 
 import time
 
@@ -6,97 +6,98 @@ from app.errors import RequestError
 from app.serving.budget import Reservation
 from app.serving.decode_pool import DecodeJob
 from app.serving.predictions import BatchOutputs
+from app.serving.queued_request import QueuedRequest
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
-from app.serving.work import QueuedRequest
 from app.tensors import Arrays
 
-ASK_SECONDS = 5.0
-"""How long nothing may have been answered before the model is asked."""
+IDLE_SECONDS = 5.0
+"""How long nothing must have been answered before a test starts."""
 
 WAITING_SECONDS = 1.0
-"""The same while requests wait."""
+"""The same when requests are waiting."""
 
 ANSWER_SECONDS = 3.0
-"""How long an answer may take while nothing else moves."""
+"""How long the answer may take while nothing else is decoded or computed."""
 
-READ_SECONDS = 10.0
-"""How long a body may be read. The largest picture takes one or two on half a core."""
+DECODE_SECONDS = 10.0
+"""How long decoding a body may take. The largest picture takes one or two seconds on half a core."""
 
-SHARE = 0.01
-"""Most of the model's time that may go into questions."""
+MAX_SHARE = 0.01
+"""The largest part of the model's time that tests may take."""
 
-FAILURES = 2
-"""How many questions in a row must fail before the model counts as failed."""
+MAX_FAILURES = 2
+"""How many tests in a row must fail before the model counts as failed."""
 
 
-class Pulse:
-    """Watches one model. `beat` is called again and again on the event loop.
+class SelfTest:
+    """Tests one model while no other requests are answered.
 
-    The question goes through the threads that read bodies, the memory for requests, the queue and the model.
-    It is asked only while nothing is answered, so that a model under load is not asked at all.
+    The sample passes through the decode pool, the memory budget, the queue and the model. A model under load
+    shows by its answers that it works, so it is not tested.
     """
 
     def __init__(self, service: Service, model: ServedModel) -> None:
         self._service = service
         self._model = model
-        self._moved = (0, 0)
-        self._still_since = self._asked_at = time.monotonic()
-        self._asked = False
+        self._counts = (0, 0)
+        """How many batches were computed and how many bodies decoded, when that last changed."""
+        self._idle_since = self._started_at = time.monotonic()
+        self._is_running = False
         self._failures = 0
-        self._hold: Reservation | None = None
+        self._memory: Reservation | None = None
 
-    def beat(self) -> str | None:
-        """Look whether anything moves; if not, ask.
+    def poll(self) -> str | None:
+        """Start a test if it is time for one, and check the last. Call this regularly on the event loop.
 
         Returns:
             Why the model counts as failed, or None.
 
         """
-        now, batcher, readers = time.monotonic(), self._model.batcher, self._service.readers
-        if self._failures >= FAILURES:
-            return "it cannot answer to its own sample"
-        moved = batcher.finished, readers.finished
-        reading = readers.oldest is not None and now - readers.oldest < READ_SECONDS
-        if moved != self._moved or batcher.oldest is not None or reading:
-            self._moved, self._still_since = moved, now
+        now, batcher, pool = time.monotonic(), self._model.batcher, self._service.decode_pool
+        if self._failures >= MAX_FAILURES:
+            return "it cannot compute its own sample"
+        counts = batcher.finished_batches, pool.finished_jobs
+        is_decoding = pool.decoding_since is not None and now - pool.decoding_since < DECODE_SECONDS
+        if counts != self._counts or batcher.running_since is not None or is_decoding:
+            self._counts, self._idle_since = counts, now
             return None
-        if self._asked:
-            still = now - max(self._asked_at, self._still_since)
-            return "it does not answer to its own sample" if still > ANSWER_SECONDS else None
-        waits = batcher.busy or readers.busy or self._failures
-        rest = WAITING_SECONDS if waits else max(ASK_SECONDS, batcher.seconds / SHARE)
-        if now - self._still_since >= rest and now - self._asked_at >= rest:
-            self._ask(now)
+        if self._is_running:
+            idle = now - max(self._started_at, self._idle_since)
+            return "it does not answer its own sample" if idle > ANSWER_SECONDS else None
+        is_waiting = batcher.busy or pool.busy or self._failures
+        pause = WAITING_SECONDS if is_waiting else max(IDLE_SECONDS, batcher.seconds_per_sample / MAX_SHARE)
+        if now - self._idle_since >= pause and now - self._started_at >= pause:
+            self._start(now)
         return None
 
-    def _ask(self, now: float) -> None:
-        self._asked, self._asked_at = True, now
-        reading = DecodeJob(now + ANSWER_SECONDS, self._read, self._submit, self._forget)
-        self._service.readers.submit(self._model, reading)
+    def _start(self, now: float) -> None:
+        self._is_running, self._started_at = True, now
+        job = DecodeJob(now + ANSWER_SECONDS, self._copy_sample, self._submit, self._on_expired)
+        self._service.decode_pool.submit(self._model, job)
 
-    def _forget(self) -> None:
-        # Other bodies are read: the threads are not stuck, and the next question will tell.
-        self._asked = self._service.readers.finished == self._moved[1]
+    def _on_expired(self) -> None:
+        # If other bodies were decoded meanwhile, the threads work: end this test, a later one decides.
+        self._is_running = self._service.decode_pool.finished_jobs == self._counts[1]
 
-    def _read(self) -> Arrays:
+    def _copy_sample(self) -> Arrays:
         inputs = self._model.artifact.inputs
         size = sum(array.nbytes for array in inputs.values())
-        self._hold = self._service.budget.take(size, self._asked_at + ANSWER_SECONDS, lambda: True)
+        self._memory = self._service.budget.reserve(size, self._started_at + ANSWER_SECONDS, lambda: True)
         return {name: array.copy() for name, array in inputs.items()}
 
-    def _submit(self, read: Arrays | Exception) -> None:
-        if isinstance(read, Exception):
-            self._answered(read, 0)
+    def _submit(self, inputs: Arrays | Exception) -> None:
+        if isinstance(inputs, Exception):
+            self._on_result(inputs, 0)
             return
         deadline = time.monotonic() + self._service.settings.request_timeout_seconds
-        self._model.batcher.submit(QueuedRequest(read, deadline, self._answered, counted=False))
+        self._model.batcher.submit(QueuedRequest(inputs, deadline, self._on_result, in_metrics=False))
 
-    def _answered(self, result: BatchOutputs | Exception, _: int) -> None:
-        self._asked = False
-        if self._hold is not None:
-            self._hold.release()
-            self._hold = None
+    def _on_result(self, result: BatchOutputs | Exception, _: int) -> None:
+        self._is_running = False
+        if self._memory is not None:
+            self._memory.release()
+            self._memory = None
         self._failures = self._failures + 1 if isinstance(result, Exception) else 0
         if isinstance(result, Exception) and not isinstance(result, RequestError):
-            self._service.examine(self._model)
+            self._service.check_after_failure(self._model)

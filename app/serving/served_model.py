@@ -1,4 +1,4 @@
-"""One model as it is served: loaded, warm, behind its queue, with its metrics."""
+"""One model as it is served: loaded and warm, with its queue and its metrics."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from app.serving.batching import Batcher
 from app.serving.metrics import Metrics, ModelMetrics
 from app.serving.model import BatchProfile, Model
 from app.serving.predictions import BatchOutputs
-from app.serving.work import Limits
+from app.serving.queued_request import Limits
 from app.settings import Settings
 from app.tensors import Arrays
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class ServedModel:
-    """A model's life in this process. `artifact` is there from the start, the rest once it is loaded."""
+    """A model that this process serves, from loading to draining."""
 
     def __init__(
         self,
@@ -35,12 +35,23 @@ class ServedModel:
         metrics: Metrics,
         threads: Executor,
         loader: Executor,
-        ready: Callable[[], bool],
+        is_accepting: Callable[[], bool],
     ) -> None:
+        """Prepare a model. `load` must be called before it can answer.
+
+        Args:
+            artifact: the artifact of the model.
+            settings: the settings of the server.
+            metrics: the metrics of the server.
+            threads: the threads on which models compute.
+            loader: the thread on which models are loaded.
+            is_accepting: tells whether the server accepts requests, which it does until it drains.
+
+        """
         self.artifact = artifact
         self.signature = artifact.signature
         self.state: State = "loading"
-        self.metrics = ModelMetrics(metrics, self.signature, lambda: self.state == "ready" and ready())
+        self.metrics = ModelMetrics(metrics, self.signature, lambda: self.state == "ready" and is_accepting())
         self._settings = settings
         self._threads = threads
         self._loader = loader
@@ -48,48 +59,48 @@ class ServedModel:
         self._batcher: Batcher | None = None
         self._run_bytes = 0
         self.inline = False
-        """Whether it is computed on the event loop."""
+        """Whether the model is computed on the event loop."""
 
     @property
     def batcher(self) -> Batcher:
-        """The queue of a model that is ready."""
-        assert self._batcher is not None, "the model is loading"  # noqa: S101 - the caller's mistake
+        """The queue of the model. Only for a model that is ready."""
+        assert self._batcher is not None, "the model is loading"  # noqa: S101 - a mistake of the caller
         return self._batcher
 
     @property
     def device(self) -> Device | None:
-        """What computes; None while the model is loading."""
+        """The device that computes the model. None while the model is loading."""
         return self._model.device if self._model else None
 
     @property
     def running_since(self) -> float | None:
-        """When the run that takes longest began, on the clock of `time.monotonic`. From any thread."""
-        return self._batcher.oldest if self._batcher else None
+        """When the oldest unfinished run began, on the clock of `time.monotonic`. Safe from any thread."""
+        return self._batcher.running_since if self._batcher else None
 
     @property
     def run_bytes(self) -> int:
-        """What a run of the model takes of the memory, beside those that it has computed before."""
+        """How many bytes another run takes while one is computed."""
         return self._run_bytes
 
     async def load(self) -> None:
-        """Load and warm the model.
+        """Load the model and warm it up.
 
         Raises:
-            ArtifactError: it cannot be served.
+            ArtifactError: the model cannot be served.
 
         """
         start = time.perf_counter()
         loop, settings = asyncio.get_running_loop(), self._settings
-        # The requests of a model that needs its batch are computed one by one.
+        # A model that is not batchable computes each request alone, as its client sent it.
         batch_size = settings.batch_size if self.signature.batchable else 1
         load = partial(Model.load, self.artifact, settings.runtime, batch_size, settings.device)
         model = await loop.run_in_executor(self._loader, load)
-        pace = await loop.run_in_executor(self._loader, model.pace, batch_size)
-        self._model, self._batcher, self._run_bytes = model, self._queue(model, pace), pace.run_bytes
-        self.inline = pace.inline
+        profile = await loop.run_in_executor(self._loader, model.profile_batches, batch_size)
+        self._model, self._batcher = model, self._create_batcher(model, profile)
+        self._run_bytes, self.inline = profile.run_bytes, profile.inline
         seconds = time.perf_counter() - start
         self.metrics.load_seconds.set(seconds)
-        self.metrics.device(model.device)
+        self.metrics.set_device(model.device)
         self.state = "ready"
         log.info(
             "model loaded",
@@ -99,56 +110,69 @@ class ServedModel:
                 "runtime": settings.runtime,
                 "device": model.device,
                 "seconds": round(seconds, 3),
-                "threads": 0 if pace.inline else settings.threads,
-                "batch_size": pace.batch_size,
-                "milliseconds_a_sample": round(pace.seconds_a_sample * 1000, 4),
+                "threads": 0 if profile.inline else settings.threads,
+                "batch_size": profile.batch_size,
+                "milliseconds_per_sample": round(profile.seconds_per_sample * 1000, 4),
             },
         )
 
-    def _queue(self, model: Model, pace: BatchProfile) -> Batcher:
+    def _create_batcher(self, model: Model, profile: BatchProfile) -> Batcher:
         settings, signature = self._settings, self.signature
+        # The samples of one request to a model that is not batchable belong together, so do not split them.
+        most = profile.batch_size if signature.batchable else settings.batch_size
 
-        def answer(inputs: Arrays) -> BatchOutputs:
-            # A model that needs its batch gets the whole batch that its client has sent.
-            size = pace.batch_size if signature.batchable else settings.batch_size
-            return BatchOutputs(in_parts(model.run, inputs, size), signature)
+        def run(inputs: Arrays) -> BatchOutputs:
+            return BatchOutputs(run_in_parts(model.run, inputs, most), signature)
 
         return Batcher(
-            answer,
+            run,
             limits=Limits(
                 queue_size=settings.queue_size,
-                batch_size=pace.batch_size,
+                batch_size=profile.batch_size,
                 batch_seconds=settings.batch_seconds,
             ),
-            seconds_a_sample=pace.seconds_a_sample,
-            executor=None if pace.inline else self._threads,
+            seconds_per_sample=profile.seconds_per_sample,
+            executor=None if profile.inline else self._threads,
             executors=settings.threads,
             observer=self.metrics,
         )
 
-    def broken(self) -> Exception | None:
-        """Try the artifact's own sample; return what goes wrong. For a thread, for the model may be slow."""
+    def self_test_error(self) -> Exception | None:
+        """Compute the artifact's own sample, and return the error if that fails.
+
+        Not for the event loop, because the model may be slow.
+        """
         try:
             if self._model:
                 self._model.check()
-        except Exception as error:  # noqa: BLE001 - any failure means that the runtime cannot go on
+        except Exception as error:  # noqa: BLE001 - any error means that the runtime does not work any more
             return error
         return None
 
     def fail(self) -> None:
-        """Say that the runtime cannot go on."""
+        """Mark the model as failed: its runtime does not work any more."""
         self.state = "failed"
 
     async def drain(self) -> None:
-        """Wait until the last request has its answer."""
-        while self._batcher and self._batcher.busy:  # noqa: ASYNC110 - an event would cost each request
+        """Wait until all requests are answered."""
+        while self._batcher and self._batcher.busy:  # noqa: ASYNC110 - an event would cost each request time
             await asyncio.sleep(0.01)
 
 
-def in_parts(run: Run, inputs: Arrays, most: int) -> Arrays:
-    """Run a model on a batch of any size, `most` samples at once.
+def run_in_parts(run: Run, inputs: Arrays, most: int) -> Arrays:
+    """Run a model on a batch of any size, at most `most` samples at a time.
 
-    A request may hold more samples than are worth a batch, and a runtime keeps the memory of its largest run.
+    A request may hold more samples than the best batch size. A larger run would not be faster, and a runtime
+    keeps the memory of its largest run.
+
+    Args:
+        run: computes a batch.
+        inputs: the input tensors by name, each of shape [batch, ...].
+        most: the largest number of samples in a run.
+
+    Returns:
+        The output tensors by name, each of shape [batch, ...].
+
     """
     size = len(next(iter(inputs.values())))
     if size <= most:

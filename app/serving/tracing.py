@@ -1,6 +1,6 @@
-"""A span a request, sent to an OpenTelemetry collector where OTEL_EXPORTER_OTLP_ENDPOINT names one.
+"""Sends a span for each request to an OpenTelemetry collector, if OTEL_EXPORTER_OTLP_ENDPOINT names one.
 
-The other OTEL_ variables hold as well, for the SDK reads them itself:
+The SDK itself reads the other variables that begin with OTEL_:
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
@@ -19,23 +19,40 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 EndSpan = Callable[[Mapping[str, int], bool], None]
-"""Takes the attributes of the answer, and whether the server has failed."""
+"""Ends a span. Takes the attributes of the response, and whether the server failed."""
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class Tracing:
-    """Makes the spans of requests, and sends them to the collector."""
+    """Creates the spans of requests, and sends them to the collector."""
 
     def __init__(self, service_name: str, version: str) -> None:
-        ours = Resource.create({SERVICE_NAME: service_name, SERVICE_VERSION: version})
+        """Connect to the collector that the environment names.
+
+        Args:
+            service_name: the name of the service, if the environment does not name it.
+            version: the version of the service, if the environment does not give it.
+
+        """
+        defaults = Resource.create({SERVICE_NAME: service_name, SERVICE_VERSION: version})
         # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence.
-        self._provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()))
+        self._provider = TracerProvider(resource=defaults.merge(OTELResourceDetector().detect()))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer(__name__)
 
     def start(self, name: str, attributes: Mapping[str, str], headers: Mapping[bytes, bytes]) -> EndSpan:
-        """Start the span of a request, below the client's where it sends a traceparent."""
+        """Start the span of a request.
+
+        Args:
+            name: the name of the span.
+            attributes: its first attributes.
+            headers: the headers of the request. A `traceparent` makes the client's span the parent.
+
+        Returns:
+            The function that ends the span.
+
+        """
         carrier = {
             field: headers[field.encode()].decode("latin-1")
             for field in _PROPAGATOR.fields
@@ -54,5 +71,5 @@ class Tracing:
         return end
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the spans that are not sent yet."""
         self._provider.shutdown()

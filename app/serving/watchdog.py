@@ -1,21 +1,22 @@
-"""A thread that sees when requests can no longer be answered, also where the event loop is blocked."""
+"""A thread that ends the process when requests cannot be answered, even if the event loop is blocked."""
 
 import logging
 import os
 import threading
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
 
-from app.serving.self_test import Pulse
+from app.serving.self_test import SelfTest
 from app.serving.served_model import ServedModel
 from app.serving.service import Service
 
 TICK_SECONDS = 0.5
+"""The time between two checks."""
+
 LOOP_SECONDS = 5.0
-"""How long the event loop may be held up by anything but a model that is computed on it."""
+"""How long the event loop may be blocked by anything but a model that is computed on it."""
 
 GRACE_SECONDS = 5
-"""How long the process may take to end by itself before it is ended."""
+"""How long the process may take to end by itself. After that the watchdog ends it."""
 
 EXIT_STATUS = 70
 """EX_SOFTWARE of sysexits.h: https://man.openbsd.org/sysexits."""
@@ -27,56 +28,67 @@ class Watchdog:
     """Watches a service until it is closed."""
 
     def __init__(self, service: Service, call_soon: Callable[..., object]) -> None:
-        """Take the service, and what runs a function on its event loop from another thread."""
+        """Prepare the thread.
+
+        Args:
+            service: the service to watch.
+            call_soon: calls a function on the event loop of the service. It must be safe from any thread.
+
+        """
         self._service = service
         self._call_soon = call_soon
         self._closed = threading.Event()
-        self._came_back = True
-        self._pulses: WeakKeyDictionary[ServedModel, Pulse] = WeakKeyDictionary()
+        self._loop_responded = True
+        """Whether the event loop has run `_poll_models` since it was last asked to."""
+        self._self_tests: dict[ServedModel, SelfTest] = {}
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """Start to watch."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop to watch."""
+        """Stop the thread."""
         self._closed.set()
 
     def _watch(self) -> None:
         settings = self._service.settings
-        # Ticks, not seconds: a process that was stopped for a while has not been stuck.
-        held_up = 0
+        # Count ticks, not seconds: when the whole process was suspended for a while, it was not blocked.
+        blocked_ticks = 0
         while not self._closed.wait(TICK_SECONDS):
             if self._service.draining:
                 # The event loop ends the drain, unless a model blocks it.
                 if not self._closed.wait(
                     settings.drain_delay_seconds + settings.drain_timeout_seconds + TICK_SECONDS
                 ):
-                    self._end("the drain took too long", 0)
-            elif (model := self._service.stuck) is not None:
-                why = f"it did not come back within {settings.model_timeout_seconds:g} s"
+                    self._end_process("the drain took too long", 0)
+            elif (model := self._service.stuck_model) is not None:
+                why = f"a run took longer than {settings.model_timeout_seconds:g} s"
                 self._call_soon(self._service.fail, model, why)
                 if not self._closed.wait(GRACE_SECONDS):
-                    self._end("the model does not come back", EXIT_STATUS)
-            elif self._came_back:
-                self._came_back, held_up = False, 0
-                self._call_soon(self._beat)
-            elif not self._service.computes_on_the_loop:
-                held_up += 1
-                if held_up * TICK_SECONDS >= LOOP_SECONDS:
-                    self._end("the event loop does not come back", EXIT_STATUS)
+                    self._end_process("the model is stuck", EXIT_STATUS)
+            elif self._loop_responded:
+                self._loop_responded, blocked_ticks = False, 0
+                self._call_soon(self._poll_models)
+            elif not self._service.computes_on_event_loop:
+                blocked_ticks += 1
+                if blocked_ticks * TICK_SECONDS >= LOOP_SECONDS:
+                    self._end_process("the event loop is blocked", EXIT_STATUS)
 
-    def _beat(self) -> None:
-        """Ask each model; on the event loop."""
-        self._came_back = True
-        for model in self._service.models:
-            if model.state == "ready":
-                pulse = self._pulses.get(model) or self._pulses.setdefault(model, Pulse(self._service, model))
-                if (why := pulse.beat()) is not None:
-                    self._service.fail(model, why)
+    def _poll_models(self) -> None:
+        """Poll the self-test of each model. Runs on the event loop."""
+        self._loop_responded = True
+        # Keep no test of a model that is not served any more: the test would keep the model in memory.
+        self._self_tests = {
+            model: self._self_tests.get(model) or SelfTest(self._service, model)
+            for model in self._service.models
+            if model.state == "ready"
+        }
+        for model, test in self._self_tests.items():
+            if (why := test.poll()) is not None:
+                self._service.fail(model, why)
 
-    def _end(self, why: str, status: int) -> None:
-        log.critical("ended: %s", why)
+    def _end_process(self, why: str, status: int) -> None:
+        log.critical("process ended: %s", why)
         logging.shutdown()
         os._exit(status)

@@ -1,4 +1,4 @@
-"""Draws a run: `python plot.py results.json results.svg`, in an environment of its own."""
+"""Draw the plot of a run: `python plot.py results.json results.svg`. It has its own environment."""
 
 import json
 import sys
@@ -11,15 +11,15 @@ mpl.use("svg")
 # The same figures give the same file.
 mpl.rcParams["svg.hashsalt"] = "bench"
 
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of what to draw with
+from matplotlib import pyplot as plt  # noqa: E402 - after the choice of the backend
 from matplotlib.axes import Axes  # noqa: E402
 
-OURS, PEER, CEILING = "#2f6fde", "#9aa5b1", "#e3e7eb"
+SLIPWAY, PEER, CEILING = "#2f6fde", "#9aa5b1", "#e3e7eb"
 CEILINGS = ("bare",)
 
 
 def draw(run: dict[str, Any], file: Path) -> None:
-    """Draw rates, latencies, and batching against no batching."""
+    """Draw the rates, the latencies, and the comparison of batching with no batching."""
     summary, titles = run["summary"], run["titles"]
     figure, axes = plt.subplots(2, 2, figsize=(13, 8.5), layout="constrained")
     rates(axes[0][0], summary["closed"].get("small-json", {}), titles, "small model, JSON, 32 connections")
@@ -41,9 +41,9 @@ def draw(run: dict[str, Any], file: Path) -> None:
 
 
 def rates(axis: Axes, loads: dict[str, Any], titles: dict[str, str], title: str) -> None:
-    """Draw requests a second, a bar a server, the least and the most as whiskers."""
+    """Draw a bar of requests per second for each server, with the range of the rounds as whiskers."""
     axis.set_title(title)
-    axis.set_xlabel("requests a second")
+    axis.set_xlabel("requests per second")
     names = list(loads)
     spreads = [loads[name]["per_second"] for name in names]
     medians = [spread["median"] for spread in spreads]
@@ -51,7 +51,7 @@ def rates(axis: Axes, loads: dict[str, Any], titles: dict[str, str], title: str)
         [spread["median"] - spread["least"] for spread in spreads],
         [spread["most"] - spread["median"] for spread in spreads],
     ]
-    colours = [OURS if name == "slipway" else CEILING if name in CEILINGS else PEER for name in names]
+    colours = [SLIPWAY if name == "slipway" else CEILING if name in CEILINGS else PEER for name in names]
     bars = axis.barh([titles[name] for name in names], medians, xerr=around, color=colours, capsize=3)
     axis.bar_label(bars, [f"{median:,.0f}" for median in medians], padding=6)
     axis.invert_yaxis()
@@ -59,7 +59,7 @@ def rates(axis: Axes, loads: dict[str, Any], titles: dict[str, str], title: str)
 
 
 def latencies(axis: Axes, servers: dict[str, Any], sent: dict[str, Any], titles: dict[str, str]) -> None:
-    """Draw p50 to p99 at fixed rates, a line a server and rate."""
+    """Draw a line from p50 to p99 for each server and fixed rate."""
     axis.set_title("small model, JSON, at a fixed rate: p50 to p99")
     axis.set_xlabel("milliseconds")
     axis.set_xscale("log")
@@ -68,7 +68,7 @@ def latencies(axis: Axes, servers: dict[str, Any], sent: dict[str, Any], titles:
         for share, load in loads.items():
             row = len(labels)
             ends = [load["p50_ms"]["median"], load["p99_ms"]["median"]]
-            axis.plot(ends, [row, row], marker="o", color=OURS if name == "slipway" else PEER)
+            axis.plot(ends, [row, row], marker="o", color=SLIPWAY if name == "slipway" else PEER)
             labels.append(f"{titles[name]}, {sent[name][share]['median']:,.0f}/s")
     axis.set_yticks(range(len(labels)), labels, fontsize=8)
     axis.invert_yaxis()
@@ -76,12 +76,12 @@ def latencies(axis: Axes, servers: dict[str, Any], sent: dict[str, Any], titles:
 
 
 def batching(axis: Axes, settings: dict[str, Any]) -> None:
-    """Draw requests a second over connections, with batching and without."""
+    """Draw requests per second over connections, with and without batching."""
     axis.set_title("Slipway, small model, JSON")
     axis.set_xlabel("connections")
-    axis.set_ylabel("requests a second")
+    axis.set_ylabel("requests per second")
     axis.set_xscale("log", base=2)
-    for (name, loads), colour in zip(settings.items(), (OURS, PEER), strict=False):
+    for (name, loads), colour in zip(settings.items(), (SLIPWAY, PEER), strict=False):
         counts = [int(count) for count in loads]
         spreads = [load["per_second"] for load in loads.values()]
         axis.plot(counts, [spread["median"] for spread in spreads], marker="o", color=colour, label=name)

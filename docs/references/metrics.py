@@ -26,8 +26,8 @@ The [client library](https://prometheus.github.io/client_python/collector/) adds
 as `process_cpu_seconds_total` and `process_resident_memory_bytes` (on Linux), and `python_info`.
 """
 
-OURS = ("request_", "model")
-"""How the names begin that Slipway chose."""
+PREFIXES = ("request_", "model")
+"""The prefixes of the metrics that Slipway defines itself."""
 
 SIGNATURE = Signature.model_validate(
     {
@@ -47,16 +47,16 @@ SIGNATURE = Signature.model_validate(
 def metrics_page() -> str:
     """Return the page."""
     metrics = Metrics()
-    ModelMetrics(metrics, SIGNATURE, lambda: True).device("cpu")
-    ours = [family for family in metrics.registry.collect() if family.name.startswith(OURS)]
+    ModelMetrics(metrics, SIGNATURE, lambda: True).set_device("cpu")
+    families = [family for family in metrics.registry.collect() if family.name.startswith(PREFIXES)]
     return "\n".join(
         [
             INTRO,
-            table(("metric", "type", "labels", "what it measures"), map(_row, ours)),
+            table(("metric", "type", "labels", "what it measures"), map(_row, families)),
             "## Label values\n",
-            table(("metric", "label", "values"), _label_values(ours)),
+            table(("metric", "label", "values"), _label_values(families)),
             "## Histogram buckets\n",
-            table(("metric", "upper bounds"), _buckets(ours)),
+            table(("metric", "upper bounds"), _buckets(families)),
             PROCESS,
         ]
     )

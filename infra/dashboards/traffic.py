@@ -48,13 +48,14 @@ def answers_by_code(context: DashboardContext) -> timeseries.Panel:
 
 
 def errors(context: DashboardContext) -> timeseries.Panel:
-    """Return the share of answers that were faults, and the share that the objective allows."""
+    """Return the panel of the error ratio, with the share that the objective allows as a line."""
     allowed = (100 - context.objectives.availability_percent) / 100
     return graph(
         "Error ratio",
-        f"Share of the valid requests that were answered with 5xx. The objective allows {allowed:.4g}.",
+        "Share of the valid requests that failed by a fault of the service: 5xx except 501 and 505. "
+        f"The objective allows {allowed:.4g}.",
         units.PercentUnit,
-        [query(context.queries.error_ratio(RATE), "5xx")],
+        [query(context.queries.error_ratio(RATE), "5xx except 501 and 505")],
         limit=allowed,
     )
 

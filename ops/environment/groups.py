@@ -19,7 +19,7 @@ class Group:
     download_mb: int
     disk_mb: int
     arguments: tuple[str, ...]
-    """What names the group to `uv pip install`, beside the project's own dependencies."""
+    """The arguments of `uv pip install` that add the group to the project's own dependencies."""
 
     lock: str = "requirements.txt"
 

@@ -1,4 +1,4 @@
-"""Where packages come from: pip's own settings, for uv, which does not read them."""
+"""Pass pip's settings of indexes to uv, which does not read them."""
 
 import ast
 import os
@@ -16,7 +16,9 @@ _VARIABLES = {
 
 
 def uv_environment(python: Path) -> dict[str, str]:
-    """Return the environment for uv: this process's, with pip's settings where uv has none of its own.
+    """Return the environment variables for uv: those of this process, and pip's settings as uv's variables.
+
+    A variable of uv that is already set wins.
 
     Args:
         python: A Python with pip. Its settings come from variables (`PIP_INDEX_URL`) and from pip.conf.
@@ -27,13 +29,13 @@ def uv_environment(python: Path) -> dict[str, str]:
     for setting, variable in _VARIABLES.items():
         words = pip.get(setting, "").split()
         if setting == "find-links":
-            # pip ignores a folder that is not there; for uv it is an error.
+            # pip ignores a missing folder; uv fails.
             words = [word for word in words if "://" in word or Path(word).is_dir()]
         if words:
-            # Of find-links uv takes a list with commas; of indexes one with blanks.
+            # uv separates the list of find-links with commas, and that of indexes with spaces.
             environment[variable] = ("," if setting == "find-links" else " ").join(words)
     if "UV_INDEX" in environment:
-        # pip takes the best version that any of its indexes has.
+        # As pip does: choose the best version of all indexes.
         environment["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     return {**environment, **os.environ}
 

@@ -1,4 +1,4 @@
-"""Install groups of packages into `.venv`, which is made where it is missing.
+"""Install groups of packages into `.venv`, and create it if it is missing.
 
 `python3 -m ops.environment` runs this with the Python that it has chosen. Nothing may be installed yet, so
 this package uses the standard library alone.
@@ -22,7 +22,7 @@ from ops.errors import OperationError
 from ops.progress import say, step
 
 VENV = PROJECT / ".venv"
-"""Where pyright, Pulumi and the Makefile look for it."""
+"""The environment, where pyright, Pulumi and the Makefile look for it."""
 
 
 def main() -> int:
@@ -30,7 +30,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.environment.install", description=__doc__)
     parser.add_argument("groups", nargs="+", choices=GROUPS)
     parser.add_argument(
-        "--same-python", action="store_true", help="make the environment anew where it has another Python"
+        "--same-python",
+        action="store_true",
+        help="make the environment again if it has another version of Python",
     )
     options = parser.parse_args()
     try:
@@ -78,7 +80,7 @@ def install(groups: Sequence[str], environment: Path = VENV) -> None:
 
 
 def ensure_pytorch() -> None:
-    """Install PyTorch into the running environment unless it is there: only exporting a model needs it.
+    """Install PyTorch into the running environment if it is missing. Only exporting a model needs it.
 
     Raises:
         OperationError: It cannot be installed.
@@ -91,7 +93,7 @@ def ensure_pytorch() -> None:
 
 
 def _make(environment: Path, versions: Sequence[tuple[int, int]]) -> None:
-    """Make the environment with this Python, unless it is there with one of these versions."""
+    """Make the environment with this Python, unless it exists with one of these versions."""
     if _version(environment) in versions:
         return
     _ensure_pip()
@@ -101,7 +103,7 @@ def _make(environment: Path, versions: Sequence[tuple[int, int]]) -> None:
 
 
 def _version(environment: Path) -> tuple[int, int] | None:
-    """Return the version of an environment's Python, or None where there is none that runs."""
+    """Return the version of an environment's Python, or None if it does not run."""
     command = [environment / "bin" / "python", "-c", "import sys; print(*sys.version_info[:2])"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -112,21 +114,21 @@ def _version(environment: Path) -> tuple[int, int] | None:
 
 
 def _ensure_pip() -> None:
-    """See to it that this Python can make an environment with pip in it; Debian's cannot by itself."""
+    """Install the package that Debian's Python needs to make an environment with pip."""
     if importlib.util.find_spec("ensurepip"):
         return
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     command = ["apt-get", "install", "--yes", "--no-install-recommends", package, "ca-certificates"]
     if not shutil.which("apt-get") or os.geteuid() != 0:
         raise OperationError(f"{sys.executable} cannot make an environment: `sudo {' '.join(command)}` first")
-    with step(f"install {package} by apt, for {sys.executable} comes without pip"):
+    with step(f"install {package} by apt, because {sys.executable} comes without pip"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         output_of(["apt-get", "update"], env=quiet)
         output_of(command, env=quiet)
 
 
 def _install_uv(python: Path) -> Path:
-    """Install uv, the version of the lock, by pip, which every environment has."""
+    """Install the version of uv that the lock pins, with the environment's pip."""
     uv = python.with_name("uv")
     wanted = pinned("uv")
     if not uv.exists() or output_of([uv, "--version"]).split()[1] != wanted.partition("==")[2]:

@@ -1,4 +1,4 @@
-"""Which Python makes the environment: the newest supported one on PATH."""
+"""Find the Python that makes the environment: the newest supported version on PATH."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VERSION = "import sys; print(*sys.version_info[:2], sys.implementation.name)"
 
 
 class UnsupportedPythonError(Exception):
-    """No Python on PATH is one that the project supports; the message says how to install one."""
+    """PATH has no Python that the project supports; the message says how to install one."""
 
 
 def supported() -> list[tuple[int, int]]:
@@ -31,7 +31,7 @@ def find_python(name: str = "") -> str:
     """Return the path of the Python that makes the environment.
 
     Args:
-        name: A program or path that a person asked for. Empty, the newest supported Python is taken.
+        name: the program or path that the user asked for; "" means the newest supported Python.
 
     Raises:
         UnsupportedPythonError: There is none; the message names what was found and how to install one.
@@ -56,7 +56,7 @@ def find_python(name: str = "") -> str:
 
 
 def _version_of(python: str) -> tuple[int, int] | None:
-    """Ask a Python for its version: a launcher of that name may have no Python behind it."""
+    """Return the version of a Python, or None if it is not CPython or does not run."""
     done = subprocess.run([python, "-c", _VERSION], capture_output=True, text=True, check=False)
     words = done.stdout.split()
     if done.returncode != 0 or len(words) != 3 or words[2] != "cpython":

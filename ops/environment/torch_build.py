@@ -1,4 +1,4 @@
-"""Which build of torch is installed: the CPU's wherever it can be had.
+"""Choose the build of torch to install: the build for the CPU, if this machine can get it.
 
 On Linux the default index has torch for CUDA, which brings gigabytes of CUDA's libraries. Exporting a model
 needs none of them.
@@ -18,25 +18,25 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TIMEOUT_SECONDS = 10
 
 EXCLUDED = Path(__file__).with_name("excluded.txt")
-"""Packages that torch for CUDA asks for and that are not installed."""
+"""Packages that torch for CUDA requires and that are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchBuild:
-    """A build of torch that can be had here."""
+    """A build of torch that this machine can install."""
 
     description: str
-    """What it is, and about how much it downloads and fills, for a person."""
+    """The build and its size, for a person."""
 
     arguments: tuple[str, ...] = ()
-    """What chooses it in `uv pip install`."""
+    """The arguments of `uv pip install` that choose it."""
 
 
 def torch_build(environment: dict[str, str]) -> TorchBuild:
     """Choose the build of torch for this machine.
 
     Args:
-        environment: uv's, with the folders of wheels.
+        environment: the environment variables of uv, which name the folders of wheels.
 
     """
     if sys.platform != "linux":
@@ -49,7 +49,7 @@ def torch_build(environment: dict[str, str]) -> TorchBuild:
             description=f"torch for the CPU from {CPU_INDEX}: {size}", arguments=("--torch-backend", "cpu")
         )
     return TorchBuild(
-        description=f"torch for CUDA, since {CPU_INDEX} does not answer: 3 GB to download, 4 GB on disk. "
+        description=f"torch for CUDA, because {CPU_INDEX} does not answer: 3 GB to download, 4 GB on disk. "
         "A folder with a CPU wheel, named in PIP_FIND_LINKS, is used instead",
         # pyproject.toml leaves out the libraries of CUDA.
         arguments=("--no-config", "--excludes", str(EXCLUDED)),

@@ -1,7 +1,7 @@
-"""Check types with pyright, except in the files that import a cloud's SDK which is not installed.
+"""Check types with pyright, except in files that import a cloud's SDK that is not installed.
 
-pyright reports everything that comes from a package it cannot find. The files that are left out are named,
-with the command that adds the packages.
+pyright reports every use of a package that it cannot find. This command prints the files that it leaves out,
+and the command that installs the packages.
 """
 
 import ast
@@ -16,7 +16,7 @@ from ops.environment.groups import PROJECT
 from ops.progress import say
 
 SDKS = ("pulumi_aws", "pulumi_azure_native", "pulumi_gcp")
-"""The packages of extras that the code imports by name; `make clouds` adds them."""
+"""The packages of extras that the code imports by name; `make clouds` installs them."""
 
 CONFIG = PROJECT / "build" / "pyright.json"
 
@@ -27,9 +27,7 @@ def main() -> int:
     skipped = files_that_import(missing)
     if skipped:
         names = ", ".join(map(str, skipped))
-        say(
-            f"types not checked in {len(skipped)} files, for `make clouds` adds the SDKs they import: {names}"
-        )
+        say(f"types not checked in {len(skipped)} files, whose SDKs `make clouds` would install: {names}")
     CONFIG.parent.mkdir(exist_ok=True)
     ignored = [f"../{path}" for path in skipped]
     CONFIG.write_text(json.dumps({"extends": "../pyproject.toml", "ignore": ignored}))

@@ -1,4 +1,4 @@
-"""Build the programs of the cluster from Go modules, once, and keep them."""
+"""Build the programs of the cluster from Go modules and keep them in the cache."""
 
 import fcntl
 import hashlib
@@ -56,10 +56,10 @@ FLAGS = {
 
 
 def build(*modules: str) -> list[Path]:
-    """Build the tools of Go modules that are not built yet; return the folder of each module's programs.
+    """Build the tools of Go modules that are not built yet, and return the folder of each module's programs.
 
-    Go's caches are the project's own. They are removed once all is built, and kept after a failure, so that
-    the next attempt goes on where it stopped.
+    The build has its own Go caches. They are removed when everything is built, and kept after a failure, so
+    that the next attempt continues where this one stopped.
 
     Raises:
         OperationError: Go cannot be installed, or a build failed.
@@ -68,17 +68,22 @@ def build(*modules: str) -> list[Path]:
     if not all(folder_of(module).exists() for module in modules):
         with _go_caches() as caches:
             for module in modules:
-                # Another process may have built it meanwhile.
+                # Another process may have built it while this one waited for the lock.
                 if not folder_of(module).exists():
                     _build(module, caches)
     return [folder_of(module) for module in modules]
 
 
 def sources(module: str, package: str, folder: str) -> Path:
-    """Return a copy of a folder of a package's sources, in the version that a module pins.
+    """Return a copy of a folder from a Go module's sources.
+
+    Args:
+        module: a folder of `MODULES`, whose go.mod pins the version of `package`.
+        package: the path of the Go module that has the folder.
+        folder: the folder to copy, relative to `package`.
 
     Raises:
-        OperationError: they cannot be downloaded.
+        OperationError: the sources cannot be downloaded.
 
     """
     kept = CACHE / "sources" / _digest(module) / folder
@@ -92,7 +97,7 @@ def sources(module: str, package: str, folder: str) -> Path:
 
 
 def folder_of(module: str) -> Path:
-    """Return where the programs of a module are kept, once they are built."""
+    """Return the folder for the programs of a module, which exists once they are built."""
     return CACHE / "bin" / f"{module}-{_digest(module)}"
 
 

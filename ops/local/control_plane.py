@@ -1,4 +1,4 @@
-"""etcd, the API server, the controller manager and the scheduler, with kubeadm's certificates."""
+"""Start etcd, the API server, the controller manager and the scheduler, with certificates from kubeadm."""
 
 import shutil
 from pathlib import Path
@@ -24,7 +24,7 @@ def start_control_plane(bin_folder: Path) -> None:
     """Start the control plane and wait until the API server is ready.
 
     Raises:
-        OperationError: a part of it does not start; the message names its log.
+        OperationError: a program does not start; the message names its log.
 
     """
     _certificates(bin_folder)
@@ -34,12 +34,12 @@ def start_control_plane(bin_folder: Path) -> None:
         [
             bin_folder / "etcd",
             f"--data-dir={STATE / 'etcd'}",
-            # The cluster does not outlive the machine, so nothing needs to reach the disk.
+            # The cluster does not survive a reboot, so its data need not reach the disk.
             "--unsafe-no-fsync",
             f"--listen-client-urls={etcd}",
             f"--advertise-client-urls={etcd}",
             "--listen-peer-urls=https://127.0.0.1:2380",
-            # Whoever reads etcd reads every Secret, and whoever writes it runs pods as root.
+            # A client that can read etcd can read every Secret; one that can write can run pods as root.
             "--client-cert-auth",
             f"--trusted-ca-file={PKI / 'etcd' / 'ca.crt'}",
             f"--cert-file={PKI / 'etcd' / 'server.crt'}",
@@ -58,7 +58,7 @@ def start_control_plane(bin_folder: Path) -> None:
             f"--etcd-cafile={PKI / 'etcd' / 'ca.crt'}",
             f"--etcd-certfile={PKI / 'apiserver-etcd-client.crt'}",
             f"--etcd-keyfile={PKI / 'apiserver-etcd-client.key'}",
-            # The one address that this machine and its pods can both reach, and no other machine.
+            # Only this machine and its pods can reach this address.
             f"--bind-address={NODE_IP}",
             f"--secure-port={API_PORT}",
             f"--advertise-address={NODE_IP}",

@@ -1,4 +1,4 @@
-"""The file system of Debian with Python, which the images of the cluster are built upon."""
+"""Make a file system of Debian with Python, the base of the cluster's images."""
 
 import shutil
 
@@ -10,16 +10,16 @@ from ops.progress import step
 
 SUITE = "trixie"
 PYTHON = "3.13"
-"""The version of `python3` in that suite."""
+"""The version of `python3` in `SUITE`."""
 
 ARCHIVE = CACHE / "debian" / f"{SUITE}.tar"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 WASTE = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/lib/apt/lists", "var/log")
-"""Folders that are emptied: an image needs nothing of what they hold."""
+"""Folders that are emptied, because images need nothing in them."""
 
 
 def bootstrap() -> None:
-    """Make the archive of the file system, unless it is there.
+    """Make the archive of the file system if it is missing.
 
     Raises:
         OperationError: debootstrap failed.
@@ -39,6 +39,6 @@ def bootstrap() -> None:
                 (rootfs / waste).mkdir()
             output_of(["tar", "--create", "--file", draft, "--directory", rootfs, "--exclude=./dev/*", "."])
         finally:
-            # A failed debootstrap leaves the machine's /proc mounted there.
+            # After a failure debootstrap leaves the machine's /proc mounted in the folder.
             unmount(rootfs)
             remove(rootfs)

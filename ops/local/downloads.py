@@ -1,4 +1,4 @@
-"""What starting the cluster downloads, told before it happens."""
+"""Print what the start of the cluster will download, before it does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from ops.progress import say
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """Something that is downloaded, with its sizes as they were measured, in MB."""
+    """Something that is downloaded, with its measured sizes in MB."""
 
     what: str
     downloaded: int
     while_built: int
-    """What it takes on the disk at most."""
+    """The most disk space that it needs while it is built."""
 
     kept: int
-    """What stays of it."""
+    """The disk space that it needs afterwards."""
 
     where: str
 
@@ -44,7 +44,7 @@ BASE_IMAGE = Download(
 
 
 def announce() -> None:
-    """Tell what will be downloaded, how much, and where it goes; say nothing where it is all there."""
+    """Print what will be downloaded, its size and where it goes; print nothing if nothing is missing."""
     if downloads := _needed():
         say("\n".join(_lines(downloads)))
 
@@ -65,8 +65,8 @@ def _lines(downloads: Sequence[Download]) -> list[str]:
     most = sum(download.while_built for download in downloads)
     kept = sum(download.kept for download in downloads)
     head = (
-        f"to download: about {downloaded} MB; while they are built they take up to {_gb(most)} of disk, "
-        f"and {_gb(kept)} stay"
+        f"to download: about {downloaded} MB; this needs up to {_gb(most)} of disk while it is built, "
+        f"and {_gb(kept)} afterwards"
     )
     return [head, *(f"  {part.what}: {part.downloaded} MB, to {part.where}" for part in downloads)]
 

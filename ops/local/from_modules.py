@@ -1,4 +1,4 @@
-"""The cluster where Docker is not: each part a process of this machine, built from package registries."""
+"""The local cluster without Docker: each of its programs is built from source and runs on this machine."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ import httpx
 from ops.errors import OperationError
 from ops.local import machine, network
 from ops.local.control_plane import API_PORT, SOCKET, start_control_plane
-from ops.local.images import build_images, forget_builder, start_buildkit, start_registry
+from ops.local.images import build_images, remove_builder, start_buildkit, start_registry
 from ops.local.kubectl import Kubectl
 from ops.local.node import start_containerd, start_node
 from ops.local.paths import KUBECONFIG, REGISTRY_PORT, STATE
@@ -20,7 +20,7 @@ from ops.progress import say, step
 
 MANIFESTS = Path(__file__).parent / "manifests"
 BIN = STATE / "bin"
-"""Points at the folder of the binaries that the cluster runs."""
+"""A link to the folder of the programs that the cluster runs."""
 
 PORTS = {
     2379: "etcd",
@@ -38,13 +38,13 @@ METRICS_SECONDS = 120
 
 
 def up() -> bool:
-    """Start the cluster, or leave it as it is where it is healthy.
+    """Start the cluster, unless it is running and healthy.
 
     Returns:
-        Whether it is a new one, which holds nothing.
+        Whether the cluster is new, and so holds no stack.
 
     Raises:
-        OperationError: it cannot be started; then nothing of it is left.
+        OperationError: it cannot be started; whatever was started is removed again.
 
     """
     if healthy():
@@ -66,7 +66,7 @@ def up() -> bool:
 
 
 def _start(bin_folder: Path) -> None:
-    machine.note()
+    machine.record()
     network.add_bridge()
     with step("start the registry and BuildKit"):
         start_registry()
@@ -83,38 +83,55 @@ def _start(bin_folder: Path) -> None:
 
 def _start_metrics() -> None:
     run = kubectl()
-    # What kubeadm would bind: the API server's client certificate for the kubelet, for logs and exec.
+    # As kubeadm does: let the API server call the kubelet with its client certificate, for logs and exec.
     admins = "kubeadm:cluster-admins"
     run("create", "clusterrolebinding", admins, "--clusterrole=cluster-admin", f"--group={admins}")
     run("apply", f"--filename={MANIFESTS / 'metrics-server.yaml'}")
     server, here = "deployment/metrics-server", "--namespace=kube-system"
     run("rollout", "status", server, here, f"--timeout={METRICS_SECONDS}s")
-    # Only now the API: before kube-proxy knows the service, a call to its address leaves the machine, and
-    # the API server keeps a connection to whatever answers there.
+    # Register the API only when kube-proxy routes the service's address. Until then a call to it would leave
+    # the machine, and the API server would keep its connection to whatever answers there.
     address = run.get("service/metrics-server", here)["spec"]["clusterIP"]
-    wait_for("kube-proxy", "metrics-server has its address", lambda: answers(address), METRICS_SECONDS)
+    wait_for(
+        "kube-proxy",
+        "kube-proxy routes the address of metrics-server",
+        lambda: answers(address),
+        METRICS_SECONDS,
+    )
     run("apply", f"--filename={MANIFESTS / 'metrics-api.yaml'}")
-    have_figures = ("top", "nodes")
-    wait_for("kube-apiserver", "there are CPU figures", lambda: run.succeeds(*have_figures), METRICS_SECONDS)
+    wait_for(
+        "kube-apiserver",
+        "metrics-server reports CPU usage",
+        lambda: run.succeeds("top", "nodes"),
+        METRICS_SECONDS,
+    )
 
 
 def answers(address: str) -> bool:
-    """Tell whether a part of the API answers at its service's address that it is ready."""
+    """Tell whether the server of an aggregated API is ready.
+
+    Args:
+        address: the cluster IP of its Service.
+
+    """
     try:
-        # The certificate is the server's own; nothing is sent.
+        # The server signs its own certificate; the request holds no secret.
         return httpx.get(f"https://{address}/readyz", verify=False).text == "ok"  # noqa: S501
     except httpx.TransportError:
         return False
 
 
 def down() -> None:
-    """End every process, and undo every change to the machine. Works after a half start, and twice."""
+    """Stop every process of the cluster and undo every change to the machine.
+
+    It also works if the cluster was started only in part, or if it is down already.
+    """
     if not STATE.exists():
         return
     with step("stop the local cluster"):
         if BIN.exists() and (BIN / "buildx").exists():
-            forget_builder(BIN)
-        # The kubelet first: it would start anew what ends after it.
+            remove_builder(BIN)
+        # The kubelet must stop first: it would restart the pods that are stopped next.
         stop(["kubelet"])
         end_shims(SOCKET)
         stop(started())
@@ -160,5 +177,5 @@ def _check_ports() -> None:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 raise OperationError(
-                    f"port {port}, which {owner} needs, is taken; `ss -ltnp` says by which process"
+                    f"port {port}, which {owner} needs, is in use; `ss -ltnp` shows by which process"
                 ) from None

@@ -29,7 +29,7 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 @dataclass(frozen=True, kw_only=True)
 class _Recipe:
-    """How an image is built. It is built again when any of this changes."""
+    """How an image is built. A change of any field but the context builds it again."""
 
     image: str
     dockerfile: str
@@ -38,6 +38,7 @@ class _Recipe:
 
     @property
     def stamp(self) -> Path:
+        """The file that records the digest of the recipe that was pushed last."""
         return CACHE / "images" / self.image.rpartition("/")[2]
 
     @property
@@ -46,7 +47,7 @@ class _Recipe:
 
     @property
     def was_pushed(self) -> bool:
-        """Whether it was built and pushed once; the registry may have lost it since."""
+        """Whether the image was built and pushed before; the registry may have lost it since."""
         return self.stamp.exists() and self.stamp.read_text() == self.digest
 
 
@@ -57,12 +58,12 @@ def _base() -> _Recipe:
 
 
 def has_base_image() -> bool:
-    """Tell whether the image of Debian with Python was pushed once."""
+    """Tell whether the image of Debian with Python was pushed before."""
     return _base().was_pushed
 
 
 def start_registry() -> None:
-    """Start a registry on 127.0.0.1 whose store outlives it, so that what was pushed is not pushed again."""
+    """Start a registry on 127.0.0.1. Its images are kept in the cache and outlive the cluster."""
     config = STATE / "registry.yaml"
     config.write_text(f"""\
 version: 0.1
@@ -77,7 +78,7 @@ http: {{addr: "{REGISTRY}"}}
 
 
 def start_buildkit(bin_folder: Path) -> None:
-    """Start BuildKit, and make it known to buildx as a builder."""
+    """Start BuildKit and register it with buildx as a builder."""
     BUILDKIT_SOCKET.parent.mkdir(parents=True)
     config = BUILDKIT_SOCKET.parent / "buildkitd.toml"
     config.write_text(f"""\
@@ -93,18 +94,18 @@ root = "{CACHE / "buildkit"}"
     start("buildkitd", [bin_folder / "buildkitd", "--config", config])
     wait_for("buildkitd", "BuildKit listens", BUILDKIT_SOCKET.exists, seconds=30)
     buildx = bin_folder / "buildx"
-    forget_builder(bin_folder)
+    remove_builder(bin_folder)
     output_of([buildx, "create", "--name", BUILDER, "--driver", "remote", f"unix://{BUILDKIT_SOCKET}"])
 
 
-def forget_builder(bin_folder: Path) -> None:
+def remove_builder(bin_folder: Path) -> None:
     """Remove the builder from buildx's list, if it is there."""
     if BUILDER in output_of([bin_folder / "buildx", "ls", "--format={{.Name}}"]).split():
         output_of([bin_folder / "buildx", "rm", BUILDER])
 
 
 def build_images(bin_folder: Path) -> None:
-    """Push what the registry does not hold yet: pause, metrics-server, and Python to build upon."""
+    """Build and push the images that the registry lacks: pause, metrics-server and the Python base images."""
     context = STATE / "context"
     context.mkdir()
     for file in (BUSYBOX, CERTIFICATES):
@@ -122,8 +123,8 @@ def build_images(bin_folder: Path) -> None:
         _base(),
         _Recipe(
             image=BUILD_IMAGE,
-            # The machine's own certificates, for a network that looks into TLS, and what its pip takes from a
-            # folder: a build of torch that no index of its network has.
+            # The machine's certificates, for networks with a TLS proxy, and the wheels of its PIP_FIND_LINKS,
+            # such as a build of torch that no index of its network has.
             dockerfile=f"""\
 FROM {RUNTIME_IMAGE}
 RUN apt-get update && apt-get install --yes --no-install-recommends python3-pip ca-certificates
@@ -152,12 +153,12 @@ def _wheels() -> list[Path]:
 
 
 def push_program(image: str, program: Path, bin_folder: Path) -> None:
-    """Push an image of one program of a built folder, unless the registry holds it."""
+    """Build and push an image that holds a single program, unless the registry has it."""
     _ensure(_program(image, program), bin_folder)
 
 
 def _program(image: str, program: Path) -> _Recipe:
-    # In /bin, since Prometheus's own name is where its data is mounted.
+    # In /bin, because Prometheus mounts its data at /prometheus.
     path = f"/bin/{program.name}"
     return _Recipe(
         image=image,
@@ -190,10 +191,10 @@ def _ensure(recipe: _Recipe, bin_folder: Path) -> None:
     recipe.stamp.parent.mkdir(parents=True, exist_ok=True)
     recipe.stamp.write_text(recipe.digest)
     if recipe.image == RUNTIME_IMAGE:
-        # The registry has it now, and BuildKit a copy of what it was sent.
+        # The registry has the image now: delete the archive, and BuildKit's copy of it.
         remove(debian.ARCHIVE)
-        sent = "--filter=type=source.local"
-        output_of([bin_folder / "buildx", "prune", f"--builder={BUILDER}", "--force", sent])
+        copies = "--filter=type=source.local"
+        output_of([bin_folder / "buildx", "prune", f"--builder={BUILDER}", "--force", copies])
 
 
 def _answers(path: str) -> bool:

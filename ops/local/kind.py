@@ -1,4 +1,4 @@
-"""The cluster where Docker and kind are: https://kind.sigs.k8s.io/docs/user/local-registry/."""
+"""The local cluster with Docker and kind: https://kind.sigs.k8s.io/docs/user/local-registry/."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ops.progress import say, step
 
 NAME = "slipway"
 NODE_IMAGE = "kindest/node:v1.34.3@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48"
-"""Of kind v0.31.0, whose release notes name the digests: https://github.com/kubernetes-sigs/kind/releases."""
+"""The digest is from the release notes of kind v0.31.0: https://github.com/kubernetes-sigs/kind/releases."""
 
 REGISTRY_IMAGE = "registry:2@sha256:a3d8aaa63ed8681a604f1dea0aa03f100d5895b6a58ace528858a7b332415373"
 REGISTRY_CONTAINER = "slipway-registry"
@@ -24,25 +24,25 @@ IMAGES = {
     RUNTIME_IMAGE: PYTHON_IMAGE,
     METRICS_SERVER: f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER.rpartition(':')[2]}",
 }
-"""What the local registry must hold, and where it comes from."""
+"""The images that the local registry must hold, each with the image that it is copied from."""
 
 MANIFESTS = Path(__file__).parent / "manifests"
 
 
 def up() -> bool:
-    """Create the cluster, its registry and a builder, or leave them as they are where they are healthy.
+    """Create the cluster, its registry and a builder, unless the cluster is running and healthy.
 
     Returns:
-        Whether it is a new one, which holds nothing.
+        Whether the cluster is new, and so holds no stack.
 
     Raises:
-        OperationError: a step failed; then nothing of it is left.
+        OperationError: a step failed; whatever was created is removed again.
 
     """
     if healthy():
         say("the local cluster is running")
         return False
-    say("Docker and kind are here: the local cluster is kind's")
+    say("Docker and kind are installed: the local cluster is a kind cluster")
     down()
     try:
         with step("start the registry"):
@@ -50,10 +50,10 @@ def up() -> bool:
         with step("create the kind cluster"):
             KUBECONFIG.parent.mkdir(exist_ok=True)
             create = ["kind", "create", "cluster", f"--name={NAME}", f"--image={NODE_IMAGE}", "--config=-"]
-            output_of([*create, f"--kubeconfig={KUBECONFIG}", "--wait=120s"], stdin=_cluster())
+            output_of([*create, f"--kubeconfig={KUBECONFIG}", "--wait=120s"], stdin=_cluster_config())
             kubectl()("config", "rename-context", f"kind-{NAME}", CONTEXT)
-            _let_the_node_pull()
-        with step("push the images to build on and metrics-server's"):
+            _configure_registry_on_nodes()
+        with step("push the base images and metrics-server"):
             _push_images()
         with step("start metrics-server"):
             _start_metrics()
@@ -126,7 +126,7 @@ def _start_registry() -> None:
     output_of([*create, "--driver-opt=network=host", "--buildkitd-config=/dev/stdin"], stdin=config)
 
 
-def _cluster() -> str:
+def _cluster_config() -> str:
     mappings = [
         {"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"} for port in NODE_PORTS
     ]
@@ -139,7 +139,7 @@ def _cluster() -> str:
     )
 
 
-def _let_the_node_pull() -> None:
+def _configure_registry_on_nodes() -> None:
     output_of(["docker", "network", "connect", "kind", REGISTRY_CONTAINER])
     folder = f"/etc/containerd/certs.d/{REGISTRY}"
     for node in output_of(["kind", "get", "nodes", f"--name={NAME}"]).split():

@@ -1,4 +1,4 @@
-"""kubectl, talking to the local cluster and to no other."""
+"""Run kubectl on the local cluster, never on another."""
 
 import json
 import os
@@ -14,16 +14,18 @@ from ops.local.paths import KUBECONFIG
 
 @dataclass(frozen=True)
 class Kubectl:
-    """kubectl of one folder and one kubeconfig."""
+    """kubectl with a fixed kubeconfig."""
 
     bin_folder: Path | None
+    """The folder of the program; None means the kubectl on PATH."""
+
     kubeconfig: Path = KUBECONFIG
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
-        """Run it and return what it printed.
+        """Run kubectl and return its stdout.
 
         Raises:
-            OperationError: it failed; the message is its own.
+            OperationError: it failed; the message has its stderr.
 
         """
         return output_of([*self._command, *arguments], stdin=stdin, env=direct(os.environ))
@@ -34,11 +36,11 @@ class Kubectl:
         return [program, "--kubeconfig", str(self.kubeconfig)]
 
     def command(self) -> str:
-        """Return the command line's start, for a person to go on with."""
+        """Return the start of a command line, for messages to the user."""
         return " ".join(self._command)
 
     def get(self, *arguments: str) -> Any:  # noqa: ANN401 - an object of any kind
-        """Return an object, or a list of them, as JSON."""
+        """Return an object or a list of objects, decoded from JSON."""
         return json.loads(self("get", *arguments, "--output=json"))
 
     def succeeds(self, *arguments: str) -> bool:
@@ -50,5 +52,5 @@ class Kubectl:
         return True
 
     def ready(self) -> bool:
-        """Tell whether the API server says that it is ready."""
+        """Tell whether the API server is ready."""
         return self.succeeds("get", "--raw=/readyz", "--request-timeout=2s")

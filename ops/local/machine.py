@@ -1,4 +1,4 @@
-"""What the cluster changes on the machine, noted before and put back after."""
+"""Record the machine's kernel settings, cgroups and firewall rules, and restore them after the cluster."""
 
 import json
 from contextlib import suppress
@@ -23,11 +23,11 @@ SYSCTLS = (
 
 _PROC = Path("/proc/sys")
 _CGROUPS = Path("/sys/fs/cgroup")
-_NOTE = STATE / "machine.json"
+_RECORD = STATE / "machine.json"
 
 
-def note() -> None:
-    """Write down what will be put back, and let pods' packets through.
+def record() -> None:
+    """Record what `restore` puts back, and turn on IP forwarding for the pods.
 
     Raises:
         OperationError: another Kubernetes has firewall rules on this machine.
@@ -35,7 +35,7 @@ def note() -> None:
     """
     sysctls = {name: (_PROC / name).read_text() for name in SYSCTLS if (_PROC / name).exists()}
     cgroups = [str(path) for path in _cgroups()]
-    _NOTE.write_text(json.dumps({"sysctls": sysctls, "cgroups": cgroups, "rules": firewall.look()}))
+    _RECORD.write_text(json.dumps({"sysctls": sysctls, "cgroups": cgroups, "rules": firewall.read_rules()}))
     (_PROC / "net/ipv4/ip_forward").write_text("1")
 
 
@@ -43,21 +43,21 @@ def restore() -> None:
     """Remove mounts, the bridge, firewall rules and cgroups, and put kernel settings back."""
     unmount(STATE)
     unmount(CACHE)
-    if not _NOTE.exists():
+    if not _RECORD.exists():
         return
-    noted = json.loads(_NOTE.read_text())
+    recorded = json.loads(_RECORD.read_text())
     network.remove_bridge()
-    firewall.remove_ours(noted["rules"])
+    firewall.remove_cluster_rules(recorded["rules"])
     for path in reversed(_cgroups()):
-        if str(path) not in noted["cgroups"]:
+        if str(path) not in recorded["cgroups"]:
             with suppress(OSError):
                 path.rmdir()
-    for name, value in noted["sysctls"].items():
+    for name, value in recorded["sysctls"].items():
         (_PROC / name).write_text(value)
 
 
 def unmount(folder: Path) -> None:
-    """Unmount whatever is mounted below a folder, the deepest first."""
+    """Unmount everything that is mounted below a folder, the deepest mount first."""
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for mount in sorted(mounts, key=len, reverse=True):
         if mount.startswith(f"{folder}/"):

@@ -1,7 +1,7 @@
-"""Monitoring and autoscaling for the local cluster: Prometheus, its operator, kube-state-metrics, and KEDA.
+"""Start Prometheus, its operator, kube-state-metrics and KEDA on the local cluster.
 
-What shared clusters have from the charts kube-prometheus-stack and keda, built from Go modules as the cluster
-is. A stack whose `monitoring` is `existing` finds here what it names.
+Shared clusters install them with the charts kube-prometheus-stack and keda. Here they are built from Go
+modules, as the cluster itself is. A stack with `monitoring: existing` uses them.
 """
 
 import httpx
@@ -17,7 +17,7 @@ from ops.local.processes import wait_for
 from ops.progress import step
 
 URL = "http://127.0.0.1:30090"
-"""Prometheus, for a person and for tests."""
+"""The address of Prometheus on this machine, for the user and for tests."""
 
 IMAGES = {
     "prometheus-operator": {
@@ -31,31 +31,35 @@ IMAGES = {
         "adapter": f"{REGISTRY}/keda-metrics-apiserver:2.21.0",
     },
 }
-"""By Go module and program."""
+"""The image of each program, by its Go module and its name."""
 
-WATCHED = ("podmonitors", "probes", "prometheuses", "prometheusrules", "servicemonitors")
-"""The kinds of the Prometheus operator that it is let to see."""
+OPERATOR_KINDS = ("podmonitors", "probes", "prometheuses", "prometheusrules", "servicemonitors")
+"""The custom resources that the Prometheus operator may read here."""
 
-NEEDED = ("scaledobjects.keda.sh", "servicemonitors.monitoring.coreos.com")
-"""Kinds that are there where the charts are."""
+CHART_DEFINITIONS = ("scaledobjects.keda.sh", "servicemonitors.monitoring.coreos.com")
+"""Custom resource definitions that show that the charts are installed."""
 
 SECONDS = 180
 
 
 def up() -> None:
-    """Add what is missing to the running cluster, and wait until all of it works.
+    """Start monitoring and autoscaling on the running cluster, and wait until they work.
 
     Raises:
-        OperationError: there is no such cluster, or a part does not start.
+        OperationError: the cluster is not running, or a program does not start.
 
     """
     if driver() is not from_modules:
-        # Whoever has installed them has them still.
-        if driver().kubectl().succeeds("get", *(f"customresourcedefinition/{kind}" for kind in NEEDED)):
+        # On a kind cluster the user installs the charts.
+        if (
+            driver()
+            .kubectl()
+            .succeeds("get", *(f"customresourcedefinition/{kind}" for kind in CHART_DEFINITIONS))
+        ):
             return
         raise OperationError(
-            "this cluster is kind's, which these images are not built for: install the charts "
-            "kube-prometheus-stack and keda there"
+            "the images of Prometheus and KEDA are not built for a kind cluster: install the charts "
+            "kube-prometheus-stack and keda on it"
         )
     if not from_modules.healthy():
         raise OperationError("the local cluster is not running; start it with `make cluster`")
@@ -72,11 +76,13 @@ def _start_prometheus() -> None:
     run = from_modules.kubectl()
     module = "prometheus-operator"
     definitions = sources(module, f"github.com/{module}/{module}", "example/prometheus-operator-crd")
-    _define([f"--filename={definitions / f'monitoring.coreos.com_{kind}.yaml'}" for kind in WATCHED])
+    _apply_definitions(
+        [f"--filename={definitions / f'monitoring.coreos.com_{kind}.yaml'}" for kind in OPERATOR_KINDS]
+    )
     parts = ("prometheus-operator", "kube-state-metrics", "prometheus")
     run("apply", *(f"--filename={MANIFESTS / f'{part}.yaml'}" for part in parts))
     for name in ("prometheus-operator", "kube-state-metrics"):
-        _rolled_out(name, "monitoring")
+        _wait_for_rollout(name, "monitoring")
     is_available = ("--for=condition=Available", "--namespace=monitoring", f"--timeout={SECONDS}s")
     run("wait", "prometheus/prometheus", *is_available)
     wait_for("kube-proxy", "Prometheus answers", _prometheus_is_ready, SECONDS)
@@ -85,31 +91,36 @@ def _start_prometheus() -> None:
 def _start_keda() -> None:
     run = from_modules.kubectl()
     here = "--namespace=keda"
-    _define([f"--kustomize={sources('keda', 'github.com/kedacore/keda/v2', 'config/crd')}"])
+    _apply_definitions([f"--kustomize={sources('keda', 'github.com/kedacore/keda/v2', 'config/crd')}"])
     run("apply", f"--filename={MANIFESTS / 'keda.yaml'}")
-    # Only now the adapter, which reads once, as it starts, the certificates that the operator makes.
+    # The adapter reads the certificates only when it starts, so the operator must have made them before.
     certificates = ("secret/kedaorg-certs", here, f"--timeout={SECONDS}s")
     run("wait", *certificates, "--for=create")
     run("wait", *certificates, r"--for=jsonpath={.data.tls\.crt}")
     run("apply", f"--filename={MANIFESTS / 'keda-metrics-apiserver.yaml'}")
     for name in ("keda-operator", "keda-metrics-apiserver"):
-        _rolled_out(name, "keda")
-    # As with metrics-server: only now the API.
+        _wait_for_rollout(name, "keda")
+    # Register the API only when kube-proxy routes the address, as for metrics-server.
     address = run.get("service/keda-metrics-apiserver", here)["spec"]["clusterIP"]
-    wait_for("kube-proxy", "KEDA's metrics have their address", lambda: answers(address), SECONDS)
+    wait_for(
+        "kube-proxy", "kube-proxy routes the address of KEDA's metrics", lambda: answers(address), SECONDS
+    )
     run("apply", f"--filename={MANIFESTS / 'keda-api.yaml'}")
     api = "apiservice/v1beta1.external.metrics.k8s.io"
     run("wait", api, "--for=condition=Available", f"--timeout={SECONDS}s")
 
 
-def _define(where: list[str]) -> None:
-    """Apply custom resource definitions, which are too large for kubectl's own note of what it applied."""
+def _apply_definitions(where: list[str]) -> None:
+    """Apply custom resource definitions and wait until the API server serves them.
+
+    On the server's side, because they are too large for the annotation of a client-side apply.
+    """
     run = from_modules.kubectl()
     defined = run("apply", "--server-side", "--output=name", *where).split()
     run("wait", *defined, "--for=condition=Established", f"--timeout={SECONDS}s")
 
 
-def _rolled_out(name: str, namespace: str) -> None:
+def _wait_for_rollout(name: str, namespace: str) -> None:
     run = from_modules.kubectl()
     run("rollout", "status", f"deployment/{name}", f"--namespace={namespace}", f"--timeout={SECONDS}s")
 

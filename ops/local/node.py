@@ -1,4 +1,4 @@
-"""The one node: containerd, the kubelet, kube-proxy and a bridge network for pods."""
+"""The node of the cluster: containerd, the kubelet, kube-proxy and a bridge network for pods."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ CNI = STATE / "cni"
 
 
 def start_containerd() -> None:
-    """Start containerd with a store, a socket and a network of its own."""
+    """Start containerd with its own store, socket and network, apart from any other containerd here."""
     CONTAINERD.mkdir(parents=True)
     CNI.mkdir(parents=True)
     network = {
@@ -49,13 +49,13 @@ state = "{CONTAINERD / "state"}"
   address = "{SOCKET}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "{PAUSE}"
-  # Where the machine forbids to lower the score, runc cannot start a container otherwise.
+  # Without this runc cannot start a container on a machine that forbids lowering the OOM score.
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{CNI}"
-# Its socket is the machine's, and another containerd's where there is one.
+# NRI uses a fixed socket path, which another containerd on this machine may use already.
 [plugins."io.containerd.nri.v1.nri"]
   disable = true
 """)
@@ -88,7 +88,7 @@ def start_node(bin_folder: Path) -> None:
                     "imagefs.available": "1%",
                 },
                 "podLogsDir": str(STATE / "pod-logs"),
-                # How soon a pod sees a changed Secret or ConfigMap: a new rule, KEDA its certificates.
+                # How soon a pod sees a changed Secret or ConfigMap, such as the rules of Prometheus.
                 "syncFrequency": "10s",
             }
         )
@@ -103,7 +103,7 @@ def start_node(bin_folder: Path) -> None:
             f"--cert-dir={STATE / 'kubelet' / 'pki'}",
             f"--hostname-override={NODE}",
             f"--node-ip={NODE_IP}",
-            # For cAdvisor, which names containers by it: their CPU and memory have no pod otherwise.
+            # cAdvisor needs the socket to tell which pod the CPU and memory of a container belong to.
             f"--containerd={SOCKET}",
         ],
     )

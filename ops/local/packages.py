@@ -1,4 +1,4 @@
-"""The cluster's programs that Debian and Ubuntu package: installed by apt where they are missing."""
+"""Install the programs of the cluster that Debian and Ubuntu package."""
 
 import os
 import shutil
@@ -20,13 +20,13 @@ PACKAGES = {
     "/bin/busybox": "busybox-static",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
-"""By a program or a file that each brings. The names are those of Debian 12 and 13 and Ubuntu 24.04."""
+"""The package of each program or file, as it is named in Debian 12 and 13 and in Ubuntu 24.04."""
 
 SERVICE = "docker-registry"
-"""Its package also starts a registry, at the port that the cluster's own registry needs."""
+"""The service that its package starts, on the port that the cluster's own registry needs."""
 
 _SYSTEMD = Path("/run/systemd/system")
-"""Is there where systemd runs: https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html."""
+"""Exists if systemd is running: https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html."""
 
 
 def missing_packages() -> list[str]:
@@ -38,14 +38,16 @@ def install_packages() -> None:
     """Install the packages that are missing.
 
     Raises:
-        OperationError: this is neither Debian nor Ubuntu, or apt failed.
+        OperationError: there is no apt-get, or it failed.
 
     """
     missing = missing_packages()
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise OperationError(f"install these first (there is no apt here): {', '.join(missing)}")
+        raise OperationError(
+            f"this machine has no apt-get: install these programs first: {', '.join(missing)}"
+        )
     with step(f"install from apt: {', '.join(missing)}"):
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         output_of(["apt-get", "update"], env=env)

@@ -9,23 +9,23 @@ def _home(variable: str, default: str) -> Path:
 
 
 CACHE = _home("XDG_CACHE_HOME", ".cache")
-"""Outlives the cluster: binaries, images, BuildKit's store. Safe to delete when the cluster is down."""
+"""Programs, images and BuildKit's store, which outlive the cluster. Safe to delete when it is down."""
 
 STATE = _home("XDG_STATE_HOME", ".local/state") / "cluster"
-"""The running cluster. Gone after `down`."""
+"""The files of the running cluster. `down` deletes them."""
 
 LOGS = _home("XDG_STATE_HOME", ".local/state") / "logs"
-"""One file a process, kept after `down` to tell what went wrong."""
+"""A log for each process. They are kept after `down`."""
 
 KUBECONFIG = Path.home() / ".kube" / "slipway-local"
-"""How the cluster is reached. `Pulumi.dev.yaml` names it as well."""
+"""The kubeconfig of the cluster. `Pulumi.dev.yaml` names it too."""
 
 CONTEXT = "slipway-local"
 
 REGISTRY_PORT = 5050
-"""Not the registry's own 5000, which AirPlay takes on macOS."""
+"""Not 5000, the registry's default, because AirPlay uses it on macOS."""
 
 REGISTRY = f"127.0.0.1:{REGISTRY_PORT}"
-"""The local stacks name it as well, and so they do the context and the builder."""
+"""The address of the registry. The local stacks name it too, as they name the context and the builder."""
 
 BUILDER = "slipway"

@@ -14,7 +14,7 @@ def prepare() -> Path:
     """Install, download and build what is missing; return the folder of the cluster's programs.
 
     Raises:
-        OperationError: a part of it failed.
+        OperationError: something could not be installed, downloaded or built.
 
     """
     announce()

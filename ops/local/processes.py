@@ -19,7 +19,7 @@ STOP_SECONDS = 10
 
 
 def start(name: str, command: Sequence[str | Path]) -> None:
-    """Start a process in the background, its output in a log of its name."""
+    """Start a process in the background; its output goes to LOGS/NAME.log."""
     PIDS.mkdir(parents=True, exist_ok=True)
     LOGS.mkdir(parents=True, exist_ok=True)
     with (LOGS / f"{name}.log").open("wb") as log:
@@ -31,16 +31,16 @@ def start(name: str, command: Sequence[str | Path]) -> None:
             env=direct(os.environ),
             start_new_session=True,
         )
-    note = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
-    (PIDS / name).write_text(json.dumps(note))
+    record = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
+    (PIDS / name).write_text(json.dumps(record))
 
 
 def find(name: str) -> psutil.Process | None:
     """Return a started process if it still runs; a later process with the same PID is not returned."""
     try:
-        note = json.loads((PIDS / name).read_text())
-        process = psutil.Process(note["pid"])
-        same = process.create_time() == note["created"] and process.status() != psutil.STATUS_ZOMBIE
+        record = json.loads((PIDS / name).read_text())
+        process = psutil.Process(record["pid"])
+        same = process.create_time() == record["created"] and process.status() != psutil.STATUS_ZOMBIE
     except (FileNotFoundError, psutil.NoSuchProcess):
         return None
     return process if same else None
@@ -61,15 +61,15 @@ def stop(names: Sequence[str]) -> None:
 
 
 def end(processes: Sequence[psutil.Process]) -> None:
-    """End processes: SIGTERM, then SIGKILL for those that stay."""
+    """End processes by SIGTERM, and by SIGKILL if they do not end in time."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, stay = psutil.wait_procs(processes, timeout=STOP_SECONDS)
-    for process in stay:
+    _, alive = psutil.wait_procs(processes, timeout=STOP_SECONDS)
+    for process in alive:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(stay, timeout=STOP_SECONDS)
+    psutil.wait_procs(alive, timeout=STOP_SECONDS)
 
 
 def end_shims(socket: Path) -> None:
@@ -87,10 +87,16 @@ def end_shims(socket: Path) -> None:
 
 
 def wait_for(name: str, what: str, ready: Callable[[], bool], seconds: float) -> None:
-    """Wait until a process that was started does its work.
+    """Wait until a condition holds that a started process must bring about.
+
+    Args:
+        name: the name of the process.
+        what: the condition as a clause for messages, such as "containerd listens".
+        ready: tells whether the condition holds.
+        seconds: how long to wait at most.
 
     Raises:
-        OperationError: it ended, or took too long; the message names its log.
+        OperationError: the process ended, or the time is over; the message names the log.
 
     """
     deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""Independent pieces of work, done at the same time."""
+"""Run independent pieces of work at the same time."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -8,12 +8,12 @@ from ops.progress import say
 
 
 def together(*works: Callable[[], object]) -> None:
-    """Do pieces of work at the same time, and wait for all of them.
+    """Run pieces of work at the same time and wait for all of them.
 
-    A failure is told at once. The others go on, since what they make is kept for the next attempt.
+    A failure is printed at once. The others continue, because the next attempt can use their results.
 
     Raises:
-        OperationError: at least one failed; the message holds every failure.
+        OperationError: one of them failed or several did; the message has every failure.
 
     """
     failures: list[OperationError] = []

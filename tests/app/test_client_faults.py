@@ -43,33 +43,33 @@ def lengths(a: int, b: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("a", "b", "words"), [(4, 8, "4 by 8"), (5, 5, "cannot be reshaped")])
-def test_lengths_that_the_model_cannot_compute_are_told_in_the_runtimes_words(
+def test_the_error_for_lengths_that_the_model_cannot_compute_has_the_message_of_the_runtime(
     sums: Path, serve: Callable[..., Service], a: int, b: int, words: str
 ):
     service = serve(sums)
     client = Client(create_app(service))
 
-    refused(infer(client, "sums", lengths(a, b)), "cannot take inputs of these shapes", words)
+    refused(infer(client, "sums", lengths(a, b)), "cannot compute inputs of these shapes", words)
 
     assert "/onnxruntime_src" not in infer(client, "sums", lengths(a, b)).text
     assert infer(client, "sums", lengths(8, 8)).status_code == 200
     assert service.state == "ready"
 
 
-def test_a_runtime_that_is_broken_is_not_taken_for_a_wrong_shape(sums: Path, serve: Callable[..., Service]):
+def test_a_broken_runtime_is_not_mistaken_for_a_wrong_shape(sums: Path, serve: Callable[..., Service]):
     service = serve(sums)
     client = Client(create_app(service))
 
     def broken(*_: object) -> None:
         raise ShapeRefused("CUDA failure 700")
 
-    object.__setattr__(service.default._model, "run", broken)
-    service.default.batcher._run = broken  # type: ignore[assignment]
+    object.__setattr__(service.default_model._model, "run", broken)
+    service.default_model.batcher._run = broken  # type: ignore[assignment]
     infer(client, "sums", lengths(4, 4))
     # Found out by a task beside the answer.
     client.get("/health/live")
 
-    assert service.default.broken() is not None
+    assert service.default_model.self_test_error() is not None
 
 
 @pytest.mark.parametrize("datatype", ["BOOL", "BYTES", "FP32", "INT64", "UINT8", "FP16"])

@@ -53,8 +53,8 @@ def test_triton_reads_health_and_metadata(client: triton.InferenceServerClient):
     assert client.get_server_metadata()["extensions"] == ["binary_tensor_data"]
     metadata = client.get_model_metadata("lookup", VERSION)
     assert metadata["versions"] == [VERSION]
-    assert [one["name"] for one in metadata["inputs"]] == ["rows", "value"]
-    assert [one["shape"] for one in metadata["outputs"]] == [[-1, 2, 2], [-1, 1]]
+    assert [tensor["name"] for tensor in metadata["inputs"]] == ["rows", "value"]
+    assert [tensor["shape"] for tensor in metadata["outputs"]] == [[-1, 2, 2], [-1, 1]]
 
 
 @pytest.mark.parametrize("answered", CODINGS, ids=lambda coding: f"answered-{coding or 'as-it-is'}")
@@ -109,7 +109,7 @@ def test_triton_sends_and_gets_every_datatype(client: triton.InferenceServerClie
         assert answer.dtype == array.dtype
 
 
-def test_triton_infers_beside_itself(client: triton.InferenceServerClient):
+def test_triton_infers_in_parallel(client: triton.InferenceServerClient):
     values = [np.full((1, 2, 3), number, np.float32) for number in range(32)]
 
     waiting = [
@@ -120,7 +120,7 @@ def test_triton_infers_beside_itself(client: triton.InferenceServerClient):
     assert answers == [6 * number for number in range(32)]
 
 
-def test_triton_is_told_what_is_wrong(client: triton.InferenceServerClient):
+def test_triton_gets_the_error_message(client: triton.InferenceServerClient):
     x = np.zeros((1, 3, 2), np.float32)
 
     with pytest.raises(InferenceServerException, match=r"input 'x' has the shape \[1, 3, 2\]; expected FP32"):

@@ -28,14 +28,14 @@ def v2(folder: Path, quota: str) -> Path:
 @pytest.mark.parametrize(
     ("quota", "cores"), [("50000", 1), ("100000", 1), ("150000", 2), ("200000", 2), ("1600000", 8)]
 )
-def test_a_limit_is_rounded_up_and_never_beyond_the_machine(tmp_path: Path, version, quota: str, cores: int):
+def test_a_limit_is_rounded_up_and_never_exceeds_the_machine(tmp_path: Path, version, quota: str, cores: int):
     assert cpu_limit(version(tmp_path, quota)) == cores
 
 
-def test_without_a_limit_it_is_what_the_scheduler_allows(tmp_path: Path):
+def test_without_a_limit_the_cores_of_the_scheduler_are_used(tmp_path: Path):
     assert cpu_limit(tmp_path) == 8
     assert cpu_limit(v2(tmp_path, "max")) == 8
 
 
-def test_version_1_without_a_limit_is_what_the_scheduler_allows(tmp_path: Path):
+def test_version_1_without_a_limit_uses_the_cores_of_the_scheduler(tmp_path: Path):
     assert cpu_limit(v1(tmp_path, "-1")) == 8

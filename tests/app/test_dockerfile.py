@@ -12,18 +12,18 @@ STAGES = re.split(r"^FROM ", (APP / "Dockerfile").read_text(), flags=re.MULTILIN
 FINAL = STAGES[-1].splitlines()
 
 
-def test_nothing_runs_in_the_final_stage_for_it_may_have_no_shell():
+def test_nothing_runs_in_the_final_stage_because_it_may_have_no_shell():
     assert not [line for line in FINAL if line.startswith("RUN")]
 
 
-def test_every_layer_is_linked_so_that_its_digest_is_its_contents():
+def test_every_layer_is_linked_so_that_its_digest_depends_on_its_content_only():
     copies = [line for line in FINAL if line.startswith("COPY")]
 
     assert copies
     assert all(line.startswith("COPY --link ") for line in copies)
 
 
-def test_the_model_is_copied_from_its_own_context_apart_from_the_code():
+def test_the_model_is_copied_from_a_separate_context():
     sources = [re.search(r"--from=(\w+)", line).group(1) for line in FINAL if line.startswith("COPY")]  # type: ignore[union-attr]
 
     assert sources == ["dependencies", "model", "model", "code"]
@@ -46,14 +46,14 @@ def test_dependencies_are_pinned_by_hash_without_a_machines_own_names(runtime: s
     assert "://" not in text
 
 
-def test_the_cpus_torch_alone_is_pinned_by_its_version_for_its_hash_differs_by_index():
+def test_only_torch_for_the_cpu_is_pinned_by_version_because_its_hash_differs_by_index():
     text = (APP / "requirements" / "torch.txt").read_text()
 
     assert re.findall(r"^[^#].*", text, re.MULTILINE) == [f"torch=={packages('torchscript-gpu')['torch']}"]
     assert "torch" not in packages("torchscript")
 
 
-def test_every_file_that_is_installed_is_checked_by_its_hash_but_for_the_cpus_torch():
+def test_every_installed_file_except_torch_for_the_cpu_is_checked_by_its_hash():
     installs = re.findall(r"pip install ?(.*?) \\$", stage("dependencies"), re.MULTILINE)
 
     assert installs == [
@@ -76,7 +76,7 @@ def test_every_file_that_is_installed_is_checked_by_its_hash_but_for_the_cpus_to
         ("torchscript-gpu", "onnxruntime tensorflow"),
     ],
 )
-def test_an_image_holds_its_own_runtime_only(runtime: str, foreign: str):
+def test_an_image_has_only_its_own_runtime(runtime: str, foreign: str):
     text = (APP / "requirements" / f"{runtime}.txt").read_text()
 
     assert not [name for name in foreign.split() if re.search(rf"^{name}\b", text, re.MULTILINE)]
@@ -88,12 +88,12 @@ def packages(runtime: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_no_library_of_cuda_enters_an_image_without_a_gpu(runtime: str):
+def test_an_image_for_the_cpu_has_no_cuda_library(runtime: str):
     assert not [name for name in packages(runtime) if re.match("nvidia|cuda|triton|onnxruntime-gpu", name)]
 
 
 @pytest.mark.parametrize("runtime", [name for name, row in RUNTIMES.items() if "gpu" in row.devices])
-def test_the_image_for_a_gpu_holds_the_libraries_of_cuda_and_else_what_the_other_holds(runtime: str):
+def test_the_image_for_a_gpu_differs_only_by_the_cuda_libraries(runtime: str):
     cpu, gpu = packages(runtime), packages(f"{runtime}-gpu")
 
     assert "nvidia-cudnn-cu13" in gpu
@@ -109,10 +109,10 @@ def test_dependencies_are_installed_by_the_python_that_runs_them():
 
 
 def stage(name: str) -> str:
-    return next(one for one in STAGES if one.splitlines()[0].endswith(f" AS {name}"))
+    return next(stage for stage in STAGES if stage.splitlines()[0].endswith(f" AS {name}"))
 
 
-def test_a_gpu_is_asked_for_by_the_image_for_a_gpu_alone():
+def test_only_the_image_for_a_gpu_asks_for_a_gpu():
     assert FINAL[0] == "base-${DEVICE}"
     assert "NVIDIA_VISIBLE_DEVICES=all" in stage("base-gpu")
     assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in stage("base-gpu")
@@ -121,6 +121,6 @@ def test_a_gpu_is_asked_for_by_the_image_for_a_gpu_alone():
     assert "\nARG DEVICE=cpu\n" in STAGES[0]
 
 
-def test_the_image_holds_the_format_that_its_runtime_reads_and_no_other():
+def test_the_image_has_only_the_format_of_its_runtime():
     assert "ARG FORMAT=${RUNTIME}\n" in STAGES[0]
     assert "COPY --link --chmod=755 --from=model ${FORMAT} /model/${FORMAT}\n" in STAGES[-1]

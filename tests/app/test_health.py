@@ -1,4 +1,4 @@
-"""Liveness goes red within seconds, and the process ends, whatever it is that no longer answers."""
+"""When any part of the server stops working, liveness is lost within seconds and the process ends."""
 
 import time
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from tests.app.process import SAMPLE, Process
 WHEN = """
 import os, threading, time
 from pathlib import Path
-from app.serving import batching, budget, model, self_test as pulse, service
-pulse.ASK_SECONDS = 1
+from app.serving import batching, budget, model, self_test, service
+self_test.IDLE_SECONDS = 1
 def when(path):
     def wait():
         while not Path(path).exists():
@@ -22,14 +22,14 @@ def when(path):
         broken()
     threading.Thread(target=wait, daemon=True).start()
 """
-"""Runs `broken` when a file appears."""
+"""Defines `when`, which calls `broken` once a file exists."""
 
 FAULTS = {
     "the queue raises": """
         def broken():
             def take(self):
                 raise OverflowError("cannot convert float infinity to integer")
-            batching.Batcher._take = take
+            batching.Batcher._take_batch = take
     """,
     "the queue does nothing": """
         def broken():
@@ -44,44 +44,50 @@ FAULTS = {
             await load(self)
         service.Service.load = seen
         def broken():
-            loops[0].call_soon_threadsafe(time.sleep, 60)
+            loops[0].call_soon_threadsafe(time.sleep, 600)
     """,
-    "the threads that read are stuck": """
-        pulse.READ_SECONDS = 1
-        model.INLINE_SECONDS = -1
+    "the threads that decode are stuck": """
+        self_test.DECODE_SECONDS = 1
+        model.MAX_INLINE_SECONDS = -1
         def broken():
-            pulse.Pulse._read = lambda self: time.sleep(60)
+            self_test.SelfTest._copy_sample = lambda self: time.sleep(600)
     """,
     "the model's threads are stuck": """
-        model.INLINE_SECONDS = -1
+        model.MAX_INLINE_SECONDS = -1
         def broken():
-            batching.Batcher._results = lambda self, batch: time.sleep(60)
+            batching.Batcher._compute = lambda self, batch: time.sleep(600)
     """,
     "there is no memory for requests": """
         def broken():
             budget.Budget._fits = lambda self, size: False
     """,
-    "no memory can be had": """
+    "every allocation fails": """
         def broken():
             def read(self):
                 raise MemoryError
-            pulse.Pulse._read = read
+            self_test.SelfTest._copy_sample = read
             model.Model.check = lambda self, size=1: read(self)
     """,
 }
 
+LOOKS = 400
+"""How often liveness is asked for at most until it is lost.
+
+Looks are counted and not seconds, because a busy machine slows down both the test and the server. On a quiet
+machine they take 20 seconds, and liveness is lost after one to ten.
+"""
+
 
 def code_of(server: Process, path: str) -> int:
-    """The code of an answer; 0 where there is none, as a probe sees it."""
+    """Return the status code of the answer as a probe sees it, or 0 if there is no answer."""
     try:
         return httpx.get(f"{server.url}{path}", timeout=1).status_code
     except httpx.TransportError:
         return 0
 
 
-@pytest.mark.serial
 @pytest.mark.parametrize("fault", FAULTS)
-def test_liveness_is_lost_within_seconds_and_the_process_ends(
+def test_after_a_fault_liveness_is_lost_within_seconds_and_the_process_ends(
     start: Callable[..., Process], tmp_path: Path, fault: str
 ):
     gate = tmp_path / "gate"
@@ -89,45 +95,44 @@ def test_liveness_is_lost_within_seconds_and_the_process_ends(
     server = start(before=before, threads=1, model_timeout_seconds=2, drain_timeout_seconds=1)
     server.wait_for("/health/ready")
     assert httpx.post(f"{server.url}/predict", content=SAMPLE).status_code == 200
-    assert code_of(server, "/health/live") == 200
 
     gate.touch()
-    began = time.monotonic()
+    looks = 0
     while code_of(server, "/health/live") == 200:
-        assert time.monotonic() - began < 25, server.log.read_text()
+        looks += 1
+        assert looks < LOOKS, server.log.read_text()
         time.sleep(0.05)
 
-    assert server.exit_code(20) in {1, 70}
+    assert server.exit_code() in {1, 70}
     assert any(line["level"] == "CRITICAL" for line in server.logged())
 
 
-def test_a_model_that_is_asked_while_nobody_else_asks_shows_in_no_metric(start: Callable[..., Process]):
-    server = start(before="from app.serving import self_test\nself_test.ASK_SECONDS = 0.1")
+def test_the_self_test_does_not_appear_in_metrics(start: Callable[..., Process]):
+    server = start(before="from app.serving import self_test\nself_test.IDLE_SECONDS = 0.1")
     server.wait_for("/health/ready")
     time.sleep(2)
     lines = httpx.get(f"http://127.0.0.1:{server.metrics_port}/metrics").text.splitlines()
-    told = [
+    series = [
         line
         for line in lines
         if line.startswith(("request_queue_wait_seconds_count", "request_batch_size_count"))
     ]
 
-    assert {line.rpartition(" ")[2] for line in told} == {"0.0"}
+    assert {line.rpartition(" ")[2] for line in series} == {"0.0"}
     assert code_of(server, "/health/live") == 200
 
 
-@pytest.mark.serial
-def test_a_loaded_server_is_not_taken_for_a_dead_one(start: Callable[..., Process]):
+def test_a_busy_server_stays_live(start: Callable[..., Process]):
     slow = """
-        from app.serving import batching, model, self_test as pulse
-        model.INLINE_SECONDS = -1
-        pulse.ASK_SECONDS = pulse.ANSWER_SECONDS = 0.2
-        results = batching.Batcher._results
+        from app.serving import batching, model, self_test
+        model.MAX_INLINE_SECONDS = -1
+        self_test.IDLE_SECONDS = self_test.ANSWER_SECONDS = 0.2
+        compute = batching.Batcher._compute
         def slow(self, batch):
             import time
             time.sleep(0.6)
-            return results(self, batch)
-        batching.Batcher._results = slow
+            return compute(self, batch)
+        batching.Batcher._compute = slow
     """
     server = start(before=slow, threads=1)
     server.wait_for("/health/ready")

@@ -1,4 +1,4 @@
-"""What goes into the log of requests, and what does not."""
+"""What the log says about requests, and what it must not repeat."""
 
 import logging
 from collections.abc import Callable
@@ -29,23 +29,23 @@ def line(server: Process, request_id: str) -> dict:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict?x"])
-def test_why_a_request_was_refused_is_in_the_log_at_debug(server: Process, path: str):
+def test_the_debug_log_says_why_a_request_was_refused(server: Process, path: str):
     headers = {"x-request-id": f"refused{path}".replace("?", "-"), "traceparent": f"00-{TRACE}-{'1' * 16}-01"}
     httpx.post(server.url + path, content=b"[[0]]", headers=headers)
 
-    told = line(server, headers["x-request-id"])
-    assert told["level"] == "DEBUG"
-    assert (told["model"], told["path"], told["code"]) == ("tiny", "/predict", 400)
-    assert (told["reason"], told["trace_id"]) == ("invalid", TRACE)
-    assert "has the shape [1, 1]" in told["detail"]
+    logged = line(server, headers["x-request-id"])
+    assert logged["level"] == "DEBUG"
+    assert (logged["model"], logged["path"], logged["code"]) == ("tiny", "/predict", 400)
+    assert (logged["reason"], logged["trace_id"]) == ("invalid", TRACE)
+    assert "has the shape [1, 1]" in logged["detail"]
 
 
-def test_a_failure_names_the_request_the_model_and_the_path(server: Process):
+def test_the_log_of_a_failure_names_the_request_the_model_and_the_path(server: Process):
     answer = httpx.post(f"{server.url}/predict", content=b"[666,0,0,0,0,0]", headers={"x-request-id": "f-1"})
     assert (answer.status_code, answer.json()["request_id"]) == (500, "f-1")
 
-    told = [line for line in server.logged() if line.get("request_id") == "f-1"]
-    (failed,) = [line for line in told if line["level"] == "ERROR"]
+    lines = [line for line in server.logged() if line.get("request_id") == "f-1"]
+    (failed,) = [line for line in lines if line["level"] == "ERROR"]
     assert (failed["model"], failed["path"]) == ("tiny", "/predict")
     assert "broken" in failed["exc_info"]
 
@@ -84,15 +84,15 @@ def test_no_payload_goes_into_the_log(server: Process, path: str, body: str):
     assert NUMBER not in server.log.read_text()
 
 
-def test_of_many_warnings_of_a_kind_one_a_second_is_written(caplog: pytest.LogCaptureFixture, monkeypatch):
+def test_one_warning_of_each_kind_is_written_per_second(caplog: pytest.LogCaptureFixture, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(logs.time, "monotonic", lambda: now[0])
-    warnings = logs.Warnings(logging.getLogger("some"))
+    warnings = logs.RateLimitedWarnings(logging.getLogger("some"))
     for _ in range(5):
         warnings.write("memory", "refused", {"code": 503})
     warnings.write("overloaded", "refused", {"code": 503})
     now[0] += 1
     warnings.write("memory", "refused", {"code": 503})
 
-    told = [(record.getMessage(), record.__dict__["left_out"]) for record in caplog.records]
-    assert told == [("refused", 0), ("refused", 0), ("refused", 4)]
+    written = [(record.getMessage(), record.__dict__["left_out"]) for record in caplog.records]
+    assert written == [("refused", 0), ("refused", 0), ("refused", 4)]

@@ -25,7 +25,7 @@ def v2(folder: Path, path: str, limit: int | None) -> str:
 
 
 @pytest.mark.parametrize("version", [v1, v2])
-def test_in_a_container_the_limit_stands_at_the_root(tmp_path: Path, version):
+def test_in_a_container_the_limit_is_in_the_root_folder(tmp_path: Path, version):
     version(tmp_path, "", 512 * MIB)
     write(tmp_path / "own", "4:memory:/kubepods/pod1\n0::/kubepods/pod1")
 
@@ -33,7 +33,7 @@ def test_in_a_container_the_limit_stands_at_the_root(tmp_path: Path, version):
 
 
 @pytest.mark.parametrize("version", [v1, v2])
-def test_outside_of_a_container_the_limit_stands_where_the_process_is(tmp_path: Path, version):
+def test_outside_of_a_container_the_limit_is_in_the_folder_of_the_process(tmp_path: Path, version):
     version(tmp_path, "", None)
     write(tmp_path / "own", version(tmp_path, "system/server", 300 * MIB))
 
@@ -41,7 +41,7 @@ def test_outside_of_a_container_the_limit_stands_where_the_process_is(tmp_path: 
 
 
 @pytest.mark.parametrize("version", [v1, v2])
-def test_the_least_limit_from_the_process_up_to_the_root_holds(tmp_path: Path, version):
+def test_the_smallest_limit_of_a_cgroup_and_its_parents_is_used(tmp_path: Path, version):
     version(tmp_path, "pod", 200 * MIB)
     write(tmp_path / "own", version(tmp_path, "pod/container", 300 * MIB))
 

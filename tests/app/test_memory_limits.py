@@ -190,7 +190,7 @@ def ask(server: Process, request: Request) -> int:
         connection.close()
 
 
-def test_the_largest_of_everything_at_once_is_answered_or_refused_and_the_process_lives(
+def test_the_largest_requests_of_all_kinds_at_once_do_not_end_the_process(
     server: Process, group: MemoryCgroup, photographs: Path
 ):
     honest: Request = ("/predict", JPEG, file_of(photograph(640, 480), "JPEG"), {})
@@ -247,7 +247,7 @@ def honest_answer(server: Process, request: Request) -> dict:
 @pytest.mark.parametrize(
     "name", ["24 MP", "24 MP, turned", "24 MP, progressive", "RGBA", "LA", "1 bit", "CMYK"]
 )
-def test_each_picture_under_the_limit_is_answered_beside_the_model(server: Process, name: str):
+def test_every_allowed_picture_is_answered_within_the_memory_limit(server: Process, name: str):
     assert ask(server, pictures()[name]) == 200
 
 

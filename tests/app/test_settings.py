@@ -15,7 +15,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv(f"SLIPWAY_{name.upper()}", raising=False)
 
 
-def test_without_an_environment_the_defaults_hold():
+def test_without_an_environment_the_defaults_are_used():
     settings = Settings.load()
 
     assert settings.model_path == Path("/model")
@@ -50,7 +50,7 @@ def test_each_setting_has_its_variable(monkeypatch: pytest.MonkeyPatch, name: st
     assert getattr(Settings.load(), name) == value
 
 
-def test_all_errors_are_told_at_once_with_variable_value_and_rule(monkeypatch: pytest.MonkeyPatch):
+def test_all_errors_are_reported_at_once_with_variable_value_and_rule(monkeypatch: pytest.MonkeyPatch):
     wrong = {
         "RUNTIME": "caffe",
         "BATCH_SIZE": "0",

@@ -127,7 +127,7 @@ def wait(load: Load, seconds: float, tell: Callable[[], object]) -> None:
 
 
 @pytest.mark.timeout(SECONDS + 60)
-def test_the_server_holds_on_to_no_request(
+def test_the_server_keeps_no_request_in_memory(
     repository: Path, start: Callable[..., Process], capsys: pytest.CaptureFixture[str]
 ):
     server = start(repository, batch_size=64, max_body_bytes=200_000, reload_seconds=1)

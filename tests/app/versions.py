@@ -1,4 +1,4 @@
-"""Several models and versions under one path."""
+"""Models and versions below one path, for tests."""
 
 import json
 import os
@@ -15,7 +15,7 @@ BODY = json.dumps({"inputs": [X]})
 
 
 def times(factor: float, path: Path, *, name: str = "times", version: str | None = None) -> Path:
-    """Write a model that multiplies by a factor; its version says by which."""
+    """Write a model that multiplies by a factor. Its version is named after the factor."""
     return write_artifact(
         path,
         [helper.make_node("Mul", ["x", "factor"], ["y"])],
@@ -42,7 +42,7 @@ def write_models(folder: Path) -> Path:
 
 
 def ask(client: Client, model: str) -> tuple[str, str, float]:
-    """Return the name, version and answer of who answers."""
+    """Send a request, and return the name, version and output of the model that answers."""
     response = client.request("POST", f"/v2/models/{model}/infer", content=BODY.encode())
     assert response.status_code == 200, response.text
     answer = response.json()

@@ -1,4 +1,4 @@
-"""What tests of the benchmark start from: a free port, and figures of a run."""
+"""Fixtures for tests of the benchmark: a free port, and the results of a run."""
 
 import socket
 
@@ -16,7 +16,7 @@ def unused_port() -> int:
 
 @pytest.fixture
 def results() -> Results:
-    """A run of nothing."""
+    """Return the results of a run without measurements."""
     return Results(
         started="2026-01-01T00:00:00+00:00",
         machine={

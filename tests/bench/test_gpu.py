@@ -1,4 +1,4 @@
-"""bench/gpu.sh, as far as it goes without PyTorch for CUDA."""
+"""Tests of bench/gpu.sh, without PyTorch for CUDA."""
 
 import shutil
 import subprocess
@@ -12,14 +12,14 @@ SCRIPT = Path(__file__).parents[2] / "bench" / "gpu.sh"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout that holds the script alone."""
+    """Return a checkout that has only the script."""
     (tmp_path / "bench").mkdir()
     shutil.copy(SCRIPT, tmp_path / "bench")
     return tmp_path
 
 
 def run(checkout: Path, *arguments: str, python: str = sys.executable) -> str:
-    """Return what the script says on stderr when it fails."""
+    """Return the stderr of the script, which must fail."""
     command = [checkout / "bench" / "gpu.sh", *arguments]
     done = subprocess.run(
         command, env={"PATH": "/usr/bin:/bin", "PYTHON": python}, capture_output=True, text=True
@@ -33,11 +33,11 @@ def gather(checkout: Path) -> None:
         (checkout / "build" / folder).mkdir(parents=True)
 
 
-def test_what_was_not_gathered_is_told_with_what_gathers_it(checkout: Path):
+def test_the_error_for_missing_files_names_the_command_that_makes_them(checkout: Path):
     assert "run bench/gpu.sh --prepare" in run(checkout)
 
 
-def test_a_python_that_the_wheels_are_not_for_is_refused(checkout: Path):
+def test_a_python_that_the_wheels_do_not_fit_is_refused(checkout: Path):
     gather(checkout)
     other = checkout / "python"
     other.write_text("#!/bin/sh\nexit 1\n")
@@ -46,11 +46,11 @@ def test_a_python_that_the_wheels_are_not_for_is_refused(checkout: Path):
     assert "the wheels are for Python 3.12" in run(checkout, python=str(other))
 
 
-def test_an_unknown_option_gets_the_usage(checkout: Path):
+def test_an_unknown_option_prints_the_usage(checkout: Path):
     assert "usage: bench/gpu.sh --prepare" in run(checkout, "--help")
 
 
-def test_what_the_other_machine_lacks_for_the_server_is_gathered_and_pytorch_is_not(checkout: Path):
+def test_prepare_collects_the_packages_of_the_server_but_not_pytorch(checkout: Path):
     folder = checkout / "app" / "requirements"
     folder.mkdir(parents=True)
     for name in ("app/requirements/torchscript.txt", "requirements.txt"):

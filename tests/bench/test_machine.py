@@ -12,7 +12,7 @@ def program(folder: Path, lines: str) -> None:
     path.chmod(0o755)
 
 
-def test_each_gpu_is_told_with_its_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_every_gpu_is_described_with_its_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     program(tmp_path, "print('NVIDIA L4, 23034 MiB, 580.1\\nNVIDIA L4, 23034 MiB, 580.1')")
     monkeypatch.setenv("PATH", str(tmp_path))
 

@@ -18,26 +18,26 @@ def model(labels: tuple[str, ...] | None) -> Model:
 
 
 @pytest.mark.parametrize("answer", [[0.1, 0.7, 0.2], [[0.1, 0.7, 0.2]], [[0.1, 0.70001, 0.2]]])
-def test_scores_are_right_however_they_are_nested(answer: object):
+def test_nested_scores_are_compared_flat(answer: object):
     model(None).check(answer, "a server")
 
 
 @pytest.mark.parametrize("answer", [[0.1, 0.2, 0.7], [0.1, 0.7], [0.1, 0.71, 0.2], 1, None])
-def test_other_scores_are_refused(answer: object):
-    with pytest.raises(BenchError, match=r"a server answers .*, which is not what tiny gives"):
+def test_wrong_scores_are_an_error(answer: object):
+    with pytest.raises(BenchError, match=r"a server answers .*, which is not the output of tiny"):
         model(None).check(answer, "a server")
 
 
 @pytest.mark.parametrize("answer", ["dog", 1, [1], [[1]]])
-def test_the_best_class_is_right_by_its_label_or_its_number(answer: object):
+def test_the_best_class_may_be_a_label_or_an_index(answer: object):
     model(("cat", "dog", "bird")).check(answer, "a server")
 
 
 @pytest.mark.parametrize("answer", ["cat", 0, [1, 1], [0.1, 0.7, 0.2]])
-def test_another_class_is_refused(answer: object):
-    with pytest.raises(BenchError, match="which is not what tiny gives"):
+def test_a_wrong_class_is_an_error(answer: object):
+    with pytest.raises(BenchError, match="which is not the output of tiny"):
         model(("cat", "dog", "bird")).check(answer, "a server")
 
 
-def test_a_shape_is_told_to_servers_as_numbers_with_commas():
+def test_a_shape_is_written_as_numbers_with_commas():
     assert model(None).shape == "2,3"

@@ -19,32 +19,32 @@ def closed(number: int, per_second: float) -> Closed:
     )
 
 
-def test_a_cell_holds_the_median_with_the_least_and_the_most(results: Results):
+def test_a_cell_has_the_median_and_the_range(results: Results):
     results.closed = [closed(1, 10_000), closed(2, 12_000), closed(3, 9_000)]
 
     assert "| Slipway | json | 10,000 (9,000 to 12,000) | 1.00 | 2.00 |" in lines(results)
 
 
-def test_a_run_with_failures_says_first_that_it_is_not_to_be_quoted(results: Results):
+def test_a_report_with_failures_starts_with_a_warning(results: Results):
     results.closed = [closed(1, 10_000)]
     results.failures = ["round 1: ray, small: the server was not ready within 60 s\nits log"]
 
     said = lines(results)
 
-    assert said.index("**Some of it failed. The runs named here are not to be quoted:**") < said.index(
+    assert said.index("**Some runs failed. Do not quote the runs named here:**") < said.index(
         "## small model, JSON: 32 connections"
     )
     assert "- round 1: ray, small: the server was not ready within 60 s" in said
 
 
-def test_the_machine_and_the_versions_are_told(results: Results):
+def test_the_report_has_the_machine_and_the_versions(results: Results):
     said = lines(results)
 
     assert any("2 cores of a processor, 8.0 GiB, Linux 6.1, Python 3.11.9" in line for line in said)
     assert "| Slipway | onnxruntime 1.32.0 |" in said
 
 
-def test_what_was_sent_stands_beside_what_was_answered_at_that_rate(results: Results):
+def test_the_rate_sent_is_beside_the_rate_answered(results: Results):
     results.closed = [closed(1, 10_000)]
     results.open = [
         Open(

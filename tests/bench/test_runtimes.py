@@ -40,7 +40,7 @@ def life(number: int, runtime: str, per_second: float, device: str = "cpu") -> L
     )
 
 
-def test_a_row_holds_a_runtimes_medians_and_the_size_of_its_image(run: Results):
+def test_a_row_has_a_runtimes_medians_and_the_size_of_its_image(run: Results):
     run.lives = [life(1, "onnx", 100), life(2, "onnx", 120), life(3, "onnx", 90), life(1, "savedmodel", 50)]
 
     said = list(markdown(run))
@@ -51,13 +51,13 @@ def test_a_row_holds_a_runtimes_medians_and_the_size_of_its_image(run: Results):
     assert any("2 cores of a processor" in line and "onnxruntime 1.32.0" in line for line in said)
 
 
-def test_the_size_of_the_image_for_cpus_is_not_told_of_a_gpu(run: Results):
+def test_the_row_of_a_gpu_does_not_have_the_size_of_the_cpu_image(run: Results):
     run.lives = [life(1, "onnx", 100, "gpu")]
 
     assert any(line.startswith("| ONNX Runtime | gpu | not measured |") for line in markdown(run))
 
 
-def test_what_failed_is_told_before_the_table(run: Results):
+def test_failures_are_listed_before_the_table(run: Results):
     run.failures = ["round 1, onnx on the gpu: the server ended with 1\nits log"]
 
     said = list(markdown(run))
@@ -67,7 +67,7 @@ def test_what_failed_is_told_before_the_table(run: Results):
 
 @pytest.fixture
 def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """Every start of the server, with no server and no load: what it is told by its environment."""
+    """Return a list of the environments of all starts; no server starts and no load is sent."""
     started: list[dict[str, str]] = []
     ones = np.ones(3, np.float32)
     model = Model(name="m", artifact=tmp_path, sample=ones, expected=ones, labels=None)
@@ -94,7 +94,7 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, 
     return started
 
 
-def test_on_a_gpu_the_runtimes_that_can_are_measured_beside_all_on_the_cpu(
+def test_runtimes_with_gpu_support_are_measured_on_it_and_all_on_the_cpu(
     measured: list[dict[str, str]], tmp_path: Path
 ):
     assert main(["--device", "cpu", "gpu", "--quick", "--output", str(tmp_path)]) == 0
@@ -107,27 +107,27 @@ def test_on_a_gpu_the_runtimes_that_can_are_measured_beside_all_on_the_cpu(
         ("savedmodel", "cpu"),
     ]
     table = (tmp_path / "devices.md").read_text()
-    assert "64 connections: requests a second" in table
+    assert "64 connections: requests per second" in table
     assert "NVIDIA L4, 23034 MiB, 580.1" in table
     assert (tmp_path / "devices.json").exists()
 
 
-def test_a_runtime_that_is_not_installed_is_told_before_anything_is_measured(
+def test_a_runtime_that_is_not_installed_is_an_error_before_any_measurement(
     measured: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(runtimes, "find_spec", lambda name: None if name == "tensorflow" else True)
 
     assert main(["--quick"]) == 1
-    assert "tensorflow is not installed here" in capsys.readouterr().err
+    assert "tensorflow is not installed" in capsys.readouterr().err
     assert measured == []
 
 
-def test_an_export_alone_measures_nothing(measured: list[dict[str, str]]):
+def test_export_only_measures_nothing(measured: list[dict[str, str]]):
     assert main(["--export-only", "--runtime", "torchscript"]) == 0
     assert measured == []
 
 
-def test_what_was_measured_before_an_interruption_is_written(
+def test_results_before_an_interruption_are_written(
     measured: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     measure = runtimes._measure
@@ -141,11 +141,11 @@ def test_what_was_measured_before_an_interruption_is_written(
 
     assert main(["--device", "cpu", "gpu", "--quick", "--output", str(tmp_path)]) == INTERRUPTED
     table = (tmp_path / "devices.md").read_text()
-    assert "- interrupted before the last round was over" in table
+    assert "- interrupted before the end of the last round" in table
     assert "| ONNX Runtime | cpu |" in table
 
 
-def test_a_machine_without_a_gpu_is_told_and_the_cpu_measured(
+def test_without_a_gpu_the_cpu_is_measured_and_a_failure_says_why(
     measured: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(runtimes.machine, "gpu", lambda: runtimes.machine.NO_GPU)
@@ -153,4 +153,4 @@ def test_a_machine_without_a_gpu_is_told_and_the_cpu_measured(
     assert main(["--device", "cpu", "gpu", "--quick", "--output", str(tmp_path)]) == 1
 
     assert {env["SLIPWAY_DEVICE"] for env in measured} == {"cpu"}
-    assert "- no GPU: nvidia-smi finds none on this machine" in (tmp_path / "devices.md").read_text()
+    assert "- nvidia-smi finds no GPU on this machine" in (tmp_path / "devices.md").read_text()

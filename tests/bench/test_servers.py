@@ -28,19 +28,19 @@ def numbers(parsed: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_every_server_is_sent_the_same_numbers(name: str, model: Model):
+def test_every_server_gets_the_same_numbers(name: str, model: Model):
     body = json.loads(SERVERS[name].requests["json"](model).body)
 
     assert np.array(numbers(body), np.float32).tolist() == model.sample.tolist()
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_a_server_of_a_scenario_takes_one_of_its_bodies(scenario: Any):
+def test_every_server_of_a_scenario_accepts_a_body_of_it(scenario: Any):
     assert all(scenario.body(SERVERS[name]) for name in scenario.servers)
 
 
 @pytest.mark.parametrize("name", SERVERS)
-def test_every_server_has_its_model_and_port_and_as_many_workers_as_cores(name: str, model: Model):
+def test_every_server_gets_its_model_its_port_and_a_worker_per_core(name: str, model: Model):
     launch = Launch(
         python=Path("/venv/bin/python"),
         model=model,

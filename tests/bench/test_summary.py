@@ -21,25 +21,25 @@ def loops(scenario: str, server: str, rounds: Sequence[Figures]) -> list[Closed]
 
 
 def goal(results: Results, name: str) -> Goal:
-    return next(each for each in summarise(results).goals if each.name.startswith(name))
+    return next(found for found in summarise(results).goals if found.name.startswith(name))
 
 
 def rates(*per_second: float) -> list[Figures]:
-    return [figures(each) for each in per_second]
+    return [figures(rate) for rate in per_second]
 
 
-def test_a_ratio_is_taken_within_a_round_for_the_weather_changes_between_them(results: Results):
+def test_a_ratio_is_computed_within_each_round(results: Results):
     results.closed = [
         *loops("small-json", "slipway", rates(1000, 500, 2000)),
         *loops("small-json", "plain", rates(200, 100, 250)),
     ]
 
-    assert goal(results, "small model, JSON: times the plain app").measured == Spread(
+    assert goal(results, "small model, JSON: rate ÷ rate of the plain app").measured == Spread(
         median=5, least=5, most=8
     )
 
 
-def test_the_best_peer_is_neither_the_plain_app_nor_the_ceiling(results: Results):
+def test_the_best_peer_is_neither_the_plain_app_nor_the_upper_limit(results: Results):
     results.closed = [
         *loops("small-json", "slipway", rates(1000)),
         *loops("small-json", "plain", rates(500)),
@@ -48,10 +48,10 @@ def test_the_best_peer_is_neither_the_plain_app_nor_the_ceiling(results: Results
         *loops("small-json", "mlserver", rates(200)),
     ]
 
-    assert goal(results, "small model, JSON: times the best peer").measured.median == 5
+    assert goal(results, "small model, JSON: rate ÷ rate of the best peer").measured.median == 5
 
 
-def test_our_p99_is_held_against_the_plain_apps_p50(results: Results):
+def test_slipways_p99_is_divided_by_the_p50_of_the_plain_app(results: Results):
     results.closed = [
         *loops("small-json", "slipway", [figures(p50_ms=1, p99_ms=8)]),
         *loops("small-json", "plain", [figures(p50_ms=16, p99_ms=90)]),
@@ -62,18 +62,18 @@ def test_our_p99_is_held_against_the_plain_apps_p50(results: Results):
     assert (measured.measured.median, measured.met) == (0.5, True)
 
 
-def test_the_limit_is_that_of_the_batch_size_that_does_most(results: Results):
+def test_the_limit_is_the_rate_of_the_best_batch_size(results: Results):
     results.closed = loops("efficientnet", "slipway", rates(190))
     results.limits = [
         Limit(round=1, model="efficientnet-lite0", batch=batch, threads=2, per_second=per_second)
         for batch, per_second in ((1, 150), (4, 200), (8, 180))
     ]
 
-    assert goal(results, "EfficientNet-Lite0: of the in-process limit").measured.median == 0.95
+    assert goal(results, "EfficientNet-Lite0: rate ÷ in-process limit").measured.median == 0.95
     assert summarise(results).limit_batches == {"efficientnet-lite0": 4}
 
 
-def test_one_connection_is_held_against_bare_asgi_by_difference(results: Results):
+def test_with_a_single_connection_the_p50_of_bare_asgi_is_subtracted(results: Results):
     results.closed = [
         *loops("small-one", "slipway", [figures(p50_ms=0.30)]),
         *loops("small-one", "bare", [figures(p50_ms=0.10)]),
@@ -85,7 +85,7 @@ def test_one_connection_is_held_against_bare_asgi_by_difference(results: Results
     assert not measured.met
 
 
-def test_batching_is_judged_where_it_gains_least(results: Results):
+def test_batching_is_judged_at_the_concurrency_where_it_gains_least(results: Results):
     results.batching = [
         Batching(round=1, settings=settings, connections=connections, figures=figures(per_second))
         for settings, connections, per_second in (
@@ -116,7 +116,7 @@ def test_cold_start_and_memory_are_those_of_the_small_model(results: Results):
     ]
 
     assert goal(results, "cold start").measured.median == 0.8
-    assert goal(results, "memory at rest").measured.median == 90
+    assert goal(results, "idle memory").measured.median == 90
 
 
 @pytest.mark.parametrize(("at_least", "met"), [(True, [False, True, True]), (False, [True, True, False])])
@@ -126,10 +126,10 @@ def test_a_bound_is_met_by_the_median(at_least: bool, met: Sequence[bool]):
         for median in (1, 2, 3)
     ]
 
-    assert [each.met for each in goals] == met
+    assert [found.met for found in goals] == met
 
 
 @pytest.mark.parametrize("take", [lambda results: results.closed, lambda results: results.batching])
-def test_what_was_not_measured_has_no_goal(results: Results, take: Callable[[Results], list[object]]):
+def test_a_goal_without_measurements_is_left_out(results: Results, take: Callable[[Results], list[object]]):
     assert take(results) == []
     assert summarise(results).goals == []

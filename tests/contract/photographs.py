@@ -1,4 +1,4 @@
-"""Photographs of many sizes and modes, and what torchvision makes of each, kept as digests.
+"""Photographs of many sizes and modes, and the output of torchvision for each, stored as digests.
 
 The digests in `torchvision.json` are torchvision's own. To write them anew, in an environment of its own:
 
@@ -19,7 +19,7 @@ from PIL import Image
 
 GOLDEN = Path(__file__).with_name("torchvision.json")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Those of torchvision's weights for ImageNet."""
+"""The values of torchvision's weights for ImageNet."""
 
 SIZES = [
     *((width, height) for width in (7, 64, 65, 97, 131) for height in (9, 64, 66, 98, 150)),
@@ -33,7 +33,7 @@ MODES = ("RGB", "L", "LA", "RGBA", "P", "1", "CMYK")
 
 @dataclass(frozen=True)
 class Case:
-    """One photograph and one way to make an input of it."""
+    """A photograph and a way to make an input of it."""
 
     size: tuple[int, int]
     mode: str = "RGB"
@@ -63,7 +63,7 @@ class Case:
         }
 
     def file(self) -> bytes:
-        """Return the photograph as PNG, or as JPEG where PNG has no such mode."""
+        """Return the photograph as PNG, or as JPEG if PNG does not have its mode."""
         file = io.BytesIO()
         picture(self.size, self.mode).save(file, "JPEG" if self.mode == "CMYK" else "PNG")
         return file.getvalue()

@@ -1,4 +1,4 @@
-"""The environment that a stack gives to its pods is the one that the server reads."""
+"""The server reads every environment variable that a stack sets in its pods."""
 
 from typing import Any
 

@@ -8,15 +8,15 @@ from model import image_file, parity, preprocessing
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
 
 
-def test_both_check_the_sample_with_the_same_tolerance():
+def test_both_sides_check_the_sample_with_the_same_tolerance():
     assert (parity.SERVER_RTOL, parity.SERVER_ATOL) == (served_model.RTOL, served_model.ATOL)
 
 
-def test_the_export_tries_the_servers_largest_batch():
+def test_the_export_checks_the_servers_largest_batch():
     assert DEFAULTS["batch_size"] == parity.SERVER_BATCH
 
 
-def test_both_accept_pictures_of_the_same_size():
+def test_both_sides_accept_pictures_of_the_same_size():
     assert preprocessing.MAX_PIXELS == photograph.MAX_PIXELS
 
 

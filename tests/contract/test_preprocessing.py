@@ -33,12 +33,12 @@ def served_input(body, image):
     return photograph.decode(body, kind, specification, tensor)
 
 
-def test_every_case_has_an_answer_of_torchvision():
+def test_every_case_has_an_expected_output_from_torchvision():
     assert [case.name for case in CASES] == list(EXPECTED)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_photograph_becomes_the_input_that_torchvision_makes_of_it(case):
+def test_a_photograph_becomes_the_same_input_as_with_torchvision(case):
     body = case.file()
 
     assert digest(exported_input(body, case.image)) == EXPECTED[case.name]
@@ -48,7 +48,7 @@ def test_a_photograph_becomes_the_input_that_torchvision_makes_of_it(case):
 @pytest.mark.parametrize(
     "change", [{"layout": "NHWC"}, {"scale": 1.0}, {"mean": [0, 0, 0], "std": [1, 2, 3]}]
 )
-def test_both_scale_and_arrange_alike(change):
+def test_both_sides_scale_and_lay_out_pixels_alike(change):
     case = Case((71, 53))
 
     ours = exported_input(case.file(), case.image | change)
@@ -71,7 +71,7 @@ IDENTITY = Case((256, 256), resize=256, crop=(256, 256)).image | {
 
 
 @pytest.mark.parametrize("as_input", [exported_input, served_input])
-def test_every_16_bit_grey_becomes_the_8_bit_grey_that_png_names(as_input):
+def test_every_16_bit_grey_becomes_the_8_bit_grey_of_the_png_specification(as_input):
     wide = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 
     grey = as_input(png(wide), IDENTITY)[0]
@@ -101,12 +101,12 @@ ORIENTATIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns a picture upright, by the EXIF tag Orientation: JEITA CP-3451, 4.6.4."""
+"""The rotation that turns a picture upright, by the EXIF tag Orientation: JEITA CP-3451, 4.6.4."""
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("as_input", [exported_input, served_input])
-def test_a_picture_is_turned_as_its_camera_was_held(as_input, orientation):
+def test_a_picture_is_rotated_by_its_exif_orientation(as_input, orientation):
     case = Case((71, 53))
     with Image.open(io.BytesIO(case.file())) as picture:
         turn = ORIENTATIONS[orientation]
@@ -121,7 +121,7 @@ def test_a_picture_is_turned_as_its_camera_was_held(as_input, orientation):
 
 
 @pytest.mark.parametrize("mode", ["P", "RGB", "L"])
-def test_a_transparent_colour_is_the_same_colour_in_both(mode):
+def test_both_sides_convert_a_transparent_colour_alike(mode):
     file = io.BytesIO()
     transparency = (1, 2, 3) if mode == "RGB" else 1
     picture((71, 53), mode).save(file, "PNG", transparency=transparency)
@@ -131,7 +131,7 @@ def test_a_transparent_colour_is_the_same_colour_in_both(mode):
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"subsampling": 2, "quality": 40}])
-def test_a_jpeg_is_the_same_picture_in_both(options):
+def test_both_sides_decode_a_jpeg_alike(options):
     file = io.BytesIO()
     picture((451, 300), "RGB").save(file, "JPEG", **options)
     image = Case((451, 300)).image
@@ -144,7 +144,7 @@ def test_values_without_a_range_are_refused_and_not_cut_off(mode):
     tensor = served.Tensor(name="image", datatype="FP32", shape=(-1, 3, 56, 56))
     with pytest.raises(ExportError, match="has no range of values: save it with 8 or 16 bits"):
         exported_input(tiff(mode), Case((9, 9)).image)
-    with pytest.raises(InvalidInput, match="has no range of values; send 8 or 16 bits"):
+    with pytest.raises(InvalidInput, match="has no fixed range of values; send 8 or 16 bits"):
         photograph._rgb(Image.new(mode, (9, 9)), tensor)
 
 

@@ -1,4 +1,4 @@
-"""The reasons for a refused request that the runbooks name are those that the server counts by."""
+"""The reasons for a refused request that the runbooks name are those that the server counts."""
 
 import re
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ def counted_reasons() -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_runbook_names_only_reasons_that_the_server_counts_by(page: Any):
+def test_a_runbook_names_only_reasons_that_the_server_counts(page: Any):
     assert set(ROW.findall(page.read_text())) <= counted_reasons()
 
 

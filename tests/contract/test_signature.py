@@ -128,20 +128,20 @@ def served(signature, folder):
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_good_signature_is_accepted_by_both(name, tmp_path):
+def test_both_sides_accept_a_valid_signature(name, tmp_path):
     exported(GOOD[name])
     served(GOOD[name], tmp_path)
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_signature_is_refused_by_both(name, tmp_path):
+def test_both_sides_refuse_an_invalid_signature(name, tmp_path):
     with pytest.raises((ExportError, ValidationError)):
         exported(BAD[name])
     with pytest.raises(ArtifactError, match=r"signature\.json: \w"):
         served(BAD[name], tmp_path)
 
 
-def test_what_the_export_writes_the_server_reads_back_whole(tmp_path):
+def test_the_server_reads_every_field_that_the_export_writes(tmp_path):
     written = TypeAdapter(ExportedSignature).validate_python(CLASSIFIER).to_json()
     (tmp_path / "signature.json").write_text(written)
 
@@ -190,7 +190,7 @@ CHANGE = st.one_of(*(st.tuples(st.just(path), values) for path, values in VALUES
 
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([CLASSIFIER, PLAIN]), st.lists(CHANGE, min_size=1, max_size=3))
-def test_any_signature_is_accepted_by_both_or_by_neither(tmp_path, base, changes):
+def test_both_sides_agree_on_every_signature(tmp_path, base, changes):
     signature = base
     for path, value in changes:
         try:

@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 
 class Connection(asyncio.Protocol):
-    """A connection that stays open until uvicorn asks it to end."""
+    """A connection that stays open until uvicorn shuts it down."""
 
     def __init__(self, connections: set["Connection"]) -> None:
         self.connections = connections
@@ -208,7 +208,7 @@ def parse(method: str, lines: Iterable[str], end: str = "\r\n") -> Callbacks:
     return callbacks
 
 
-def test_each_header_is_given_and_the_end_of_the_head_once():
+def test_every_header_is_reported_and_the_end_of_the_head_once():
     callbacks = parse("POST", ["Content-Length:  3", "X-One: 1"])
 
     assert callbacks.headers == [(b"Host", b"example"), (b"Content-Length", b"3"), (b"X-One", b"1")]

@@ -21,15 +21,15 @@ from ops.stack import PROJECT
 URL = "http://127.0.0.1:30080"
 NAMESPACE = "slipway-dev"
 MODEL = "efficientnet-lite0"
-LAST = "test_down_leaves_nothing_on_the_machine"
+LAST = "test_down_undoes_every_change_to_the_machine"
 
 
 OF_MODULES = ("test_readme", "test_watched")
-"""What needs the Prometheus and KEDA that are built from Go modules, which kind's cluster does not have."""
+"""Skips tests on a kind cluster, which lacks the Prometheus and KEDA that are built from Go modules."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes the cluster down goes after all that need it, and what starts it anew after that."""
+    """Run tests that stop the cluster after those that need it, and last those that start it again."""
     items.sort(key=lambda item: (item.path.stem == "test_readme", item.name == LAST))
     if driver() is not from_modules:
         skip = pytest.mark.skip(reason="needs the monitoring of the cluster that is built from Go modules")
@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Machine:
-    """What a cluster could leave behind on a machine."""
+    """Everything that a cluster could leave behind on a machine."""
 
     processes: frozenset[tuple[int, str]]
     mounts: frozenset[str]
@@ -89,7 +89,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Make:
-    """Runs `make`, its progress shown as it goes, and returns what it answered on stdout."""
+    """Return a function that runs `make`, shows its progress, and returns its stdout."""
 
     def __call__(self, target: str, **variables: str) -> str:
         began = time.monotonic()
@@ -113,7 +113,7 @@ def make() -> Make:
 
 @pytest.fixture(scope="session")
 def before() -> Generator[Machine]:
-    """The machine before anything was started; whatever is started is taken down, with every stack."""
+    """Return the state of the machine before the tests. Afterwards, remove every stack and the cluster."""
     down = [sys.executable, "-m", "ops.local", "down"]
     subprocess.run(down, cwd=PROJECT, check=True)
     yield Machine.look()
@@ -122,7 +122,7 @@ def before() -> Generator[Machine]:
 
 @pytest.fixture(scope="session")
 def answer(before: Machine, make: Make) -> str:  # noqa: ARG001 - looked at before anything starts
-    """What `make up` answered."""
+    """Run `make up` and return its stdout."""
     return make("up")
 
 
@@ -133,7 +133,7 @@ def kubectl(answer: str) -> Kubectl:  # noqa: ARG001 - there is no cluster befor
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool], float], float]:
-    """Waits for something to become true; returns the seconds that it took."""
+    """Return a function that waits until a condition holds, and returns the seconds that it took."""
 
     def wait(true: Callable[[], bool], seconds: float) -> float:
         began = time.monotonic()

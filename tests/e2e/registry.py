@@ -1,4 +1,4 @@
-"""What the local cluster's registry holds."""
+"""Read images from the registry of the local cluster."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MANIFESTS = (
 
 
 def split(image: str) -> tuple[str, str]:
-    """Return the repository of `HOST/REPOSITORY:TAG@DIGEST`, and its digest, or else its tag."""
+    """Return the repository of `HOST/REPOSITORY:TAG@DIGEST`, and its digest or, without a digest, its tag."""
     name, _, digest = image.removeprefix(f"{REGISTRY}/").partition("@")
     repository, _, tag = name.partition(":")
     return repository, digest or tag
@@ -26,7 +26,7 @@ def manifest(image: str) -> dict[str, Any]:
 
 
 def size_over_base(image: str) -> int:
-    """Bytes of an image's layers, unpacked, all but the first."""
+    """Return the size of an image's layers without the first, unpacked, in bytes."""
     repository, _ = split(image)
     sizes: list[int] = []
     for layer in manifest(image)["layers"][1:]:

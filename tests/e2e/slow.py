@@ -1,4 +1,4 @@
-"""A model that answers right, but slowly: half a second of a whole core for each sample."""
+"""A slow model: each sample takes half a second of a core."""
 
 import torch
 
@@ -7,7 +7,7 @@ LAYERS = 32
 
 
 class Slow(torch.nn.Module):
-    """The same convolution over and over: much to compute, little to keep."""
+    """The same convolution many times, which needs much CPU time but little memory."""
 
     def __init__(self) -> None:
         super().__init__()

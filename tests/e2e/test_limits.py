@@ -1,4 +1,4 @@
-"""The server takes the CPU that its pod was given, neither the machine's nor less."""
+"""The server uses the CPU limit of its pod, not all cores of the machine, and not less."""
 
 import asyncio
 import copy
@@ -28,7 +28,7 @@ SECONDS = 12
 
 @pytest.fixture(params=["500m", "1", "2"])
 def limit(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[str]:
-    """One pod of the deployed image, with that CPU limit and an address of its own."""
+    """Run a pod of the deployed image with a CPU limit and its own node port."""
     deployed = kubectl.get("deployment", MODEL, HERE)
     template: dict[str, Any] = copy.deepcopy(deployed["spec"]["template"])
     labels = {"app.kubernetes.io/name": NAME}
@@ -66,7 +66,7 @@ def limit(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[str]:
 
 
 def until_routed(seconds: float = 60) -> None:
-    """Wait for the node port: kube-proxy hears of the ready pod after the rollout does."""
+    """Wait for the node port: kube-proxy learns of the ready pod only after the rollout has ended."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -87,7 +87,7 @@ def cpu_seconds(kubectl: Kubectl) -> float:
     return float(found[1])
 
 
-def test_the_server_takes_the_limit_of_its_pod(kubectl: Kubectl, limit: str):
+def test_the_server_uses_the_cpu_limit_of_its_pod(kubectl: Kubectl, limit: str):
     cores = float(limit.removesuffix("m")) / 1000 if limit.endswith("m") else float(limit)
     loaded = next(
         json.loads(line)

@@ -1,4 +1,4 @@
-"""The main job on a real cluster: the tests run in their order, from `make up` to `make down`."""
+"""Deploy to a real cluster. The tests run in order, from `make up` to `make down`."""
 
 import io
 import json
@@ -39,21 +39,21 @@ def ask(photograph: bytes) -> httpx.Response:
     return httpx.post(f"{URL}/predict", content=photograph, headers=headers, timeout=30)
 
 
-def test_up_ends_with_the_photographs_label(answer: str):
+def test_up_prints_the_label_of_the_photograph(answer: str):
     prediction = json.loads(answer.splitlines()[0])
 
     assert prediction["label"] == LABEL
     assert f"url:          {URL}" in answer
 
 
-def test_a_pod_answers_a_photograph_through_the_service(kubectl: Kubectl, photograph: bytes):
+def test_a_pod_answers_a_photograph_sent_to_the_service(kubectl: Kubectl, photograph: bytes):
     response = ask(photograph)
 
     assert response.status_code == 200
     assert response.json()["predictions"][0]["label"] == LABEL
     pods = kubectl.get("pods", HERE)["items"]
     image = {pod["spec"]["containers"][0]["image"] for pod in pods}
-    assert all("@sha256:" in one for one in image)
+    assert all("@sha256:" in reference for reference in image)
 
 
 def test_the_autoscaler_sees_real_cpu_figures_and_keeps_two_pods(kubectl: Kubectl, eventually: Callable):
@@ -67,24 +67,24 @@ def test_the_autoscaler_sees_real_cpu_figures_and_keeps_two_pods(kubectl: Kubect
 
 
 def declared(kubectl: Kubectl) -> dict[str, Any]:
-    """Every object that we applied: who it is, what it says, and when we last changed it."""
+    """Return every object of the stack: its UID, its content, and the time of its last change."""
     kinds = "namespaces,configmaps,serviceaccounts,deployments,services,hpa,pdb,networkpolicies"
     objects = kubectl.get(kinds, "--all-namespaces", "--selector=app.kubernetes.io/part-of=slipway")["items"]
     return {
-        f"{one['kind']}/{one['metadata']['name']}": (
-            one["metadata"]["uid"],
-            one.get("spec", one.get("data")),
+        f"{item['kind']}/{item['metadata']['name']}": (
+            item["metadata"]["uid"],
+            item.get("spec", item.get("data")),
             [field for field in fields if field["operation"] == "Apply"],
         )
-        for one in objects
-        for fields in [kubectl_managed(kubectl, one)]
+        for item in objects
+        for fields in [kubectl_managed(kubectl, item)]
     }
 
 
-def kubectl_managed(kubectl: Kubectl, one: dict[str, Any]) -> list[dict[str, Any]]:
-    metadata = one["metadata"]
+def kubectl_managed(kubectl: Kubectl, item: dict[str, Any]) -> list[dict[str, Any]]:
+    metadata = item["metadata"]
     where = (f"--namespace={metadata['namespace']}",) if "namespace" in metadata else ()
-    whole = kubectl.get(one["kind"], metadata["name"], *where, "--show-managed-fields")
+    whole = kubectl.get(item["kind"], metadata["name"], *where, "--show-managed-fields")
     return whole["metadata"]["managedFields"]
 
 
@@ -98,11 +98,13 @@ def test_a_second_up_changes_no_object(kubectl: Kubectl, make: Make):
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_what_render_prints_is_accepted_without_a_warning(kubectl: Kubectl, make: Make, stack: str):
+def test_the_api_server_accepts_the_output_of_render_without_a_warning(
+    kubectl: Kubectl, make: Make, stack: str
+):
     rendered = make("render", STACK=stack)
     namespace = f"slipway-{stack}"
     if stack != "dev":
-        # A dry run makes no namespace, and what goes into it needs one.
+        # A dry run creates no namespace, but the objects need it.
         kubectl("create", "namespace", namespace)
 
     done = subprocess.run(
@@ -126,16 +128,16 @@ def test_what_render_prints_is_accepted_without_a_warning(kubectl: Kubectl, make
 
 
 def image_of(deployment: dict[str, Any]) -> str:
-    """The image that runs, by digest."""
+    """Return the image that a Deployment runs, with its digest."""
     return deployment["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
-def test_an_edit_of_the_code_is_a_new_layer_of_the_code_alone(kubectl: Kubectl, tmp_path: Path):
+def test_a_change_of_the_code_changes_only_the_layer_of_the_code(kubectl: Kubectl, tmp_path: Path):
     deployment = kubectl.get("deployment", MODEL, HERE)
     version = deployment["metadata"]["labels"]["app.kubernetes.io/version"]
     edited_image = f"{REGISTRY}/slipway-e2e/edited:1"
     shutil.copytree(PROJECT / "app", tmp_path / "app", ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "app" / "api.py").open("a") as file:
+    with (tmp_path / "app" / "settings.py").open("a") as file:
         file.write("\n# An edit.\n")
     arguments = {
         "RUNTIME": "onnx",
@@ -215,7 +217,7 @@ def test_under_load_the_autoscaler_adds_pods_that_become_ready(kubectl: Kubectl,
     assert 2 < desired <= 4
 
 
-def test_down_leaves_nothing_on_the_machine(before: Machine, kubectl: Kubectl, make: Make):  # noqa: ARG001
+def test_down_undoes_every_change_to_the_machine(before: Machine, kubectl: Kubectl, make: Make):  # noqa: ARG001
     make("down")
 
     assert not driver().healthy()

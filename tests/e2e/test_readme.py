@@ -1,4 +1,4 @@
-"""README's commands, run in their order and unchanged, on the local cluster and in a copy of the checkout.
+"""Run the commands of the README in order and unchanged, on the local cluster and in a copy of the checkout.
 
 A command is left out if it needs something that this machine does not have: LEFT_OUT says which and why.
 """
@@ -27,6 +27,14 @@ LEFT_OUT = {
 }
 """Patterns of commands, with the reason why they are not run here."""
 
+SERVED_AFTER = {
+    "make up": {"dev"},
+    "make up STACK=watched": {"dev", "watched"},
+    "make down STACK=watched": {"dev"},
+    "make down": set[str](),
+}
+"""The stacks that answer after a command of README. The last one takes the cluster down."""
+
 
 def is_left_out(command: str) -> bool:
     """Tell whether a command cannot be run here."""
@@ -35,7 +43,7 @@ def is_left_out(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[Path]:
-    """A copy of the tracked files, with this environment. No local cluster runs before or after the tests."""
+    """Return a copy of the tracked files with this environment. No cluster runs before or after the tests."""
     subprocess.run([sys.executable, "-m", "ops.local", "down"], cwd=PROJECT, check=True)
     # Below the project, because the path of an artifact is part of the image's build.
     copy = PROJECT / "build" / "e2e" / "readme"
@@ -50,7 +58,7 @@ def checkout() -> Iterator[Path]:
 
 
 def type_in(checkout: Path, command: str) -> str:
-    """Run a command unchanged; return what it wrote to stdout."""
+    """Run a command unchanged; return its stdout."""
     began = time.monotonic()
     done = subprocess.run(
         ["sh", "-ec", command],
@@ -66,7 +74,7 @@ def type_in(checkout: Path, command: str) -> str:
 
 
 def serve_in(checkout: Path, command: str) -> None:
-    """Run a command that serves until Ctrl-C. Check that the page answers, and that Ctrl-C ends it."""
+    """Run a command that serves until Ctrl-C. Check that the page answers, and that Ctrl-C stops it."""
     began = time.monotonic()
     with subprocess.Popen(
         ["sh", "-ec", command],
@@ -111,24 +119,9 @@ def test_every_command_works_after_those_before_it(checkout: Path):
                 serve_in(checkout, command)
                 continue
             type_in(checkout, command)
-            if command.startswith("make up"):
-                assert answers("watched" if "STACK=watched" in command else "dev"), command
+            if command in SERVED_AFTER:
+                assert {stack for stack in ("dev", "watched") if answers(stack)} == SERVED_AFTER[command]
 
-    assert {"make serve", "make up", "make serve MODEL=flowers", "make up STACK=watched"} < {*typed}
+    assert {"make serve", "make serve MODEL=flowers", *SERVED_AFTER} <= {*typed}
     assert typed[-1] == "make down"
-    assert not answers("dev")
-
-
-def test_down_of_watched_leaves_dev_and_down_of_dev_leaves_nothing(checkout: Path):
-    for command in ("make up", "make up STACK=watched"):
-        type_in(checkout, command)
-    assert answers("dev")
-    assert answers("watched")
-
-    type_in(checkout, "make down STACK=watched")
-
-    assert answers("dev")
-    assert not answers("watched")
-    type_in(checkout, "make down")
-    assert not answers("dev")
     assert not driver().healthy()

@@ -1,4 +1,4 @@
-"""Each runtime in an image of its own: built, deployed, and asked for the photograph's label."""
+"""Build and deploy an image for each runtime, and ask it for the label of the photograph."""
 
 import json
 import re
@@ -26,15 +26,15 @@ LABEL = "tiger cat"
 NODE_PORT = 30082
 URL = f"http://127.0.0.1:{NODE_PORT}"
 BUILD = PROJECT / "build" / "e2e"
-"""Apart from the dev stack's own, whose `latest` stays what it is."""
+"""A folder of artifacts apart from that of the dev stack, whose `latest` must not change."""
 
 SIZES = BUILD / "image_sizes.json"
-"""Bytes over the base by runtime, for the benchmark's table."""
+"""The size of the image without its base by runtime, in bytes, for the benchmark's table."""
 
 REQUIREMENTS = PROJECT / "app" / "requirements" / "torch.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PYTHON = BUILD_IMAGE.rpartition(":")[2].partition("-")[0]
-"""The version that the image is built with, not this process's."""
+"""The version of Python in the image, not that of this process."""
 
 PLATFORMS = {
     "onnx": "onnx_onnxv1",
@@ -42,12 +42,12 @@ PLATFORMS = {
     "savedmodel": "tensorflow_savedmodel",
 }
 MEMORY = {"onnx": "512Mi", "torchscript": "768Mi", "savedmodel": "1536Mi"}
-"""Limits, as the README says them."""
+"""The limits that the README states."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """A runtime as it is deployed."""
+    """A deployed runtime."""
 
     runtime: str
     artifact: Path
@@ -55,7 +55,7 @@ class Served:
 
 
 def cpu_build_of_torch() -> bool:
-    """Whether the image's pip would find the build of torch that needs no CUDA; PyPI does not have it."""
+    """Tell whether pip in the image can find the build of torch for the CPU, which PyPI does not have."""
     (torch,) = re.findall(r"^torch==.+", REQUIREMENTS.read_text(), re.MULTILINE)
     command = (
         *(sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet"),
@@ -69,7 +69,7 @@ def cpu_build_of_torch() -> bool:
 
 @pytest.fixture(params=list(MEMORY))
 def served(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[Served]:
-    """A stack of one pod that serves the model by one runtime, at an address of its own."""
+    """Return a stack with a single pod that serves the model with a runtime, on its own node port."""
     runtime: str = request.param
     if runtime == "savedmodel":
         pytest.importorskip("tensorflow", reason="TensorFlow is not installed here: make tensorflow")
@@ -97,7 +97,7 @@ def served(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[Served]
     kubectl("delete", "namespace", namespace, "--wait=true")
 
 
-def test_a_pod_of_each_runtime_knows_the_photograph(kubectl: Kubectl, served: Served):
+def test_a_pod_of_every_runtime_recognises_the_photograph(kubectl: Kubectl, served: Served):
     prediction = smoke(URL, served.artifact, patience_seconds=60)
 
     assert prediction["label"] == LABEL
@@ -112,7 +112,7 @@ def test_a_pod_of_each_runtime_knows_the_photograph(kubectl: Kubectl, served: Se
 
 
 def note(kubectl: Kubectl, served: Served) -> None:
-    """Tell what the image and the pod take, and keep the image's size for the benchmark's table."""
+    """Print the sizes of the image and the pod, and store that of the image for the benchmark's table."""
     metadata = served.pod["metadata"]
     sizes = json.loads(SIZES.read_text()) if SIZES.exists() else {}
     sizes[served.runtime] = size_over_base(served.pod["spec"]["containers"][0]["image"])

@@ -1,6 +1,6 @@
-"""A watched service on a real cluster: scaled by what Prometheus sees, and paged for when it is broken.
+"""Run a monitored service on a real cluster: the autoscaler uses Prometheus, and alerts are raised.
 
-The tests run in their order and share one Prometheus. The service that is well is watched from the first to
+The tests run in order and share a Prometheus. The healthy service is monitored from the first to
 the last.
 """
 
@@ -36,17 +36,17 @@ from tests.infra.promql import names
 
 CONNECTIONS = 48
 LOAD_SECONDS = 240
-"""No load is longer, whatever becomes of it."""
+"""The longest time that a load may take."""
 
 WATCHED, SLOW = "e2e-watched", "e2e-slow"
 PORTS = {WATCHED: int(Stack.read("watched").get("nodePort")), SLOW: 30084}
-"""The watched stack's own port, and another."""
+"""The node port of the watched stack, and that of a second stack."""
 
 FACTORY = "tests.e2e.slow:network"
 
 
 def a_stack_like_watched(name: str, **settings: str) -> Stack:
-    """Return a stack of the test's own, which runs beside the dev stack."""
+    """Return a copy of the watched stack under another name, which can run beside the dev stack."""
     watched = Stack.read("watched")
     config = {f"{watched.project}:{key}": value for key, value in settings.items()}
     config[f"{watched.project}:nodePort"] = str(PORTS[name])
@@ -60,7 +60,7 @@ def namespace(name: str) -> str:
 
 
 def ask(query: str) -> list[dict[str, Any]]:
-    """Ask Prometheus; return the series with their values."""
+    """Send a query to Prometheus and return the series with their values."""
     answer = httpx.get(f"{monitoring.URL}/api/v1/query", params={"query": query}, timeout=30).json()
     assert answer["status"] == "success", answer
     return answer["data"]["result"]
@@ -73,7 +73,7 @@ def prometheus(kubectl: Kubectl) -> None:  # noqa: ARG001 - there is no cluster 
 
 @pytest.fixture(scope="module")
 def watched(kubectl: Kubectl, prometheus: None) -> Iterator[str]:  # noqa: ARG001
-    """The namespace of a service that scales by its queue alone."""
+    """Deploy a service that scales only by its queue; return its namespace."""
     stack = a_stack_like_watched(
         WATCHED,
         # A pod cannot use more than its limit, so that CPU, the backstop, never asks for another pod.
@@ -92,7 +92,7 @@ def watched(kubectl: Kubectl, prometheus: None) -> Iterator[str]:  # noqa: ARG00
 
 @pytest.fixture(scope="module")
 def slow(kubectl: Kubectl, watched: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001
-    """The namespace of a service whose model needs seconds for an answer."""
+    """Deploy a service whose model needs seconds for an answer; return its namespace."""
     checkpoint = tmp_path_factory.mktemp("slow") / "slow.pt"
     torch.save(network().state_dict(), checkpoint)
     shape = ",".join(map(str, SHAPE))
@@ -118,13 +118,13 @@ def slow(kubectl: Kubectl, watched: str, tmp_path_factory: pytest.TempPathFactor
 
 
 def send(name: str, artifact: Path, connections: int, seconds: float) -> Counter[str]:
-    """Load a stack's service; return how many answers there were of each code."""
+    """Send a load to a stack's service; return the number of answers by status code."""
     url = f"http://127.0.0.1:{PORTS[name]}"
     return asyncio.run(load(url, artifact, connections=connections, seconds=seconds)).answers
 
 
 def send_until(enough: Event, name: str, artifact: Path, connections: int) -> Counter[str]:
-    """Load a stack's service by one short load after another."""
+    """Send short loads to a stack's service, until the event is set."""
     answers: Counter[str] = Counter()
     end = time.monotonic() + LOAD_SECONDS
     while not enough.is_set() and time.monotonic() < end:
@@ -133,7 +133,7 @@ def send_until(enough: Event, name: str, artifact: Path, connections: int) -> Co
 
 
 class Pods:
-    """How many of the watched service's are wanted and ready, and the seconds after which they first were."""
+    """Records the numbers of wanted and ready pods, and after how many seconds each was first reached."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
@@ -153,24 +153,24 @@ class Pods:
 
 
 def rises(kubectl: Kubectl) -> list[str]:
-    """Why the autoscaler added pods, in its own words."""
+    """Return the messages of the autoscaler about the pods that it added."""
     events = kubectl.get(
         "events", f"--namespace={namespace(WATCHED)}", "--field-selector=reason=SuccessfulRescale"
     )["items"]
-    return [one["message"] for one in events if one["message"].endswith(" above target")]
+    return [item["message"] for item in events if item["message"].endswith(" above target")]
 
 
 def test_prometheus_scrapes_every_pod(kubectl: Kubectl, watched: str, eventually: Callable):
     def scraped() -> bool:
         up = ask(f'up{{namespace="{watched}",service="model-metrics"}} == 1')
         pods = kubectl.get("pods", f"--namespace={watched}")["items"]
-        return {one["metric"]["pod"] for one in up} == {pod["metadata"]["name"] for pod in pods}
+        return {item["metric"]["pod"] for item in up} == {pod["metadata"]["name"] for pod in pods}
 
     eventually(scraped, 90)
 
 
 @pytest.mark.usefixtures("watched")
-def test_a_burst_is_met_by_more_pods_and_quiet_by_fewer(kubectl: Kubectl, eventually: Callable):
+def test_a_burst_adds_pods_and_a_quiet_time_removes_them(kubectl: Kubectl, eventually: Callable):
     eventually(lambda: Pods(kubectl).ready() == 2, 60)
     artifact = ensure_artifact(a_stack_like_watched(WATCHED))
     pods, enough = Pods(kubectl), Event()
@@ -181,7 +181,7 @@ def test_a_burst_is_met_by_more_pods_and_quiet_by_fewer(kubectl: Kubectl, eventu
         finally:
             enough.set()
             queue = ask(f"{Queries(namespace=namespace(WATCHED)).queue_depth()}[{LOAD_SECONDS}s:15s]")
-            waiting = [value for one in queue for _, value in one["values"]]
+            waiting = [value for item in queue for _, value in item["values"]]
             sys.stderr.write(f"ready under load: {pods}; every 15 s there waited {waiting}\n")
         answers = burst.result()
     quiet = eventually(lambda: Pods(kubectl).ready() == 2, 300)
@@ -192,13 +192,13 @@ def test_a_burst_is_met_by_more_pods_and_quiet_by_fewer(kubectl: Kubectl, eventu
     # It was the queue that asked for them: CPU cannot have.
     why = rises(kubectl)
     assert why
-    assert [one for one in why if "external metric" not in one] == []
+    assert [item for item in why if "external metric" not in item] == []
 
 
 def panels(kubectl: Kubectl, where: str) -> list[tuple[str, str]]:
-    """Return the titles and queries of the dashboard that Grafana would find."""
+    """Return the titles and queries of the dashboard that Grafana would load."""
     found = kubectl.get("configmaps", f"--namespace={where}", "--selector=grafana_dashboard=1")["items"]
-    (board,) = [json.loads(text) for one in found for text in one["data"].values()]
+    (board,) = [json.loads(text) for item in found for text in item["data"].values()]
     return [
         (panel["title"], target["expr"].replace("$__rate_interval", "2m"))
         for panel in board["panels"]
@@ -227,12 +227,14 @@ def test_every_rule_is_evaluated_without_an_error(watched: str):
 
 
 def firing(where: str) -> list[dict[str, Any]]:
-    """Return the pages that fired at any time."""
+    """Return the alerts of severity page that fired at any time."""
     pages = f'ALERTS{{namespace="{where}",severity="page",alertstate="firing"}}'
-    return [one["metric"] for one in ask(f"max_over_time({pages}[1h])")]
+    return [item["metric"] for item in ask(f"max_over_time({pages}[1h])")]
 
 
-def test_a_slow_model_pages_and_a_healthy_one_never_did(watched: str, slow: str, eventually: Callable):
+def test_a_slow_model_raises_an_alert_and_a_healthy_one_does_not(
+    watched: str, slow: str, eventually: Callable
+):
     (artifact,) = (PROJECT / "build" / "e2e" / "slow" / "slow").glob("latest")
     enough, well = Event(), ensure_artifact(a_stack_like_watched(WATCHED))
     with ThreadPoolExecutor(max_workers=2) as threads:
@@ -247,14 +249,14 @@ def test_a_slow_model_pages_and_a_healthy_one_never_did(watched: str, slow: str,
         f"slow: {dict(of_slow.result())}, well: {dict(of_watched.result())}; the page came after "
         f"{seconds:.0f} s\n"
     )
-    names = {one["alertname"] for one in firing(slow)}
+    names = {item["alertname"] for item in firing(slow)}
     assert names
     assert names <= {"ModelLatencyBudgetBurn", "ModelErrorBudgetBurn"}
     assert set(of_watched.result()) == {"200"}
     assert firing(watched) == []
 
 
-def test_the_live_pods_have_every_metric_and_label_that_is_asked_for(kubectl: Kubectl, watched: str):
+def test_the_running_pods_have_every_metric_and_label_in_the_queries(kubectl: Kubectl, watched: str):
     here = f"--namespace={watched}"
     pod = kubectl.get("pods", here)["items"][0]["metadata"]["name"]
     text = kubectl("get", f"--raw=/api/v1/namespaces/{watched}/pods/{pod}:8001/proxy/metrics")
@@ -264,14 +266,14 @@ def test_the_live_pods_have_every_metric_and_label_that_is_asked_for(kubectl: Ku
             live.setdefault(sample.name, set(TARGET)).update(sample.labels)
     rules = [
         rule["expr"]
-        for one in kubectl.get("prometheusrules", here)["items"]
-        for group in one["spec"]["groups"]
+        for item in kubectl.get("prometheusrules", here)["items"]
+        for group in item["spec"]["groups"]
         for rule in group["rules"]
     ]
     scalers = [
         trigger["metadata"]["query"]
-        for one in kubectl.get("scaledobjects", here)["items"]
-        for trigger in one["spec"]["triggers"]
+        for item in kubectl.get("scaledobjects", here)["items"]
+        for trigger in item["spec"]["triggers"]
         if trigger["type"] == "prometheus"
     ]
     asked = [

@@ -19,7 +19,7 @@ FEWEST_IN_OUTAGE = 2.5
 """Three requests, less a half because Prometheus extrapolates rates."""
 
 MARGIN = 0.01
-"""How far from a bound a value must be for its side to be sure: the rates that add up to it are rounded."""
+"""How far a value must be from a bound to be surely above or below it, because rates are rounded."""
 
 FIRING = 'count by (alertname, severity, long_window) (ALERTS{alertstate="firing"})'
 
@@ -151,7 +151,7 @@ class Promise:
 
 
 Side = bool | None
-"""On which side of a bound something is; None where that is not sure."""
+"""The side of a bound on which a value is, or None if that is not sure."""
 
 
 def side(values: Iterable[float], bound: float) -> Side:
@@ -199,8 +199,7 @@ def steady(promise: Promise) -> dict[str, Traffic]:
 
 
 def bursts_and_burns(promise: Promise, speeds: Sequence[Speed]) -> Traffic:
-    """Return, for each alert, a burst that only its short window sees, and a burn with its end; the slowest
-    first."""
+    """Return per alert a burst that only the short window sees, and a burn and its end, slowest first."""
     phases = [(speeds[0].long, 0.0)]
     for speed, following in zip(speeds, [*speeds[1:], speeds[-1]], strict=True):
         share = min(1, 1.5 * promise.threshold(speed))
@@ -209,7 +208,7 @@ def bursts_and_burns(promise: Promise, speeds: Sequence[Speed]) -> Traffic:
 
 
 HANDFUL = Traffic(phases=[(130, 1)], per_minute=0.1)
-"""Six requests an hour, which all are bad."""
+"""Six requests per hour, which all fail."""
 
 
 def expected(promise: Promise, traffic: Traffic, at: int) -> list[str] | None:

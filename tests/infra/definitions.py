@@ -14,7 +14,7 @@ KINDS = {
     "ServiceMonitor": f"{OPERATOR}/*_servicemonitors.yaml",
     "ScaledObject": "config/crd/bases/*_scaledobjects.yaml",
 }
-"""Where in the sources that are kept they are defined."""
+"""The files of the definitions, within the sources that the local cluster keeps."""
 
 
 def definition(kind: str) -> jsonschema.Draft7Validator:

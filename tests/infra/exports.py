@@ -31,7 +31,7 @@ CLUSTER: dict[str, set[str]] = {
     "DCGM_FI_DEV_GPU_UTIL": OF_A_GPU,
     "DCGM_FI_DEV_POWER_USAGE": OF_A_GPU,
 }
-"""What cAdvisor, kube-state-metrics and the DCGM exporter export, as their documentation has it."""
+"""What cAdvisor, kube-state-metrics and the DCGM exporter export, as documented."""
 
 
 def server() -> dict[str, set[str]]:

@@ -53,7 +53,7 @@ MONITORING: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Combination:
-    """One value of each dimension, by its name in the dimension."""
+    """A combination: a value of each dimension."""
 
     names: tuple[str, ...]
     config: dict[str, str] = field(compare=False)
@@ -64,8 +64,7 @@ class Combination:
 
     @property
     def broken(self) -> set[str]:
-        """The keys of the rules that it breaks, as the documentation has them. The settings' own code is not
-        used."""
+        """The keys of the documented rules that it breaks. This does not use the code of the settings."""
         keys: set[str] = set()
         value = self.config.__getitem__
         if value("cluster") == "local" and value("device") == "gpu":
@@ -82,7 +81,7 @@ class Combination:
 
     @property
     def cloud_types(self) -> set[str]:
-        """The types of the resources that a cloud must be asked to create."""
+        """The types of the resources that must be created in a cloud."""
         cluster, is_made = self.config["cluster"], "clusterName" not in self.config
         pool = {
             "gke": {"gcp:container/nodePool:NodePool"},
@@ -137,7 +136,7 @@ class Combination:
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds of objects that must be declared, among those that not every stack has."""
+        """The optional kinds of objects that must be declared."""
         is_watched, has_keda = (
             self.config["monitoring"] != "none",
             self.config["autoscalingBackend"] == "keda",

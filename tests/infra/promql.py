@@ -7,7 +7,7 @@ import promql_parser as promql
 
 GRAFANA = re.compile(r"\$__\w+")
 EVERY = frozenset({"*"})
-"""Stands for all labels that a series has."""
+"""Means all labels that a series has."""
 
 
 def parse(expression: str) -> promql.Expr:

@@ -1,4 +1,4 @@
-"""Prometheus' own tool promtool, from PATH or as the local cluster has built it.
+"""Prometheus' own tool promtool, from PATH or from the build of the local cluster.
 
 Its tests: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/
 """
@@ -44,7 +44,7 @@ def promtool(folder: Path, groups: list[Group], cases: list[Case], interval: str
 
 
 def case(name: str, input_series: Series, **tests: Any) -> Case:
-    """Return a test: input series, and what they must lead to."""
+    """Return a test: the input series and the expected results."""
     given = [{"series": name, "values": values} for name, values in input_series.items()]
     return {"name": name, "interval": "1m", "input_series": given, **tests}
 

@@ -34,7 +34,7 @@ def rules(settings: Settings) -> list[Group]:
 
 @needs_promtool
 @pytest.mark.parametrize("config", OBJECTIVES, ids=lambda config: " ".join(config.values()))
-def test_each_alert_is_raised_above_its_factor_and_silent_below_it(
+def test_every_alert_is_raised_above_its_factor_and_not_below(
     settings_of: SettingsOf, tmp_path: Path, config: dict[str, str]
 ):
     settings = settings_of(**config)
@@ -52,9 +52,7 @@ def test_each_alert_is_raised_above_its_factor_and_silent_below_it(
 
 @needs_promtool
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_the_alerts_hold_for_the_objectives_of_each_stack(
-    settings_of: SettingsOf, tmp_path: Path, stack: str
-):
+def test_the_alerts_use_the_objectives_of_the_stack(settings_of: SettingsOf, tmp_path: Path, stack: str):
     settings = settings_of(stack)
 
     promtool(
@@ -72,7 +70,7 @@ def test_the_alerts_hold_for_the_objectives_of_each_stack(
 @pytest.mark.parametrize("config", [{}, OBJECTIVES[0]], ids=["30 days", "7 days"])
 @pytest.mark.parametrize("slo", [0, 1], ids=SLOS)
 @pytest.mark.parametrize(("speeds", "step"), [(TABLE[:2], 5), (TABLE[2:], 15)], ids=["pages", "tickets"])
-def test_both_windows_must_be_above(
+def test_an_alert_needs_both_windows_above_the_threshold(
     settings_of: SettingsOf,
     tmp_path: Path,
     speeds: tuple[Speed, ...],
@@ -94,9 +92,7 @@ def test_both_windows_must_be_above(
 
 
 @needs_promtool
-def test_a_handful_of_requests_raises_nothing_until_enough_of_them_were_bad(
-    settings_of: SettingsOf, tmp_path: Path
-):
+def test_a_few_requests_raise_no_alert_until_enough_of_them_failed(settings_of: SettingsOf, tmp_path: Path):
     settings = settings_of()
     cases = [
         test_case

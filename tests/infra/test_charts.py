@@ -27,7 +27,7 @@ TYPES: dict[str, type | None] = {
     "keda": KedaValues,
 }
 HANDED_ON = "securityContext"
-"""What charts give to Kubernetes as it is: their own values are a part of what it may hold."""
+"""Values that charts pass on to Kubernetes unchanged. A chart documents only some of their keys."""
 
 CHARTS = os.environ.get("SLIPWAY_CHARTS")
 
@@ -69,13 +69,13 @@ def monitoring(program: Callable[..., Run]) -> list[Release]:
     ]
 
 
-def test_only_values_that_are_written_down_are_given(monitoring: list[Release]):
+def test_every_value_is_documented_in_the_charts_schema(monitoring: list[Release]):
     assert {release.name for release in monitoring} == {*TYPES}
     for release in monitoring:
         assert {*given(release.values)} <= {*written(TYPES[release.name])}, release.name
 
 
-def test_a_value_that_is_not_written_down_is_seen(monitoring: list[Release]):
+def test_an_undocumented_value_is_an_error(monitoring: list[Release]):
     stack = next(release for release in monitoring if release.name == "kube-prometheus-stack")
     stack.values["grafana"]["sidecar"]["dashboard"] = {"label": "misspelt"}
 
@@ -84,7 +84,7 @@ def test_a_value_that_is_not_written_down_is_seen(monitoring: list[Release]):
     assert unknown == {("grafana", "sidecar", "dashboard", "label")}
 
 
-def test_what_a_chart_does_not_know_is_seen():
+def test_a_value_that_a_chart_does_not_know_is_an_error():
     defaults = {"admin": {"existingSecret": ""}, "nodeSelector": {}, "name": None}
 
     assert known(defaults, ("admin", "existingSecret"))

@@ -20,14 +20,14 @@ def test_the_namespace_refuses_pods_that_are_not_hardened(declare: Declare):
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_the_namespace_says_whose_it_is(declare: Declare):
+def test_the_namespace_has_the_label_of_its_stack(declare: Declare):
     labels = declare()["Namespace"]["metadata"]["labels"]
 
     assert labels["app.kubernetes.io/instance"] == "prod"
 
 
 @pytest.mark.parametrize(("cluster", "takes_over"), [("local", True), ("kubeconfig", None)])
-def test_what_a_killed_update_left_is_taken_over_where_nobody_else_has_anything(
+def test_on_the_local_cluster_objects_of_a_killed_update_are_taken_over(
     program: Callable[..., Run], cluster: str, takes_over: bool | None
 ):
     given = provider(program(cluster=cluster))
@@ -43,11 +43,11 @@ def test_everything_is_in_the_namespace(declare: Declare):
     } == {"mine"}
 
 
-def test_the_cluster_is_kubectls_unless_it_is_set(program: Callable[..., Run]):
+def test_the_cluster_is_kubectls_current_one_unless_it_is_set(program: Callable[..., Run]):
     assert not {"kubeconfig", "context", "clusterIdentifier"} & set(provider(program()))
 
 
-def test_a_kubeconfig_and_a_context_of_ones_own(
+def test_a_kubeconfig_and_a_context_can_be_set(
     program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -60,7 +60,7 @@ def test_a_kubeconfig_and_a_context_of_ones_own(
 
 
 @pytest.mark.usefixtures("clouds")
-def test_another_programs_stack_has_the_kubeconfig(
+def test_a_kubeconfig_can_come_from_the_stack_of_another_program(
     program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ):
     outputs = {"outputs": {"kubeconfig": "kind: Config"}, "secretOutputNames": []}

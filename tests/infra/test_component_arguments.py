@@ -1,4 +1,4 @@
-"""Arguments of the components that do not fit together are refused, with what would fit."""
+"""Conflicting arguments of the components are refused, with a message that says what is allowed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +46,7 @@ def test_a_problem_names_the_argument_its_value_and_what_is_allowed(
         declare()
 
 
-def test_arguments_that_fit_are_accepted():
+def test_valid_arguments_are_accepted():
     assert scaling(metric=METRIC, backend="keda", prometheus_url=URL).metric == METRIC
     assert scaling(min_replicas=0, backend="keda", prometheus_url=URL, wake_query="up").min_replicas == 0
     assert objectives(latency_seconds=1).window_days == 30

@@ -37,7 +37,7 @@ def test_a_custom_resource_fits_its_definition(custom: Callable[[str], dict[str,
         ("ScaledObject", ("spec", "triggers", 0)),
     ],
 )
-def test_a_field_that_the_definition_lacks_is_seen(
+def test_a_field_that_the_definition_lacks_is_an_error(
     custom: Callable[[str], dict[str, Any]], kind: str, path: tuple[str | int, ...]
 ):
     changed: Any = copy.deepcopy(custom(kind))

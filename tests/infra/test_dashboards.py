@@ -110,7 +110,7 @@ def test_every_metric_and_label_that_a_scaler_names_is_exported(
     assert unknown(asked, server()) == []
 
 
-def test_a_panel_asks_for_the_series_of_its_own_namespace_alone(board_of: BoardOf):
+def test_a_panel_selects_only_series_of_its_own_namespace(board_of: BoardOf):
     for expression in expressions(board_of(**ANY, namespace="apart")):
         selectors = re.findall(r"\{[^{}]*\}", expression)
 
@@ -128,7 +128,7 @@ def test_a_legend_names_labels_that_its_query_keeps(board_of: BoardOf):
             assert kept in (EVERY, named), board_panel["title"]
 
 
-def test_every_panel_says_what_it_shows_in_which_unit_and_from_where(board_of: BoardOf):
+def test_every_panel_has_a_description_a_unit_and_a_data_source(board_of: BoardOf):
     board = board_of(**ANY)
 
     (variable,) = board["templating"]["list"]
@@ -186,7 +186,7 @@ def test_the_same_stack_gives_the_same_text(settings_of: SettingsOf):
     assert dashboard_files(settings_of(), "tiny") == dashboard_files(settings_of(), "tiny")
 
 
-def test_each_namespace_and_model_has_a_file_and_an_address_of_its_own(
+def test_the_dashboards_of_two_models_have_different_files_and_uids(
     settings_of: SettingsOf,
 ):
     written = [
@@ -203,7 +203,7 @@ def test_each_namespace_and_model_has_a_file_and_an_address_of_its_own(
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,40}", address) for address in addresses)
 
 
-def test_gpus_are_shown_where_there_are_any(board_of: BoardOf):
+def test_the_panels_of_gpus_are_shown_if_there_are_gpus(board_of: BoardOf):
     def rows(**config: str) -> list[str]:
         return [
             board_panel["title"]
@@ -215,7 +215,7 @@ def test_gpus_are_shown_where_there_are_any(board_of: BoardOf):
     assert "GPUs" in rows(**GPU)
 
 
-def test_latency_is_held_against_the_objective(board_of: BoardOf):
+def test_the_objectives_are_limits_in_the_panels_of_latency_and_errors(board_of: BoardOf):
     assert dashed_lines(panel(board_of(sloLatencySeconds="0.25"), "Latency")) == [0.25]
     assert dashed_lines(panel(board_of(sloAvailability="99.5"), "Error ratio")) == [pytest.approx(0.005)]
 
@@ -228,7 +228,7 @@ def test_latency_is_held_against_the_objective(board_of: BoardOf):
         ("latency", "Latency", "vector(4)"),
     ],
 )
-def test_the_line_above_which_pods_are_added_is_drawn_through_the_signal_alone(
+def test_only_the_panel_of_the_signal_has_the_target_as_a_line(
     board_of: BoardOf, signal: str, title: str, bound: str
 ):
     board = board_of(**KEDA, autoscalingSignal=signal)
@@ -243,7 +243,7 @@ def test_the_line_above_which_pods_are_added_is_drawn_through_the_signal_alone(
     assert lines[title].endswith(bound)
 
 
-def test_pods_are_found_under_the_names_that_the_deployment_gives_them(board_of: BoardOf, declare: Declare):
+def test_the_panels_select_pods_by_the_name_of_the_deployment(board_of: BoardOf, declare: Declare):
     deployment = declare()["Deployment"]
     name, container = deployment["metadata"]["name"], deployment["spec"]["template"]["spec"]["containers"][0]
     expression = panel(board_of(), "CPU")["targets"][0]["expr"]
@@ -254,7 +254,7 @@ def test_pods_are_found_under_the_names_that_the_deployment_gives_them(board_of:
     assert f'container="{container["name"]}"' in expression
 
 
-def test_a_rollout_is_marked_at_the_making_of_its_replica_set(board_of: BoardOf):
+def test_a_rollout_is_annotated_at_the_creation_of_its_replica_set(board_of: BoardOf):
     (rollouts,) = [
         annotation
         for annotation in board_of()["annotations"]["list"]
@@ -266,7 +266,7 @@ def test_a_rollout_is_marked_at_the_making_of_its_replica_set(board_of: BoardOf)
     assert "{{replicaset}}" in rollouts["titleFormat"]
 
 
-def test_budgets_are_told_against_the_objectives(board_of: BoardOf):
+def test_the_panels_of_budgets_use_the_objectives(board_of: BoardOf):
     board = board_of(sloAvailability="99.5", sloWindowDays="15")
 
     (availability,) = panel(board, "Availability budget left")["targets"]
@@ -278,7 +278,7 @@ def test_budgets_are_told_against_the_objectives(board_of: BoardOf):
     assert dashed_lines(burn_rate) == [pytest.approx(0.02 * 15 * 24)]
 
 
-def test_only_the_versions_that_are_served_now_are_told(board_of: BoardOf):
+def test_the_panel_of_versions_shows_only_current_versions(board_of: BoardOf):
     (target,) = panel(board_of(), "Model version")["targets"]
 
     assert target["instant"]
@@ -288,7 +288,7 @@ def test_only_the_versions_that_are_served_now_are_told(board_of: BoardOf):
 @pytest.mark.parametrize(
     ("fewest", "color"), [({}, "red"), ({"minReplicas": "0", "autoscalingWakeQuery": "vector(1)"}, "blue")]
 )
-def test_no_pod_is_alarming_unless_the_service_may_sleep(
+def test_no_ready_pod_is_red_unless_the_service_may_scale_to_zero(
     board_of: BoardOf, fewest: dict[str, str], color: str
 ):
     board = board_of(**ANY, **fewest)

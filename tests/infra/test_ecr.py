@@ -16,7 +16,7 @@ REPOSITORY = "aws:ecr/repository:Repository"
 pytestmark = pytest.mark.usefixtures("clouds")
 
 
-def test_the_repository_is_made_where_the_registry_says(program: Program):
+def test_the_repository_is_created_in_the_region_of_the_registry(program: Program):
     repository = one_of(program(registry=f"{HOST}/ml"), REPOSITORY)
 
     assert (repository["name"], repository["region"]) == ("ml/tiny", "eu-west-1")
@@ -25,7 +25,7 @@ def test_the_repository_is_made_where_the_registry_says(program: Program):
     assert repository["imageTagMutability"] == "MUTABLE"
 
 
-def test_images_that_have_lost_their_tag_do_not_pile_up(program: Program):
+def test_untagged_images_are_deleted_after_a_while(program: Program):
     declared = program(registry=HOST)
 
     policy = one_of(declared, "aws:ecr/lifecyclePolicy:LifecyclePolicy")
@@ -36,7 +36,7 @@ def test_images_that_have_lost_their_tag_do_not_pile_up(program: Program):
     assert rule["action"] == {"type": "expire"}
 
 
-def test_the_image_is_pushed_with_a_token_of_the_registrys_own_account(program: Program, clouds: list[Any]):
+def test_the_image_is_pushed_with_a_token_of_the_registrys_account(program: Program, clouds: list[Any]):
     registries = one_of(program(registry=HOST), IMAGE)["registries"]
 
     assert is_secret(registries)
@@ -45,14 +45,14 @@ def test_the_image_is_pushed_with_a_token_of_the_registrys_own_account(program: 
     assert asked.args == {"registryId": "123456789012", "region": "eu-west-1"}
 
 
-def test_the_token_is_for_pushing_alone(program: Program):
+def test_the_token_is_only_for_pushing(program: Program):
     objects = program(registry=HOST).objects()
 
     assert "Secret" not in {manifest["kind"] for manifest in objects}
     assert TOKEN not in str(objects)
 
 
-def test_a_user_of_ones_own_pushes_and_nothing_is_made(program: Program, clouds: list[Any]):
+def test_with_credentials_that_user_pushes_and_no_role_is_created(program: Program, clouds: list[Any]):
     declared = program(registry=HOST, registryUsername="AWS", secret={"registryPassword": "mine"})
 
     assert not [resource for resource in declared.resources if resource.type.startswith("aws:")]
@@ -62,7 +62,7 @@ def test_a_user_of_ones_own_pushes_and_nothing_is_made(program: Program, clouds:
 
 
 @pytest.mark.parametrize("retain", [True, False])
-def test_destroy_leaves_the_repository_with_its_images_or_takes_both(
+def test_destroy_keeps_the_repository_with_its_images_or_deletes_both(
     program: Program, monkeypatch: pytest.MonkeyPatch, retain: bool
 ):
     options = []

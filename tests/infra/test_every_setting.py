@@ -1,4 +1,4 @@
-"""Every setting changes what is declared: none is described, parsed and then forgotten."""
+"""Every setting changes the declared objects, so none is described and parsed but not used."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -112,7 +112,7 @@ CHANGES: dict[str, Change] = {
 
 @pytest.fixture
 def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], Stack]:
-    """Makes a stack that serves one of two models, in one of two folders; secrets become secrets."""
+    """Return a function that makes a stack, with two models in two folders to choose from."""
     for folder in ("here", "elsewhere"):
         for model in ("tiny", "other"):
             for version in (VERSION, OTHER_VERSION):
@@ -127,12 +127,12 @@ def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], 
     return stack
 
 
-def test_every_setting_is_tried():
+def test_every_setting_has_a_case():
     assert [*CHANGES] == KEYS
 
 
 @pytest.mark.parametrize("key", CHANGES)
-def test_a_setting_changes_what_is_declared(stack_with: Callable[[dict[str, str]], Stack], key: str):
+def test_every_setting_changes_the_declared_objects(stack_with: Callable[[dict[str, str]], Stack], key: str):
     change = CHANGES[key]
     before = {**change.others, **({} if change.before is None else {key: change.before})}
     after = {**change.others, key: change.value}

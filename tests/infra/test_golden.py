@@ -1,4 +1,4 @@
-"""What the three stacks of this project declare, kept as text so that a change to any value is seen.
+"""The objects that the three stacks of this project declare, stored as text to show every change.
 
 After an intended change, write the files anew with `pytest tests/infra/test_golden.py --update-golden`, and
 read the difference before you commit it.
@@ -28,7 +28,7 @@ SAME_EVERYWHERE = {
 
 
 class Dumper(yaml.SafeDumper):
-    """Writes text of several lines as it is, without escapes."""
+    """Writes text with several lines as a literal block, without escapes."""
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -57,7 +57,7 @@ def _dump(declaration: Declaration) -> str:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_stack_declares_what_its_golden_file_says(
+def test_the_objects_of_a_stack_are_those_of_its_golden_file(
     stack_of: StackOf, name: str, pytestconfig: pytest.Config
 ):
     file = GOLDEN / f"{name}.yaml"
@@ -73,12 +73,12 @@ def test_a_stack_declares_what_its_golden_file_says(
     assert not (lines := [*changes]), "\n".join(["stack " + name + " has changed:", *lines])
 
 
-def test_every_stack_has_a_golden_file_and_every_file_a_stack():
+def test_every_stack_has_a_golden_file_and_every_golden_file_a_stack():
     assert sorted(path.stem for path in GOLDEN.glob("*.yaml")) == STACKS
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_golden_file_holds_no_secret_and_no_path_of_this_machine(name: str):
+def test_a_golden_file_has_no_secret_and_no_path_of_this_machine(name: str):
     text = (GOLDEN / f"{name}.yaml").read_text(encoding="utf-8")
 
     assert "kind: Secret" not in text

@@ -26,7 +26,7 @@ def image(program: Callable[..., Run]) -> Declare:
     return declare
 
 
-def test_the_model_is_a_context_of_its_own_under_its_version(image: Declare, models: Path):
+def test_the_folder_of_the_models_version_is_a_named_build_context(image: Declare, models: Path):
     context = image()["context"]
 
     assert context["location"] == "app"
@@ -34,9 +34,7 @@ def test_the_model_is_a_context_of_its_own_under_its_version(image: Declare, mod
     assert (PROJECT / image()["dockerfile"]["location"]).exists()
 
 
-def test_a_relative_model_directory_stays_relative_for_the_engine_compares_paths(
-    image: Declare, models: Path
-):
+def test_a_relative_model_directory_stays_relative(image: Declare, models: Path):
     relative = Path("build/tests") / models.name
     target = PROJECT / relative
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +55,7 @@ def test_a_relative_model_directory_stays_relative_for_the_engine_compares_paths
         ({"runtime": "torchscript", **GPU}, f"{VERSION}-torchscript-gpu"),
     ],
 )
-def test_a_tag_is_the_models_version_and_what_computes_it(
+def test_a_tag_is_the_version_of_the_model_and_its_runtime(
     image: Declare, tmp_path: Path, config: dict[str, str], tag: str
 ):
     write_artifact(tmp_path, "tiny", VERSION, ("onnx", "torchscript"))
@@ -67,7 +65,7 @@ def test_a_tag_is_the_models_version_and_what_computes_it(
     assert declared["buildArgs"]["VERSION"] == VERSION
 
 
-def test_the_image_holds_the_format_that_its_runtime_reads(
+def test_the_image_has_the_format_that_its_runtime_reads(
     image: Declare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setitem(RUNTIMES, "onnx", Runtime(format="torchscript", devices=("cpu",)))
@@ -78,7 +76,7 @@ def test_the_image_holds_the_format_that_its_runtime_reads(
     assert (declared["RUNTIME"], declared["FORMAT"]) == ("onnx", "torchscript")
 
 
-def test_it_is_pushed_once_with_nothing_in_it_that_changes_by_itself(image: Declare):
+def test_the_image_is_pushed_once_and_is_reproducible(image: Declare):
     declared = image()
 
     assert declared["exports"] == [{"raw": "type=image,push=true,rewrite-timestamp=true"}]
@@ -90,7 +88,7 @@ def test_a_preview_builds_nothing(image: Declare):
     assert image()["buildOnPreview"] is False
 
 
-def test_every_build_argument_is_one_of_the_dockerfiles(image: Declare):
+def test_every_build_argument_is_in_the_dockerfile(image: Declare):
     declared = image(buildImage="a/b:1", runtimeImage="c/d:2")["buildArgs"]
     dockerfile = (PROJECT / "app/Dockerfile").read_text().splitlines()
     names = {line.split()[1].partition("=")[0] for line in dockerfile if line.startswith("ARG ")}
@@ -111,28 +109,28 @@ def test_the_runtime_is_the_one_for_the_device(image: Declare, config: dict[str,
     assert image(**config)["buildArgs"]["DEVICE"] == device
 
 
-def test_the_dockerfiles_own_base_images_are_used_unless_they_are_set(image: Declare):
+def test_the_base_images_of_the_dockerfile_are_used_unless_others_are_set(image: Declare):
     assert not {"BUILD_IMAGE", "RUNTIME_IMAGE"} & set(image()["buildArgs"])
 
 
-def test_it_is_pushed_with_the_stacks_credentials_as_a_secret(image: Declare):
+def test_the_image_is_pushed_with_the_stacks_credentials_as_a_secret(image: Declare):
     registries = image(registryUsername="someone", secret={"registryPassword": "hunter2"})["registries"]
 
     assert registries[_special_sig_key] == _special_secret_sig
     assert registries["value"] == [{"address": "docker.io", "username": "someone", "password": "hunter2"}]
 
 
-def test_without_credentials_the_machines_docker_login_pushes(image: Declare):
+def test_without_credentials_the_docker_login_of_the_machine_is_used(image: Declare):
     assert "registries" not in image()
 
 
-def test_the_builder_is_the_settings_or_buildxs_current_one(image: Declare):
+def test_the_builder_comes_from_the_settings_or_is_buildxs_current_one(image: Declare):
     assert image(builder="slipway")["builder"] == {"name": "slipway"}
     assert "builder" not in image()
 
 
 @pytest.mark.parametrize("retain", [True, False])
-def test_destroy_leaves_the_image_where_older_versions_must_stay(
+def test_destroy_keeps_the_image_if_older_versions_must_stay(
     image: Declare, monkeypatch: pytest.MonkeyPatch, retain: bool
 ):
     options = []

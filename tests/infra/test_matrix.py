@@ -103,7 +103,7 @@ def report(capsys: pytest.CaptureFixture[str], what: str, since: float) -> None:
         sys.stdout.write(f"\n  {what} in {time.monotonic() - since:.0f} s ")
 
 
-def test_any_two_values_that_can_meet_give_objects_that_fit(models: str, capsys: pytest.CaptureFixture[str]):
+def test_every_valid_pair_of_values_gives_valid_objects(models: str, capsys: pytest.CaptureFixture[str]):
     since = time.monotonic()
     legal = buildable(CLUSTERS | FOUND)
     chosen = pairwise(legal)
@@ -115,7 +115,7 @@ def test_any_two_values_that_can_meet_give_objects_that_fit(models: str, capsys:
 
 @pytest.mark.skipif(os.environ.get("SLIPWAY_MATRIX") != "whole", reason="takes minutes: SLIPWAY_MATRIX=whole")
 @pytest.mark.timeout(1800)
-def test_every_legal_combination_gives_objects_that_fit(models: str, capsys: pytest.CaptureFixture[str]):
+def test_every_valid_combination_gives_valid_objects(models: str, capsys: pytest.CaptureFixture[str]):
     since = time.monotonic()
     legal = buildable(CLUSTERS)
     workers = os.cpu_count() or 1
@@ -127,7 +127,7 @@ def test_every_legal_combination_gives_objects_that_fit(models: str, capsys: pyt
     report(capsys, f"{len(legal)} legal combinations built{missing()}", since)
 
 
-def test_every_illegal_combination_is_refused_with_one_line_for_each_broken_rule(
+def test_every_invalid_combination_is_refused_with_a_line_per_broken_rule(
     models: str, capsys: pytest.CaptureFixture[str]
 ):
     since = time.monotonic()
@@ -146,7 +146,7 @@ def test_every_illegal_combination_is_refused_with_one_line_for_each_broken_rule
     report(capsys, f"{len(illegal)} illegal combinations refused", since)
 
 
-def test_what_does_not_fit_is_found(models: str):
+def test_an_invalid_object_is_found(models: str):
     combination = next(
         combination for combination in combinations(CLUSTERS, REGISTRIES) if combination.is_legal
     )

@@ -9,18 +9,18 @@ from tests.infra.conftest import EXISTING, INSTALL, Declare
 from tests.monitoring import rule_groups
 
 APPLIED = 262144
-"""Most bytes of an object that a client-side `kubectl apply` can note in an annotation of it."""
+"""The largest object, in bytes, that a client-side `kubectl apply` can store in an annotation."""
 
 
 def matches(selector: dict[str, str], manifest: dict[str, Any]) -> bool:
     return selector.items() <= manifest["metadata"]["labels"].items()
 
 
-def test_without_an_operator_nothing_is_declared_that_it_alone_understands(watch: Declare):
+def test_without_an_operator_none_of_its_custom_resources_is_declared(watch: Declare):
     assert watch() == {}
 
 
-def test_pods_say_where_they_are_scraped_unless_an_operator_knows(declare: Declare):
+def test_pods_have_scrape_annotations_unless_an_operator_scrapes_them(declare: Declare):
     metadata = declare()["Deployment"]["spec"]["template"]["metadata"]
     assert metadata["annotations"] == {
         "prometheus.io/scrape": "true",
@@ -33,13 +33,13 @@ def test_pods_say_where_they_are_scraped_unless_an_operator_knows(declare: Decla
 
 
 @pytest.mark.parametrize("config", [EXISTING, INSTALL], ids=["existing", "install"])
-def test_with_an_operator_the_model_is_scraped_judged_and_drawn(watch: Declare, config: dict[str, Any]):
+def test_with_an_operator_scraping_rules_and_dashboards_are_declared(watch: Declare, config: dict[str, Any]):
     kinds = {*watch(**config)}
 
     assert kinds - {"Namespace", "Secret"} == {"ConfigMap", "PrometheusRule", "Service", "ServiceMonitor"}
 
 
-def test_the_services_pods_are_scraped_on_the_port_that_serves_metrics(watch: Declare, declare: Declare):
+def test_the_pods_are_scraped_on_the_port_of_metrics(watch: Declare, declare: Declare):
     pods = declare(**EXISTING)["Deployment"]["spec"]["template"]
     service, monitor = (watch(**EXISTING)[kind] for kind in ("Service", "ServiceMonitor"))
 
@@ -72,14 +72,14 @@ def test_series_are_labelled_by_prometheus_as_queries_select_them(watch: Declare
     assert endpoint == {"port": "metrics", "interval": "15s", "honorLabels": False}
 
 
-def test_each_pod_is_a_target_of_its_own_from_its_first_second_to_its_last(watch: Declare):
+def test_every_pod_is_scraped_from_its_first_to_its_last_second(watch: Declare):
     spec = watch(**EXISTING)["Service"]["spec"]
 
     assert spec["clusterIP"] == "None"
     assert spec["publishNotReadyAddresses"] is True
 
 
-def test_the_rules_are_those_of_the_settings_objectives(watch: Declare, settings_of: SettingsOf):
+def test_the_rules_use_the_objectives_of_the_settings(watch: Declare, settings_of: SettingsOf):
     objectives = {"sloAvailability": "99.5", "sloWindowDays": "7"}
     groups = watch(**EXISTING, **objectives)["PrometheusRule"]["spec"]["groups"]
     settings = settings_of(**EXISTING, **objectives)
@@ -88,7 +88,7 @@ def test_the_rules_are_those_of_the_settings_objectives(watch: Declare, settings
     assert groups != watch(**EXISTING)["PrometheusRule"]["spec"]["groups"]
 
 
-def test_every_alert_names_its_page_in_this_project(watch: Declare):
+def test_every_alert_names_its_runbook_in_this_project(watch: Declare):
     groups = watch(**EXISTING)["PrometheusRule"]["spec"]["groups"]
     alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
 
@@ -97,7 +97,7 @@ def test_every_alert_names_its_page_in_this_project(watch: Declare):
         assert (PROJECT / alert["annotations"]["runbook_url"]).is_file(), alert["alert"]
 
 
-def test_an_alert_links_to_where_runbooks_are_read(watch: Declare):
+def test_an_alert_links_to_the_published_runbook(watch: Declare):
     for url in ("https://example.com/runbooks", "https://example.com/runbooks/"):
         groups = watch(**EXISTING, runbookUrl=url)["PrometheusRule"]["spec"]["groups"]
 
@@ -110,7 +110,7 @@ def test_an_alert_links_to_where_runbooks_are_read(watch: Declare):
         assert "https://example.com/runbooks/ModelUnavailable.md" in links
 
 
-def test_grafana_finds_the_dashboards_and_kubectl_can_hold_them(watch: Declare):
+def test_grafana_finds_the_dashboards_and_kubectl_can_apply_them(watch: Declare):
     config = watch(**EXISTING)["ConfigMap"]
 
     assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
@@ -119,7 +119,7 @@ def test_grafana_finds_the_dashboards_and_kubectl_can_hold_them(watch: Declare):
     assert len(json.dumps(config)) < APPLIED
 
 
-def test_what_watches_carries_the_recommended_labels(watch: Declare):
+def test_the_objects_of_monitoring_have_the_recommended_labels(watch: Declare):
     for kind, manifest in watch(**EXISTING).items():
         labels = manifest["metadata"]["labels"]
         assert labels["app.kubernetes.io/name"] == "tiny", kind

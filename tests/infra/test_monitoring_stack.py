@@ -30,7 +30,7 @@ Releases = Callable[..., dict[str, Release]]
 
 
 @pytest.mark.parametrize("config", [{}, EXISTING, EXISTING | KEDA_BACKEND, EXISTING | ADAPTER_BACKEND])
-def test_nothing_is_installed_unless_it_is_asked_for(
+def test_nothing_is_installed_unless_a_setting_says_so(
     releases: Releases, watch: Declare, config: dict[str, str]
 ):
     assert releases(**config) == {}
@@ -46,13 +46,13 @@ def test_nothing_is_installed_unless_it_is_asked_for(
         (ADAPTER_BACKEND, ["kube-prometheus-stack", "prometheus-adapter"]),
     ],
 )
-def test_with_prometheus_comes_what_the_autoscaler_asks_by(
+def test_the_backend_of_the_autoscaler_is_installed_with_prometheus(
     releases: Releases, config: dict[str, str], names: list[str]
 ):
     assert list(releases(**INSTALL, **config)) == names
 
 
-def test_every_release_is_of_one_version_in_the_namespace_of_monitoring_and_has_time(releases: Releases):
+def test_every_release_has_a_fixed_version_a_namespace_and_a_timeout(releases: Releases):
     for config in (KEDA_BACKEND, ADAPTER_BACKEND):
         for release in releases(**INSTALL, **config, monitoringNamespace="apart").values():
             assert re.fullmatch(r"\d+\.\d+\.\d+", release.version), release.name
@@ -80,7 +80,9 @@ def test_the_engine_waits_for_a_release_as_long_as_helm_does(
     assert timeouts == {"monitoring-kube-prometheus-stack": {"900s"}}
 
 
-def test_prometheus_is_where_the_autoscalers_ask_it(releases: Releases, program: Callable[..., Run]):
+def test_the_address_of_prometheus_is_the_one_that_the_autoscalers_use(
+    releases: Releases, program: Callable[..., Run]
+):
     url = "http://kube-prometheus-stack-prometheus.monitoring:9090"
     found = releases(**INSTALL, **ADAPTER_BACKEND)
     (scaled,) = [
@@ -96,7 +98,7 @@ def test_prometheus_is_where_the_autoscalers_ask_it(releases: Releases, program:
     assert addresses == [url, None]
 
 
-def test_the_adapter_serves_the_metric_that_the_autoscaler_names(releases: Releases, declare: Declare):
+def test_the_adapter_serves_the_metric_of_the_autoscaler(releases: Releases, declare: Declare):
     config = {**INSTALL, **ADAPTER_BACKEND}
     (rule,) = releases(**config)["prometheus-adapter"].values["rules"]["external"]
     metrics = declare(**config)["HorizontalPodAutoscaler"]["spec"]["metrics"]
@@ -106,7 +108,7 @@ def test_the_adapter_serves_the_metric_that_the_autoscaler_names(releases: Relea
     assert releases(**config)["prometheus-adapter"].values["rules"]["default"] is False
 
 
-def test_prometheus_minds_what_any_namespace_declares_and_remembers_the_whole_period(releases: Releases):
+def test_prometheus_selects_objects_of_every_namespace_and_keeps_samples_for_the_window(releases: Releases):
     values = releases(**INSTALL, sloWindowDays="45")["kube-prometheus-stack"].values
     spec = values["prometheus"]["prometheusSpec"]
 
@@ -117,7 +119,7 @@ def test_prometheus_minds_what_any_namespace_declares_and_remembers_the_whole_pe
 
 
 @pytest.mark.parametrize(("asked", "retained"), [("", "16384MB"), ("50Gi", "40960MB"), ("1Gi", "819MB")])
-def test_samples_are_on_a_volume_where_one_is_asked_for_and_leave_room_on_it(
+def test_samples_are_on_a_volume_if_a_size_is_set_and_do_not_fill_it(
     releases: Releases, asked: str, retained: str
 ):
     values = releases(**INSTALL, prometheusStorage=asked)["kube-prometheus-stack"].values
@@ -128,7 +130,7 @@ def test_samples_are_on_a_volume_where_one_is_asked_for_and_leave_room_on_it(
     assert spec["retentionSize"] == retained
 
 
-def test_grafana_looks_everywhere_for_dashboards_labelled_as_ours(releases: Releases, watch: Declare):
+def test_grafana_reads_labelled_dashboards_in_every_namespace(releases: Releases, watch: Declare):
     sidecar = releases(**INSTALL)["kube-prometheus-stack"].values["grafana"]["sidecar"]["dashboards"]
 
     assert sidecar["searchNamespace"] == "ALL"
@@ -136,9 +138,7 @@ def test_grafana_looks_everywhere_for_dashboards_labelled_as_ours(releases: Rele
     assert labels[sidecar["label"]] == sidecar["labelValue"]
 
 
-def test_grafanas_password_is_in_its_secret_alone_and_marked_as_one(
-    program: Callable[..., Run], watch: Declare
-):
+def test_grafanas_password_is_only_in_its_secret(program: Callable[..., Run], watch: Declare):
     declared = program(**INSTALL)
     secret = watch(**INSTALL)["Secret"]
 
@@ -157,7 +157,7 @@ def test_grafana_reads_its_administrator_from_that_secret(releases: Releases, wa
     assert {admin["userKey"], admin["passwordKey"]} == {*secret["stringData"]["value"]}
 
 
-def test_another_password_is_another_secret_and_another_grafana(watch: Declare, releases: Releases):
+def test_a_changed_password_is_a_new_secret_and_restarts_grafana(watch: Declare, releases: Releases):
     other = INSTALL | {"secret": {"grafanaAdminPassword": "Tr0ub4dor"}}
 
     assert watch(**INSTALL)["Secret"]["immutable"] is True
@@ -167,14 +167,16 @@ def test_another_password_is_another_secret_and_another_grafana(watch: Declare, 
     assert admins[0]["existingSecret"] != admins[1]["existingSecret"]
 
 
-def test_the_namespace_lets_the_exporter_of_nodes_in(watch: Declare):
+def test_the_namespace_of_monitoring_admits_the_node_exporter(watch: Declare):
     namespace = watch(**INSTALL)["Namespace"]
 
     assert namespace["metadata"]["name"] == "monitoring"
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
 
 
-def test_what_it_defines_is_declared_after_it(program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch):
+def test_objects_of_kinds_that_a_chart_defines_come_after_it(
+    program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+):
     registered: list[str] = []
     new_resource = Recorder.new_resource
 

@@ -24,19 +24,19 @@ def probes(pod: dict[str, Any]) -> dict[str, dict[str, int]]:
     return {name: container[f"{name}Probe"] for name in ("startup", "readiness", "liveness")}
 
 
-def test_a_server_restarts_only_after_half_a_minute_without_an_answer(probes: dict[str, dict[str, int]]):
+def test_a_server_is_restarted_only_after_half_a_minute_without_an_answer(probes: dict[str, dict[str, int]]):
     liveness = probes["liveness"]
 
     assert liveness["failureThreshold"] * liveness["periodSeconds"] >= FAILED_ANSWER_SECONDS
 
 
-def test_a_probe_waits_for_an_answer_as_long_as_the_period_of_liveness(probes: dict[str, dict[str, int]]):
+def test_the_timeout_of_a_probe_equals_the_period_of_the_liveness_probe(probes: dict[str, dict[str, int]]):
     # A pod at its CPU limit answers late. The default of Kubernetes, one second, would restart it.
     assert {probe["timeoutSeconds"] for probe in probes.values()} == {probes["liveness"]["periodSeconds"]}
     assert probes["liveness"]["timeoutSeconds"] == 5
 
 
-def test_a_large_model_has_five_minutes_to_start(probes: dict[str, dict[str, int]]):
+def test_a_model_has_five_minutes_to_start(probes: dict[str, dict[str, int]]):
     startup = probes["startup"]
 
     assert startup["failureThreshold"] * startup["periodSeconds"] == MODEL_START_SECONDS
@@ -63,7 +63,7 @@ def test_pods_of_the_version_being_replaced_do_not_count_for_the_spread(pod: dic
         assert constraint["matchLabelKeys"] == ["pod-template-hash"]
 
 
-def test_a_pod_that_never_becomes_ready_does_not_stop_a_node_from_being_drained(declare: Declare):
+def test_a_pod_that_never_becomes_ready_does_not_block_a_node_drain(declare: Declare):
     budget = declare()["PodDisruptionBudget"]["spec"]
 
     assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"

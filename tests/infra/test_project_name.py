@@ -33,7 +33,7 @@ def test_the_settings_are_those_of_a_project_named_slipway(stack_of: StackOf, as
     assert parse(renamed(stack, as_copied=as_copied)) == parse(stack)
 
 
-def test_the_namespace_follows_the_projects_name(stack_of: StackOf):
+def test_the_namespace_starts_with_the_name_of_the_project(stack_of: StackOf):
     assert parse(renamed(stack_of(), as_copied=True)).namespace == "acme-prod"
 
 
@@ -46,7 +46,7 @@ def test_a_setting_in_the_namespace_of_the_project_is_refused_with_the_right_key
     ]
 
 
-def test_keys_of_the_program_itself_are_its_own(stack_of: StackOf):
+def test_keys_of_the_program_itself_are_not_reported(stack_of: StackOf):
     stack = renamed(stack_of(), as_copied=False)
     stack = replace(stack, config={**stack.config, "acme:team": "vision"})
 

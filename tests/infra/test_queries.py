@@ -62,7 +62,7 @@ def test_every_metric_and_label_that_a_query_names_is_exported():
             assert labels <= exported[metric], name
 
 
-def test_every_query_is_about_one_service_of_one_namespace():
+def test_every_query_selects_a_single_service_of_a_single_namespace():
     for name, query in every_query().items():
         for selector in selectors(parse(query)):
             matchers = selector.matchers.matchers
@@ -111,7 +111,7 @@ WAITED_FOR = QUERIES.waited_quantile(0.95, "5m")
 
 
 @needs_promtool
-def test_clients_that_were_given_up_have_waited_and_those_refused_have_not(tmp_path: Path):
+def test_requests_at_their_deadline_count_as_waiting_and_refused_ones_do_not(tmp_path: Path):
     mostly_refused = histogram((200, 2.0, 1), (503, 0.001, 99), (400, 0.001, 99))
     given_up = histogram((200, 0.01, 9), (504, 10.0, 1))
     left = histogram((200, 0.01, 9), (499, 4.0, 1))
@@ -122,7 +122,7 @@ def test_clients_that_were_given_up_have_waited_and_those_refused_have_not(tmp_p
 
 
 @needs_promtool
-def test_waiting_is_zero_without_requests_and_nothing_without_scrapes(tmp_path: Path):
+def test_the_waiting_time_is_zero_without_requests_and_missing_without_scrapes(tmp_path: Path):
     elsewhere = {
         name.replace('"apart"', '"other"'): values for name, values in histogram((200, 1, 1)).items()
     }
@@ -133,7 +133,7 @@ def test_waiting_is_zero_without_requests_and_nothing_without_scrapes(tmp_path: 
 
 
 @needs_promtool
-def test_what_pods_share_is_summed_and_nothing_without_scrapes(tmp_path: Path):
+def test_a_shared_signal_is_summed_and_missing_without_scrapes(tmp_path: Path):
     for metric, query in {
         "request_queue_depth": QUERIES.queue_depth(),
         "request_in_flight": QUERIES.in_flight(),

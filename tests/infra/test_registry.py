@@ -34,14 +34,14 @@ CREDENTIALS = {"registryUsername": "someone", "secret": {"registryPassword": "hu
         ("localhost:5000", "localhost:5000", "localhost:5000"),
     ],
 )
-def test_images_are_named_as_each_registry_asks(prefix: str, host: str, auth: str):
+def test_the_name_of_an_image_follows_the_rules_of_its_registry(prefix: str, host: str, auth: str):
     registry = Registry.parse(prefix)
 
     assert (registry.host, registry.auth) == (host, auth)
     assert registry.image("tiny", "0123") == f"{prefix}/tiny:0123"
 
 
-def test_amazons_registry_says_whose_it_is_and_where():
+def test_the_name_of_an_ecr_registry_has_its_account_and_region():
     registry = Registry.parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com/ml")
 
     assert registry.host_parts == {"account": "123456789012", "region": "eu-west-1"}
@@ -66,12 +66,12 @@ def test_amazons_registry_says_whose_it_is_and_where():
         ("", "HOST"),
     ],
 )
-def test_what_no_registry_takes_is_refused_with_the_form_it_should_have(prefix: str, form: str):
+def test_the_error_for_an_invalid_registry_has_the_valid_form(prefix: str, form: str):
     with pytest.raises(ValueError, match=form):
         Registry.parse(prefix)
 
 
-def test_a_private_repository_is_pulled_from_with_a_secret_that_stays_secret(program: Callable[..., Run]):
+def test_a_private_repository_is_pulled_with_a_secret(program: Callable[..., Run]):
     objects = by_kind(program(**CREDENTIALS, pullSecret="true"))
 
     secret = objects["Secret"]
@@ -84,14 +84,14 @@ def test_a_private_repository_is_pulled_from_with_a_secret_that_stays_secret(pro
     assert pod["imagePullSecrets"] == [{"name": secret["metadata"]["name"]}]
 
 
-def test_a_public_repository_is_pulled_from_without_a_secret(program: Callable[..., Run]):
+def test_a_public_repository_is_pulled_without_a_secret(program: Callable[..., Run]):
     objects = by_kind(program(**CREDENTIALS))
 
     assert "Secret" not in objects
     assert "imagePullSecrets" not in objects["Deployment"]["spec"]["template"]["spec"]
 
 
-def test_another_password_is_another_secret_and_new_pods(program: Callable[..., Run]):
+def test_a_changed_password_is_a_new_secret_and_starts_new_pods(program: Callable[..., Run]):
     first = by_kind(program(**CREDENTIALS, pullSecret="true"))
     second = by_kind(
         program(registryUsername="someone", secret={"registryPassword": "other"}, pullSecret="true")

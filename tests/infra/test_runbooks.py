@@ -15,7 +15,7 @@ RUNBOOKS = PROJECT / "docs" / "runbooks"
 URL = "https://runbooks.example"
 
 
-def test_each_alert_has_a_page_and_each_page_an_alert(settings_of: SettingsOf):
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert(settings_of: SettingsOf):
     rules = [rule for group in rule_groups(settings_of(), "tiny", URL) for rule in group["rules"]]
     links = {rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
 
@@ -23,7 +23,7 @@ def test_each_alert_has_a_page_and_each_page_an_alert(settings_of: SettingsOf):
 
 
 @pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
-def test_a_page_asks_for_metrics_that_there_are_and_links_to_what_there_is(page: Path):
+def test_a_runbook_names_exported_metrics_and_its_links_exist(page: Path):
     text = page.read_text()
     exported = {**server(), **CLUSTER, "up": TARGET}
     queries = re.findall(r"```promql\n(.*?)```", text, re.DOTALL)

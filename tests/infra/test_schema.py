@@ -27,7 +27,7 @@ CUSTOM = ("PrometheusRule", "ServiceMonitor")
     ids=["load balancer", "node port", "pull secret", "watched", "monitoring"],
 )
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_every_object_fits_the_schema_with_no_field_that_it_lacks(
+def test_every_object_is_valid_and_has_no_unknown_field(
     program: Callable[..., Run], stack: str, config: dict[str, Any]
 ):
     objects = [manifest for manifest in program(stack, **config).objects() if manifest["kind"] not in CUSTOM]
@@ -41,7 +41,7 @@ def test_every_object_fits_the_schema_with_no_field_that_it_lacks(
         kubernetes_validate.validate(manifest, VERSION, strict=True)
 
 
-def test_a_field_that_the_schema_lacks_is_seen(declare: Declare):
+def test_a_field_that_the_schema_lacks_is_an_error(declare: Declare):
     deployment = declare()["Deployment"]
     deployment["spec"]["replica"] = 2
 

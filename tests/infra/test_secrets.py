@@ -123,7 +123,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_on_the_wire_a_secret_is_marked_as_one(
+def test_a_secret_is_marked_as_secret_for_the_engine(
     stack: Callable[[str], Stack], wire: list[dict[str, Any]], name: str
 ):
     run(stack(name))
@@ -134,7 +134,7 @@ def test_on_the_wire_a_secret_is_marked_as_one(
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_what_is_rendered_exported_and_said_holds_no_secret(
+def test_no_secret_is_in_the_rendered_objects_outputs_and_logs(
     stack: Callable[[str], Stack],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -179,7 +179,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STACKS)
-def test_no_program_that_is_run_is_told_a_secret(
+def test_no_secret_is_in_the_arguments_of_a_program(
     stack: Callable[[str], Stack], calls: Path, capfd: pytest.CaptureFixture[str], name: str
 ):
     target = stack(name)
@@ -198,7 +198,7 @@ def test_no_program_that_is_run_is_told_a_secret(
     assert found_in("".join(capfd.readouterr())) == []
 
 
-def test_a_secret_is_found_however_it_is_spelt():
+def test_a_secret_is_found_in_every_encoding():
     for text in (
         f"x{PASSWORD}y",
         urllib.parse.quote(KUBECONFIG, safe=""),

@@ -30,7 +30,7 @@ def server(objects: dict[str, Any]) -> dict[str, Any]:
     return container
 
 
-def test_the_defaults_are_those_that_the_mission_names(declare: Declare):
+def test_the_defaults_have_the_required_values(declare: Declare):
     objects = declare()
 
     assert server(objects)["resources"] == {
@@ -56,7 +56,7 @@ def test_every_object_carries_the_recommended_labels(declare: Declare):
             assert labels["app.kubernetes.io/component"] == "model-server", kind
 
 
-def test_one_selector_finds_the_pods_and_outlives_a_change_of_version(declare: Declare):
+def test_the_selector_of_the_pods_does_not_change_with_the_version(declare: Declare):
     objects = declare()
     selector = {"app.kubernetes.io/name": "tiny", "app.kubernetes.io/instance": "prod"}
 
@@ -70,7 +70,7 @@ def test_one_selector_finds_the_pods_and_outlives_a_change_of_version(declare: D
     assert selector.items() <= labels.items()
 
 
-def test_the_pod_meets_the_restricted_standard_and_writes_nothing(declare: Declare):
+def test_the_pod_meets_the_restricted_standard_and_has_a_read_only_file_system(declare: Declare):
     objects = declare()
 
     security = pod(objects)["securityContext"]
@@ -115,7 +115,7 @@ def test_threads_follow_the_cpu_limit_unless_they_are_set(declare: Declare):
     assert "SLIPWAY_THREADS" not in declare()["ConfigMap"]["data"]
 
 
-def test_other_settings_are_another_configmap_and_new_pods(declare: Declare):
+def test_changed_settings_are_a_new_configmap_and_start_new_pods(declare: Declare):
     first, other = declare(), declare(logLevel="debug")
 
     assert first["ConfigMap"]["immutable"] is True
@@ -125,7 +125,7 @@ def test_other_settings_are_another_configmap_and_new_pods(declare: Declare):
         assert server(objects)["envFrom"] == [{"configMapRef": {"name": name}}]
 
 
-def test_every_probe_asks_for_a_path_that_the_server_has(declare: Declare):
+def test_every_probe_uses_a_path_of_the_server(declare: Declare):
     x, y = (Tensor(name=name, datatype="FP32", shape=(-1, 2)) for name in "xy")
     signature = Signature(
         name="tiny", version="1", formats=("onnx",), inputs=(x,), outputs=(y,),
@@ -162,11 +162,11 @@ def test_an_update_replaces_a_pod_only_after_another_is_ready(declare: Declare):
     assert declare()["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
 
 
-def test_the_number_of_pods_is_the_autoscalers_alone(declare: Declare):
+def test_the_deployment_does_not_set_the_number_of_pods(declare: Declare):
     assert "replicas" not in declare()["Deployment"]["spec"]
 
 
-def test_anyone_may_predict_the_cluster_may_scrape_and_the_server_may_call_nobody(declare: Declare):
+def test_the_network_policy_allows_predictions_scrapes_and_no_egress(declare: Declare):
     policy = declare()["NetworkPolicy"]["spec"]
 
     assert policy["policyTypes"] == ["Ingress", "Egress"]
@@ -177,13 +177,13 @@ def test_anyone_may_predict_the_cluster_may_scrape_and_the_server_may_call_nobod
     ]
 
 
-def test_a_node_port_is_the_clusters_choice_unless_it_is_set(declare: Declare):
+def test_the_cluster_chooses_the_node_port_unless_it_is_set(declare: Declare):
     assert "nodePort" not in declare(serviceType="NodePort")["Service"]["spec"]["ports"][0]
     fixed = declare(serviceType="NodePort", nodePort="30081")["Service"]["spec"]["ports"][0]
     assert fixed["nodePort"] == 30081
 
 
-def test_another_model_takes_over_the_address(declare: Declare, models: Path):
+def test_another_model_gets_the_same_address(declare: Declare, models: Path):
     write_artifact(models, "other", VERSION)
 
     first, other = declare(), declare(model="other", modelVersion=VERSION)
@@ -193,7 +193,7 @@ def test_another_model_takes_over_the_address(declare: Declare, models: Path):
     assert other["Service"]["spec"]["selector"]["app.kubernetes.io/name"] == "other"
 
 
-def test_the_address_leads_to_the_pods_only_once_they_are_ready(
+def test_the_service_is_declared_after_the_pods_are_ready(
     program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ):
     registered: list[str] = []
@@ -209,7 +209,7 @@ def test_the_address_leads_to_the_pods_only_once_they_are_ready(
     assert registered.index("model-service") > registered.index("model-deployment")
 
 
-def test_the_pods_run_the_image_by_the_reference_that_the_build_gave(
+def test_the_pods_run_the_image_by_the_reference_from_the_build(
     stack_of: Callable[..., Any],
 ):
     objects = by_kind(
@@ -239,7 +239,7 @@ def test_the_pods_run_the_image_by_the_reference_that_the_build_gave(
         ({}, {}, "pending"),
     ],
 )
-def test_the_url_is_where_the_service_is_reached(
+def test_the_url_is_the_address_of_the_service(
     program: Callable[..., Run],
     monkeypatch: pytest.MonkeyPatch,
     config: dict[str, str],

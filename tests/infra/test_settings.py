@@ -35,14 +35,14 @@ def problems(declare: Declare, **config: Any) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def test_every_setting_is_described_in_pulumi_yaml_and_has_its_default_there_alone():
+def test_every_setting_is_described_in_pulumi_yaml_and_only_there_has_a_default():
     assert {to_camel(field.name) for field in fields(Settings)} == set(PULUMI_YAML)  # type: ignore[arg-type]
     assert all(schema["description"] for schema in PULUMI_YAML.values())
     assert [key for key, schema in PULUMI_YAML.items() if "default" not in schema] == []
     assert all(field.default is MISSING for field in fields(Settings))  # type: ignore[arg-type]
 
 
-def test_all_problems_are_told_at_once(declare: Declare):
+def test_all_problems_are_reported_at_once(declare: Declare):
     found = problems(declare, minReplicas="-1", serviceType="Ingress", registry="docker.io", batchSize="x")
 
     assert [line.partition(":")[0] for line in found] == [
@@ -180,7 +180,7 @@ def test_a_password_is_not_repeated_beside_other_problems(declare: Declare):
     assert "hunter2" not in "".join(found)
 
 
-def test_the_namespace_is_the_projects_and_the_stacks_unless_it_is_set(declare: Declare):
+def test_the_namespace_has_the_names_of_the_project_and_the_stack_unless_it_is_set(declare: Declare):
     assert declare()["Namespace"]["metadata"]["name"] == "slipway-prod"
     assert declare(namespace="mine")["Namespace"]["metadata"]["name"] == "mine"
 
@@ -206,7 +206,7 @@ def test_memory_quantities_are_mebibytes(text: str, amount: float):
         ("arm64", "linux/arm64"),
     ],
 )
-def test_the_local_stacks_images_are_of_this_machines_platform(
+def test_images_of_local_stacks_are_for_the_platform_of_this_machine(
     settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch, machine: str, image_platform: str
 ):
     monkeypatch.setattr(platform, "machine", lambda: machine)
@@ -214,7 +214,7 @@ def test_the_local_stacks_images_are_of_this_machines_platform(
     assert {settings_of(stack).platform for stack in ("dev", "watched")} == {image_platform}
 
 
-def test_a_machine_for_which_there_are_no_images_is_named(
+def test_the_error_for_an_unsupported_platform_names_it(
     settings_of: SettingsOf, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")

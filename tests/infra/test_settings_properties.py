@@ -47,7 +47,7 @@ tokens = st.sampled_from(
 @given(
     config=st.dictionaries(st.sampled_from(KEYS), st.one_of(st.text(), words, numbers, tokens), max_size=8)
 )
-def test_whatever_is_given_the_parser_returns_settings_or_says_what_is_wrong(
+def test_the_parser_returns_settings_or_reports_errors_for_every_input(
     stack_of: StackOf, config: dict[str, str]
 ):
     for key, problem in problems(stack_of(**secrets_apart(config))):
@@ -112,7 +112,7 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
 # Each takes long: the first that fails is shown as it was drawn.
 @settings(drawn, max_examples=15, phases=[Phase.generate])
 @given(config=legal())
-def test_legal_settings_give_objects_that_fit(stack_of: StackOf, config: dict[str, str]):
+def test_valid_settings_give_valid_objects(stack_of: StackOf, config: dict[str, str]):
     declared = run(stack_of(**secrets_apart(config)))
 
     assert {"Deployment", "Service"} <= {manifest["kind"] for manifest in declared.objects()}
@@ -149,7 +149,7 @@ BROKEN: dict[str, st.SearchStrategy[str]] = {
         lambda keys: st.fixed_dictionaries({key: BROKEN[key] for key in keys})
     ),
 )
-def test_all_that_is_wrong_is_told_at_once_with_its_value_and_nothing_else_is(
+def test_every_invalid_value_is_reported_and_no_valid_one(
     stack_of: StackOf, config: dict[str, str], broken: dict[str, str]
 ):
     found = problems(stack_of(**secrets_apart({**config, **broken})))

@@ -38,7 +38,7 @@ def of_slo(settings: Settings, slo: str) -> dict[str, str]:
     return {"namespace": settings.namespace, "service": "model-metrics", "slo": slo}
 
 
-def test_the_factors_of_thirty_days_are_the_workbooks():
+def test_the_factors_for_thirty_days_are_those_of_the_sre_workbook():
     thirty = timedelta(days=30)
 
     assert [(rate.severity, rate.factor(thirty), rate.long, rate.short) for rate in BURN_RATES] == [
@@ -49,18 +49,18 @@ def test_the_factors_of_thirty_days_are_the_workbooks():
     ]
 
 
-def test_no_alert_is_for_what_the_budget_lasts_for():
+def test_no_alert_is_raised_at_a_rate_that_the_budget_allows():
     assert [rate.factor(timedelta(days=7)) for rate in BURN_RATES] == [pytest.approx(3.36), 1.4, 1, 1]
 
 
-def test_an_alert_that_no_traffic_could_raise_is_left_out(settings_of: SettingsOf):
-    # Half may be bad: that is never exceeded six times.
+def test_an_alert_that_no_error_rate_can_raise_is_left_out(settings_of: SettingsOf):
+    # Half of the requests may fail, so the rate of failures cannot be six times as high.
     declared = rules(settings_of(sloAvailability="50"))[0]["rules"]
 
     assert [rule["labels"]["long_window"] for rule in declared if "alert" in rule] == ["3d"]
 
 
-def test_the_threshold_of_latency_is_a_bucket_that_the_server_has(settings_of: SettingsOf):
+def test_the_latency_threshold_is_a_bucket_of_the_server(settings_of: SettingsOf):
     declared = rules(settings_of(sloLatencySeconds="1"))[1]["rules"]
 
     assert 'le="1.0"' in declared[1]["expr"]
@@ -68,9 +68,7 @@ def test_the_threshold_of_latency_is_a_bucket_that_the_server_has(settings_of: S
 
 @needs_promtool
 @pytest.mark.parametrize("code", [500, 503, 504])
-def test_every_5xx_is_a_fault_and_a_flood_of_bad_requests_hides_none(
-    settings_of: SettingsOf, tmp_path: Path, code: int
-):
+def test_faults_raise_an_alert_in_a_flood_of_bad_requests(settings_of: SettingsOf, tmp_path: Path, code: int):
     settings = settings_of()
     faults = {
         of_pod(settings.namespace, "request_count_total", code=200): "0+90x30",
@@ -88,7 +86,7 @@ def test_every_5xx_is_a_fault_and_a_flood_of_bad_requests_hides_none(
 
 
 @needs_promtool
-def test_what_clients_do_wrong_is_no_fault(settings_of: SettingsOf, tmp_path: Path):
+def test_errors_of_clients_raise_no_alert(settings_of: SettingsOf, tmp_path: Path):
     settings = settings_of()
     codes = {
         of_pod(settings.namespace, "request_count_total", code=code): "0+100x30"
@@ -104,7 +102,7 @@ def test_what_clients_do_wrong_is_no_fault(settings_of: SettingsOf, tmp_path: Pa
 
 @needs_promtool
 @pytest.mark.parametrize(("code", "alerts"), [(499, ["ModelLatencyBudgetBurn"]), (500, []), (400, [])])
-def test_who_leaves_after_a_long_wait_was_answered_too_late_but_a_fault_is_not_counted_twice(
+def test_a_client_that_left_after_a_long_wait_counts_as_slow_and_a_fault_does_not(
     settings_of: SettingsOf, tmp_path: Path, code: int, alerts: list[str]
 ):
     settings = settings_of()
@@ -126,9 +124,7 @@ def test_who_leaves_after_a_long_wait_was_answered_too_late_but_a_fault_is_not_c
 
 
 @needs_promtool
-def test_the_pods_of_a_service_count_together_and_those_of_others_not_at_all(
-    settings_of: SettingsOf, tmp_path: Path
-):
+def test_a_query_sums_all_pods_of_a_service_and_no_others(settings_of: SettingsOf, tmp_path: Path):
     settings = settings_of()
     pods = {
         of_pod(settings.namespace, "request_count_total", pod=pod, code=code): f"0+{count}x30"
@@ -177,7 +173,7 @@ def test_the_budget_that_is_left_is_recorded(
 
 
 @needs_promtool
-def test_who_is_not_asked_anything_spends_nothing(settings_of: SettingsOf, tmp_path: Path):
+def test_a_service_without_requests_spends_no_budget(settings_of: SettingsOf, tmp_path: Path):
     settings = settings_of()
     idle = {
         name: values
@@ -195,7 +191,7 @@ def test_who_is_not_asked_anything_spends_nothing(settings_of: SettingsOf, tmp_p
 
 
 @needs_promtool
-def test_a_burn_says_what_is_wrong_and_where_its_runbook_is(settings_of: SettingsOf, tmp_path: Path):
+def test_an_alert_of_a_burn_rate_has_a_description_and_its_runbook(settings_of: SettingsOf, tmp_path: Path):
     settings = settings_of()
     promise, _ = Promise.all(settings)
     labels = {"severity": "ticket", "long_window": "3d", "short_window": "6h"}
@@ -226,7 +222,7 @@ def test_a_burn_says_what_is_wrong_and_where_its_runbook_is(settings_of: Setting
         ({"a": "1x10 0x10"}, 17, ["ModelUnavailable"]),
     ],
 )
-def test_a_service_without_a_ready_pod_pages_after_five_minutes(
+def test_a_service_without_a_ready_pod_raises_an_alert_after_five_minutes(
     settings_of: SettingsOf, tmp_path: Path, pods: dict[str, str], minutes: int, alerts: list[str]
 ):
     settings = settings_of()
@@ -242,7 +238,7 @@ def test_a_service_without_a_ready_pod_pages_after_five_minutes(
 
 @needs_promtool
 @pytest.mark.parametrize(("wanted", "alerts"), [(0, []), (1, ["ModelUnavailable"])])
-def test_a_service_that_is_asleep_is_not_unavailable(
+def test_a_service_scaled_to_zero_raises_no_alert(
     settings_of: SettingsOf, tmp_path: Path, wanted: int, alerts: list[str]
 ):
     settings = settings_of(**ASLEEP)

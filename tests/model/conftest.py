@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from model.export import Artifact
     from model.source import Source
 
@@ -69,3 +73,24 @@ def efficientnet(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     from model.zoo import load
 
     return export(load("efficientnet-lite0", silent), [], tmp_path_factory.mktemp("efficientnet"), silent)
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Write a user's module and its checkpoint to the current directory.
+
+    Returns:
+        The arguments of `python -m model` that export it, without its name and its input's shape.
+
+    """
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    (tmp_path / "my_network.py").write_text(
+        "from torch import nn\n\n\ndef make():\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 6 * 6, 2))\n"
+    )
+    weights = {"1.weight": torch.ones(2, 108) / 108, "1.bias": torch.zeros(2)}
+    torch.save(weights, tmp_path / "weights.pt")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield ["export", "--factory", "my_network:make", "--checkpoint", "weights.pt", "--format", "torchscript"]
+    sys.modules.pop("my_network", None)

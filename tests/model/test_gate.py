@@ -1,5 +1,6 @@
 """Models as their owners bring them: exported right, or refused with the reason and the next step."""
 
+import pkgutil
 import warnings
 
 import numpy as np
@@ -11,7 +12,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
 
 from model.__main__ import main  # noqa: E402 - after the check that PyTorch is there
 from model.formats import onnx  # noqa: E402
-from tests.model import networks  # noqa: E402
+from tests.model.networks import servable  # noqa: E402
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(12, 3)).astype(np.float32)
@@ -32,12 +33,12 @@ def gate(tmp_path, monkeypatch, capsys):
     def run(name, example, *options, weights=True):
         before = len([*tmp_path.glob("*/*/*/latest"), *tmp_path.glob("two/*/latest")])
         torch.manual_seed(0)
-        made = getattr(networks, name)() if weights else None
+        made = pkgutil.resolve_name(f"tests.model.networks.{name}")() if weights else None
         torch.save(made.state_dict() if made is not None else {}, "weights.pt")
         np.save("x.npy", example)
         given = [
             "--factory",
-            f"tests.model.networks:{name}",
+            f"tests.model.networks.{name}",
             "--checkpoint",
             "weights.pt",
             "--example",
@@ -59,54 +60,70 @@ def answer(tmp_path, inputs):
 @pytest.mark.parametrize(
     ("name", "example", "message"),
     [
-        ("encoder", SEQUENCES, BATCH),
-        ("NormedByBatch", ROWS, BATCH),
-        ("NormedByBatch", np.ones((1, 3), np.float32), BATCH),
-        ("Numbered", ROWS, BATCH),
-        ("CountedByPython", ROWS, r"batch of any size.*x\.shape\[0\] for it, not len\(x\)"),
-        ("BatchStatistics", IMAGES, BATCH),
-        ("Dropping", ROWS, ITSELF),
-        ("Noisy", ROWS, ITSELF),
-        ("Counting", ROWS, ITSELF),
-        ("Remembering", ROWS, ITSELF),
-        ("NotANumber", ROWS, r"the model itself answers NaN: output\[0, 0\]"),
+        ("batch:encoder", SEQUENCES, BATCH),
+        ("batch:NormedByBatch", ROWS, BATCH),
+        ("batch:NormedByBatch", np.ones((1, 3), np.float32), BATCH),
+        ("batch:Numbered", ROWS, BATCH),
+        ("batch:CountedByPython", ROWS, r"batch of any size.*x\.shape\[0\] for it, not len\(x\)"),
+        ("batch:BatchStatistics", IMAGES, BATCH),
+        ("state:Dropping", ROWS, ITSELF),
+        ("state:Noisy", ROWS, ITSELF),
+        ("state:Counting", ROWS, ITSELF),
+        ("state:Remembering", ROWS, ITSELF),
+        ("outputs:NotANumber", ROWS, r"the model itself answers NaN: output\[0, 0\]"),
         (
-            "Choosing",
+            "tracing:Choosing",
             ROWS,
-            r"another path for other values of a tensor.*networks\.py, line \d+\).*torch\.where",
+            r"another path for other values of a tensor.*tracing\.py, line \d+\).*torch\.where",
         ),
-        ("Looping", np.abs(ROWS), r"networks\.py, line \d+\).*torch\.cond"),
-        ("NoColumns", ROWS, r"output 'output' has the shape \[1, 0\] .* holds no values"),
-        ("Brain", ROWS, "returns 'output' as bfloat16, which no client can take: return it as float32"),
-        ("WithCache", ROWS, "returns Cache as 'past_key_values', not a tensor"),
-        ("EncoderOfIds", np.tile(IDS[:1], (10, 1)), BATCH),
-        ("EncoderOfIds", np.full((4, 6), 3), "all samples are equal.* two or more different samples"),
-        ("SequenceFirst", SEQUENCES, "batch_first=True"),
-        ("WithoutRunningStatistics", IMAGES, BATCH),
-        ("BatchNormOfBatch", ROWS, "fails on a batch of 1, .*ValueError: Expected more than 1 value"),
-        ("ScaledByLargest", ROWS, BATCH),
-        ("Reversed", ROWS, BATCH),
-        ("Products", ROWS, r"\[2, 2\] for a batch of 2 and \[1, 1\] .* only the first axis may change"),
-        ("ProductsAndOne", ROWS, r"\[2, 3\] for a batch of 2 and \[1, 2\] .* only the first axis may change"),
-        ("LargeBatches", ROWS, "another path for other batch sizes: .* from 2 to 100 only"),
-        ("LargerThanOne", ROWS, BATCH),
-        ("Squeezed", ROWS, r"shape \[3\] for a batch of 1: the first axis .* squeeze\(\)"),
-        ("Summed", ROWS, r"shape \[\] for a batch of 1: .* sum or mean over"),
-        ("OneByOne", ROWS, r"in a batch of 2: RuntimeError: .*networks\.py, line \d+.* any size must go"),
-        ("InNumPy", ROWS, r"networks\.py, line \d+\)\. Write that line with operations on tensors alone"),
-        ("Packed", SEQUENCES[..., :3], r"networks\.py, line \d+\)\. Write that line"),
-        ("Exiting", ROWS, r"SystemExit: 3 \(networks\.py, line \d+\)"),
-        ("ExitingAlone", ROWS, r"fails on a batch of 1, .*SystemExit: 3 \(networks\.py, line \d+\)"),
-        ("NumberedOutputs", ROWS, "a mapping with the key 0: the keys are the names of the outputs"),
-        ("WithoutOutputs", ROWS, "returns no output"),
-        ("PythonRandom", ROWS, ITSELF),
-        ("linear", ROWS.astype(np.float64), r"float64\[3\].*\.astype\('float32'\)"),
-        ("BrainInside", ROWS, "onnx: ONNX Runtime cannot run .* module.float"),
-        ("Inverse", SQUARES, "onnx: PyTorch cannot write .*linalg_inv.* Try --format torchscript"),
-        ("PlainTensor", ROWS, UNSAVED),
-        ("PlainList", ROWS, UNSAVED),
-        ("UnsavedBuffer", ROWS, UNSAVED),
-        ("Raising", ROWS, r"fails on inputs of shape .*KeyError: 'weights' \(networks\.py, line \d+\)"),
+        ("tracing:Looping", np.abs(ROWS), r"tracing\.py, line \d+\).*torch\.cond"),
+        ("outputs:NoColumns", ROWS, r"output 'output' has the shape \[1, 0\] .* holds no values"),
+        (
+            "outputs:Brain",
+            ROWS,
+            "returns 'output' as bfloat16, which no client can take: return it as",
+        ),
+        ("outputs:WithCache", ROWS, "returns Cache as 'past_key_values', not a tensor"),
+        ("batch:EncoderOfIds", np.tile(IDS[:1], (10, 1)), BATCH),
+        ("batch:EncoderOfIds", np.full((4, 6), 3), "all samples are equal.* two or more different samples"),
+        ("batch:SequenceFirst", SEQUENCES, "batch_first=True"),
+        ("batch:WithoutRunningStatistics", IMAGES, BATCH),
+        ("batch:BatchNormOfBatch", ROWS, "fails on a batch of 1, .*ValueError: Expected more than 1 value"),
+        ("batch:ScaledByLargest", ROWS, BATCH),
+        ("batch:Reversed", ROWS, BATCH),
+        ("batch:Products", ROWS, r"\[2, 2\] for a batch of 2 and \[1, 1\] .* only the first axis may change"),
+        (
+            "batch:ProductsAndOne",
+            ROWS,
+            r"\[2, 3\] for a batch of 2 and \[1, 2\] .* only the first axis",
+        ),
+        ("batch:LargeBatches", ROWS, "another path for other batch sizes: .* from 2 to 100 only"),
+        ("batch:LargerThanOne", ROWS, BATCH),
+        ("batch:Squeezed", ROWS, r"shape \[3\] for a batch of 1: the first axis .* squeeze\(\)"),
+        ("batch:Summed", ROWS, r"shape \[\] for a batch of 1: .* sum or mean over"),
+        ("batch:OneByOne", ROWS, r"in a batch of 2: RuntimeError: .*batch\.py, line \d+.* any size must go"),
+        (
+            "tracing:InNumPy",
+            ROWS,
+            r"tracing\.py, line \d+\)\. Write that line with operations on tensors",
+        ),
+        ("tracing:Packed", SEQUENCES[..., :3], r"tracing\.py, line \d+\)\. Write that line"),
+        ("tracing:Exiting", ROWS, r"SystemExit: 3 \(tracing\.py, line \d+\)"),
+        ("batch:ExitingAlone", ROWS, r"fails on a batch of 1, .*SystemExit: 3 \(batch\.py, line \d+\)"),
+        ("outputs:NumberedOutputs", ROWS, "a mapping with the key 0: the keys are the names of the outputs"),
+        ("outputs:WithoutOutputs", ROWS, "returns no output"),
+        ("state:PythonRandom", ROWS, ITSELF),
+        ("factories:linear", ROWS.astype(np.float64), r"float64\[3\].*\.astype\('float32'\)"),
+        ("tracing:BrainInside", ROWS, "onnx: ONNX Runtime cannot run .* module.float"),
+        ("tracing:Inverse", SQUARES, "onnx: PyTorch cannot write .*linalg_inv.* Try --format torchscript"),
+        ("state:PlainTensor", ROWS, UNSAVED),
+        ("state:PlainList", ROWS, UNSAVED),
+        ("state:UnsavedBuffer", ROWS, UNSAVED),
+        (
+            "tracing:Raising",
+            ROWS,
+            r"fails on inputs .*KeyError: 'weights' \(tracing\.py, line \d+\)",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_served_is_refused_with_the_reason(gate, name, example, message):
@@ -122,22 +139,25 @@ def test_a_model_that_cannot_be_served_is_refused_with_the_reason(gate, name, ex
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("scripted", "it is TorchScript already. Return the nn.Module that it was made from"),
-        ("exported", "no evaluation mode .* from a .pt2 file cannot be exported again"),
-        ("raising", r"raising\(\) failed: ValueError: invalid literal .*'wide' \(networks\.py, line \d+\)"),
-        ("asking", "missing 1 required positional argument.* called without arguments"),
+        ("factories:scripted", "it is TorchScript already. Return the nn.Module that it was made from"),
+        ("factories:exported", "no evaluation mode .* from a .pt2 file cannot be exported again"),
         (
-            "importing",
-            r"No module named 'a_library_of_theirs' \(networks\.py.*install a_library_of_theirs -c req",
+            "factories:raising",
+            r"raising\(\) failed: ValueError: .*'wide' \(factories\.py, line \d+\)",
         ),
-        ("Nothing", "has no function 'Nothing'"),
-        ("Cache", "returned Cache, not a torch.nn.Module"),
+        ("factories:asking", "missing 1 required positional argument.* called without arguments"),
+        (
+            "factories:importing",
+            r"No module named 'a_library_of_theirs' \(factories\.py.*install a_library_of_theirs -c req",
+        ),
+        ("factories:Nothing", "has no function 'Nothing'"),
+        ("outputs:Cache", "returned Cache, not a torch.nn.Module"),
     ],
 )
 def test_a_factory_that_fails_is_told_by_its_own_error(gate, name, message):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`torch\.jit", category=DeprecationWarning)
-        status, said = gate(name, ROWS, weights=name in {"scripted", "exported"})
+        status, said = gate(name, ROWS, weights=name in {"factories:scripted", "factories:exported"})
 
     assert status == 1
     with pytest.raises(AssertionError, match=message):
@@ -145,8 +165,8 @@ def test_a_factory_that_fails_is_told_by_its_own_error(gate, name, message):
 
 
 def test_a_model_whose_batch_is_first_is_served_with_pytorchs_own_answers(gate, tmp_path):
-    assert gate("encoder_batch_first", SEQUENCES, "--format", "onnx")[0] == 0
-    module = networks.encoder_batch_first().eval()
+    assert gate("servable:encoder_batch_first", SEQUENCES, "--format", "onnx")[0] == 0
+    module = servable.encoder_batch_first().eval()
     module.load_state_dict(torch.load("weights.pt"))
 
     with torch.inference_mode():
@@ -156,7 +176,7 @@ def test_a_model_whose_batch_is_first_is_served_with_pytorchs_own_answers(gate, 
 
 
 def test_a_model_that_needs_its_batch_is_exported_where_it_says_so(gate, tmp_path):
-    status, said = gate("NormedByBatch", ROWS, "--not-batchable")
+    status, said = gate("batch:NormedByBatch", ROWS, "--not-batchable")
 
     assert (status, said) == (0, "")
     given = answer(tmp_path, {"input": ROWS[:5]})["output"]
@@ -164,18 +184,18 @@ def test_a_model_that_needs_its_batch_is_exported_where_it_says_so(gate, tmp_pat
 
 
 def test_a_model_whose_answers_grow_with_the_batch_is_refused_whatever_it_says(gate):
-    status, said = gate("Products", ROWS, "--not-batchable")
+    status, said = gate("batch:Products", ROWS, "--not-batchable")
     assert (status, "only the first axis may change with the batch" in said) == (1, True)
 
 
 def test_a_model_that_changes_its_input_in_place_is_served_with_its_first_answer(gate, tmp_path):
-    assert gate("InPlace", ROWS) == (0, "")
+    assert gate("servable:InPlace", ROWS) == (0, "")
     np.testing.assert_allclose(answer(tmp_path, {"input": ROWS})["output"], 2 * ROWS)
 
 
 def test_a_recurrent_network_whose_batch_is_first_is_served(gate, tmp_path):
-    assert gate("Recurrent", SEQUENCES, "--format", "onnx") == (0, "")
-    module = networks.Recurrent().eval()
+    assert gate("servable:Recurrent", SEQUENCES, "--format", "onnx") == (0, "")
+    module = servable.Recurrent().eval()
     module.load_state_dict(torch.load("weights.pt"))
     with torch.inference_mode():
         expected = torch.cat([module(torch.from_numpy(row)[None]) for row in SEQUENCES])
@@ -184,7 +204,7 @@ def test_a_recurrent_network_whose_batch_is_first_is_served(gate, tmp_path):
 
 @pytest.mark.filterwarnings(r"ignore:`torch\.jit:DeprecationWarning")
 def test_a_compiled_module_is_exported_as_the_module_that_it_was_made_from(gate, tmp_path):
-    assert gate("compiled", ROWS) == (0, "")
+    assert gate("factories:compiled", ROWS) == (0, "")
     weights = torch.load("weights.pt")
     assert all(key.startswith("_orig_mod.") for key in weights)
     expected = ROWS @ weights["_orig_mod.weight"].numpy().T + weights["_orig_mod.bias"].numpy()
@@ -194,9 +214,9 @@ def test_a_compiled_module_is_exported_as_the_module_that_it_was_made_from(gate,
 def test_missing_values_in_a_sample_are_the_models_own_affair_and_it_can_be_exported_again(gate):
     missing = np.where(ROWS > 1, np.float32(np.nan), ROWS)
     missing[0, 0] = np.nan
-    assert gate("FillsMissing", missing, "--format", "onnx") == (0, "")
+    assert gate("servable:FillsMissing", missing, "--format", "onnx") == (0, "")
     torch.save({}, "weights.pt")
-    given = ["--factory", "tests.model.networks:FillsMissing", "--checkpoint", "weights.pt"]
+    given = ["--factory", "tests.model.networks.servable:FillsMissing", "--checkpoint", "weights.pt"]
     again = ["export", "--name", "theirs", *given, "--example", "x.npy", "--format", "onnx"]
     assert main(again) == 0
 
@@ -204,8 +224,8 @@ def test_missing_values_in_a_sample_are_the_models_own_affair_and_it_can_be_expo
 @pytest.mark.parametrize(
     ("name", "labels", "message"),
     [
-        ("Probabilities", "a\nb\nc\n", "probabilities already, because they add up to 1"),
-        ("OneClass", "a\n", "the softmax of a single class is always 1"),
+        ("outputs:Probabilities", "a\nb\nc\n", "probabilities already, because they add up to 1"),
+        ("outputs:OneClass", "a\n", "the softmax of a single class is always 1"),
     ],
 )
 def test_a_softmax_that_would_spoil_the_scores_is_refused(gate, tmp_path, name, labels, message):
@@ -217,8 +237,8 @@ def test_a_softmax_that_would_spoil_the_scores_is_refused(gate, tmp_path, name, 
 
 @pytest.mark.parametrize("name", ["embedding", "linear", "mean", "x", "embedding.weight"])
 def test_an_output_may_have_the_name_of_a_tensor_inside(gate, tmp_path, name):
-    assert gate("Embedding", IDS, "--output-name", name, "--format", "onnx") == (0, "")
-    module = networks.Embedding()
+    assert gate("servable:Embedding", IDS, "--output-name", name, "--format", "onnx") == (0, "")
+    module = servable.Embedding()
     module.load_state_dict(torch.load("weights.pt"))
 
     with torch.inference_mode():
@@ -228,25 +248,25 @@ def test_an_output_may_have_the_name_of_a_tensor_inside(gate, tmp_path, name):
 
 
 def test_an_input_may_have_the_name_of_a_tensor_inside(gate, tmp_path):
-    assert gate("Embedding", IDS, "--input-name", "linear.weight", "--format", "onnx") == (0, "")
+    assert gate("servable:Embedding", IDS, "--input-name", "linear.weight", "--format", "onnx") == (0, "")
     assert answer(tmp_path, {"linear.weight": IDS})["output"].shape == (12, 4)
 
 
 def test_torch_cond_is_served_as_onnx_and_the_message_for_torchscript_says_so(gate):
-    assert gate("Conditional", ROWS, "--format", "onnx") == (0, "")
-    status, said = gate("Conditional", ROWS, "--format", "torchscript", "--output", "two")
+    assert gate("tracing:Conditional", ROWS, "--format", "onnx") == (0, "")
+    status, said = gate("tracing:Conditional", ROWS, "--format", "torchscript", "--output", "two")
     assert (status, "Export with --format onnx, which supports torch.cond" in said) == (1, True)
 
 
 def test_a_module_that_ignores_eval_is_named_where_torchscript_needs_it(gate):
-    assert gate("StaysInTraining", ROWS, "--format", "onnx") == (0, "")
-    status, said = gate("StaysInTraining", ROWS, "--output", "two")
+    assert gate("tracing:StaysInTraining", ROWS, "--format", "onnx") == (0, "")
+    status, said = gate("tracing:StaysInTraining", ROWS, "--output", "two")
     assert (status, "torchscript: the module stays in training mode after eval()" in said) == (1, True)
 
 
 def test_weights_beyond_what_an_onnx_file_holds_are_refused_before_the_export(gate, monkeypatch):
     monkeypatch.setattr(onnx, "MAX_BYTES", 100)
-    status, said = gate("Embedding", IDS)
+    status, said = gate("servable:Embedding", IDS)
     assert (status, "an ONNX file holds 0.0 GB at most: export with --format torchscript" in said) == (
         1,
         True,
@@ -258,7 +278,7 @@ def test_an_unexpected_error_is_a_message_and_its_traceback_is_shown_on_demand(g
         raise LookupError("the answer to everything")
 
     monkeypatch.setattr("model.samples.read", fail)
-    status, said = gate("encoder", SEQUENCES)
+    status, said = gate("batch:encoder", SEQUENCES)
     assert status == 1
     assert (
         "error: the command failed with an error that it does not know: LookupError: the answer to everything"
@@ -266,4 +286,4 @@ def test_an_unexpected_error_is_a_message_and_its_traceback_is_shown_on_demand(g
     )
 
     with pytest.raises(AssertionError):
-        gate("encoder", SEQUENCES, "--debug")
+        gate("batch:encoder", SEQUENCES, "--debug")

@@ -1,9 +1,10 @@
-"""Programs that stand in for others on PATH, and a server that answers as told."""
+"""Fake programs on PATH, and a server with a fixed answer."""
 
 import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,18 +27,18 @@ for words, output, status in {answers!r}:
 """
 
 Answer = tuple[list[str], str, int]
-"""Words that the arguments hold, what is then printed, and the exit status."""
+"""If the arguments have all these words: what is printed, and the exit status."""
 
 
 class Programs:
-    """Programs of a test's own on PATH, which write down how they were called."""
+    """Fake programs on PATH that record how they were called."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._log = folder / "calls.jsonl"
 
     def add(self, name: str, *answers: Answer, deaf: bool = True) -> None:
-        """Add a program; the first answer whose words are all there is given. A deaf one reads no stdin."""
+        """Add a program, which gives the first answer that fits its arguments. A deaf one reads no stdin."""
         file = self.folder / name
         file.write_text(
             PROGRAM.format(
@@ -48,7 +49,7 @@ class Programs:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """Every call so far: `program`, `arguments`, `stdin`, and the `variables` that are Pulumi's."""
+        """Every call so far: `program`, `arguments`, `stdin`, and the `variables` of Pulumi."""
         return [json.loads(line) for line in self._log.read_text().splitlines()] if self._log.exists() else []
 
     @property
@@ -67,13 +68,13 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
 
 @pytest.fixture
 def only(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Programs:
-    """Programs of the test's own and no others."""
+    """Return fake programs, with no other program on PATH."""
     monkeypatch.setenv("PATH", str(programs.folder))
     return programs
 
 
 class Service:
-    """A service on 127.0.0.1 that answers /predict as told, and remembers what it was asked.
+    """A service on 127.0.0.1 with a fixed answer to /predict, which records its requests.
 
     Until it is started its port refuses connections.
     """
@@ -82,11 +83,15 @@ class Service:
         self.status = 200
         self.answer: dict[str, Any] = {}
         self.requests: list[tuple[str, str, bytes]] = []
+        self.times: list[float] = []
+        """When each of them was received, on the clock of `time.monotonic`."""
+
         service = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
+                service.times.append(time.monotonic())
                 service.requests.append((self.path, self.headers["content-type"], body))
                 answer = json.dumps(service.answer).encode()
                 self.send_response(service.status)
@@ -114,10 +119,10 @@ class Service:
 
 @pytest.fixture
 def service() -> Generator[Service]:
-    one = Service()
-    one.start()
-    yield one
-    one.stop()
+    running = Service()
+    running.start()
+    yield running
+    running.stop()
 
 
 Artifact = Callable[..., Path]
@@ -125,7 +130,7 @@ Artifact = Callable[..., Path]
 
 @pytest.fixture
 def artifact(tmp_path: Path) -> Artifact:
-    """Writes what a request needs of an artifact: three classes, of which the sample is the second."""
+    """Return a function that writes an artifact with three classes, whose sample is of the second."""
 
     def write(*, photograph: bytes | None = None, labels: list[str] | None = None) -> Path:
         folder = tmp_path / "artifact"

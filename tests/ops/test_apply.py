@@ -29,7 +29,7 @@ class Cluster:
         if arguments[0] == "rollout" and self.rollout_fails:
             raise OperationError("deadline exceeded")
         if arguments[:2] == ("get", "customresourcedefinitions"):
-            return "".join(f"customresourcedefinition.apiextensions.k8s.io/{one}\n" for one in self.defined)
+            return "".join(f"customresourcedefinition.apiextensions.k8s.io/{item}\n" for item in self.defined)
         return "the last words" if arguments[0] == "logs" else "NAME READY"
 
     def get(self, kinds: str, *_: str) -> dict[str, Any]:
@@ -56,13 +56,13 @@ def up(stack: Stack, cluster: Cluster) -> dict[str, Any]:
 def test_the_objects_are_applied_with_the_image_that_was_built(stack_of: StackOf, cluster: Cluster):
     outputs = up(stack_of(), cluster)
 
-    (deployment,) = [one for one in cluster.applied if one["kind"] == "Deployment"]
+    (deployment,) = [item for item in cluster.applied if item["kind"] == "Deployment"]
     image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     assert image == outputs["image"]
     assert image.endswith("@sha256:abc")
 
 
-def test_it_waits_for_the_pods_before_anything_is_removed(stack_of: StackOf, cluster: Cluster):
+def test_objects_are_deleted_only_after_the_pods_are_ready(stack_of: StackOf, cluster: Cluster):
     old = {"kind": "ConfigMap", "metadata": {"name": "model-config-old"}}
     cluster.there = [old]
 
@@ -73,12 +73,12 @@ def test_it_waits_for_the_pods_before_anything_is_removed(stack_of: StackOf, clu
     assert cluster.calls[-1] == ("delete", "configmap/model-config-old", "--namespace=slipway-prod")
 
 
-def test_the_service_leads_to_the_pods_only_once_they_are_ready(stack_of: StackOf, cluster: Cluster):
+def test_the_service_is_applied_after_the_pods_are_ready(stack_of: StackOf, cluster: Cluster):
     cluster.rollout_fails = True
 
     with pytest.raises(OperationError):
         up(stack_of(), cluster)
-    kinds = {one["kind"] for one in cluster.applied}
+    kinds = {item["kind"] for item in cluster.applied}
 
     cluster.rollout_fails = False
     up(stack_of(), cluster)
@@ -94,7 +94,7 @@ def test_down_deletes_the_namespace_and_waits_until_it_is_gone(cluster: Cluster)
     assert cluster.calls == [("delete", "namespace", "slipway-dev", "--wait=true", "--timeout=180s")]
 
 
-def test_what_is_declared_is_not_removed(stack_of: StackOf, cluster: Cluster):
+def test_a_declared_object_is_not_deleted(stack_of: StackOf, cluster: Cluster):
     up(stack_of(), cluster)
 
     assert "delete" not in cluster.verbs()
@@ -112,18 +112,18 @@ DEFINED = [
 ]
 
 
-def test_what_watches_is_applied_with_the_rest(stack_of: StackOf, cluster: Cluster):
+def test_objects_of_monitoring_are_applied_with_the_rest(stack_of: StackOf, cluster: Cluster):
     cluster.defined = DEFINED
 
     up(stack_of(**EXISTING), cluster)
 
-    kinds = [one["kind"] for one in cluster.applied]
+    kinds = [item["kind"] for item in cluster.applied]
     assert {"ServiceMonitor", "PrometheusRule", "ScaledObject"} <= {*kinds}
     assert kinds[-2:] == ["Service", "Service"]
     assert "delete" not in cluster.verbs()
 
 
-def test_what_watched_or_scaled_before_is_removed_once_it_is_declared_no_more(
+def test_objects_of_monitoring_and_scaling_are_deleted_once_they_are_not_declared(
     stack_of: StackOf, cluster: Cluster
 ):
     cluster.defined = DEFINED
@@ -139,9 +139,7 @@ def test_what_watched_or_scaled_before_is_removed_once_it_is_declared_no_more(
 
 
 @pytest.mark.parametrize("defined", [[], DEFINED[:1], DEFINED])
-def test_kinds_that_a_cluster_lacks_are_not_looked_for(
-    stack_of: StackOf, cluster: Cluster, defined: list[str]
-):
+def test_kinds_that_a_cluster_lacks_are_not_listed(stack_of: StackOf, cluster: Cluster, defined: list[str]):
     cluster.defined = [*defined, "certificates.cert-manager.io"]
 
     up(stack_of(), cluster)
@@ -151,19 +149,19 @@ def test_kinds_that_a_cluster_lacks_are_not_looked_for(
 
 
 @pytest.mark.parametrize("config", [{}, EXISTING], ids=["plain", "watched"])
-def test_every_kind_that_a_stack_declares_is_looked_for_when_it_does_not_any_more(
+def test_every_kind_that_a_stack_can_declare_is_pruned(
     stack_of: StackOf, cluster: Cluster, config: dict[str, str]
 ):
     cluster.defined = DEFINED
     up(stack_of(**config), cluster)
 
     looked_for = {kind.partition(".")[0] for kind in cluster.asked}
-    declared = {one["kind"] for one in cluster.applied} - {"Namespace"}
+    declared = {item["kind"] for item in cluster.applied} - {"Namespace"}
     plurals = {"NetworkPolicy": "networkpolicies"}
     assert {plurals.get(kind, f"{kind.lower()}s") for kind in declared} <= looked_for
 
 
-def test_charts_are_left_to_the_engine_and_nothing_is_applied(stack_of: StackOf, cluster: Cluster):
+def test_a_stack_with_charts_is_refused_and_nothing_is_applied(stack_of: StackOf, cluster: Cluster):
     stack = stack_of(monitoring="install", secret={"grafanaAdminPassword": "[secret]"})
 
     with pytest.raises(OperationError, match=r"installs kube-prometheus-stack.*`pulumi` on PATH, or set"):
@@ -172,7 +170,7 @@ def test_charts_are_left_to_the_engine_and_nothing_is_applied(stack_of: StackOf,
     assert cluster.calls == []
 
 
-def test_pods_that_do_not_become_ready_are_shown_with_their_last_words(stack_of: StackOf, cluster: Cluster):
+def test_the_error_for_pods_that_are_not_ready_has_the_end_of_their_log(stack_of: StackOf, cluster: Cluster):
     cluster.rollout_fails = True
     cluster.pods = [
         {"metadata": {"name": "good"}, "status": {"containerStatuses": [{"restartCount": 0, "ready": True}]}},
@@ -190,9 +188,7 @@ def test_pods_that_do_not_become_ready_are_shown_with_their_last_words(stack_of:
     assert "delete" not in cluster.verbs()
 
 
-def test_a_stack_with_secrets_is_left_to_the_engine_and_nothing_is_applied(
-    stack_of: StackOf, cluster: Cluster
-):
+def test_a_stack_with_secrets_is_refused_and_nothing_is_applied(stack_of: StackOf, cluster: Cluster):
     stack = stack_of(registryUsername="a", pullSecret="true", secret={"registryPassword": "[secret]"})
 
     with pytest.raises(OperationError, match="only the engine can decrypt"):

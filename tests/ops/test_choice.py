@@ -33,7 +33,7 @@ def installed(monkeypatch: pytest.MonkeyPatch):
         ("pulumi", MADE, True, True),
     ],
 )
-def test_a_local_stack_stays_with_whoever_made_it_and_else_follows_the_choice(
+def test_a_local_stack_is_updated_by_the_tool_that_deployed_it_else_by_the_choice(
     installed, asked: Choice, there: Running | None, is_installed: bool, engine: bool
 ):
     installed(is_installed)
@@ -45,12 +45,17 @@ def test_a_local_stack_stays_with_whoever_made_it_and_else_follows_the_choice(
     ("asked", "there", "is_installed", "says"),
     [
         ("pulumi", None, False, "`pulumi` is not on PATH: install it"),
-        ("pulumi", APPLIED, True, "was made by kubectl: `make down STACK=dev` first"),
-        ("kubectl", MADE, True, "was made by pulumi: `make down STACK=dev` first"),
-        ("auto", MADE, False, "was made by the Pulumi engine.*begin anew with `make down STACK=dev`"),
+        ("pulumi", APPLIED, True, "was deployed by kubectl: `make down STACK=dev` first"),
+        ("kubectl", MADE, True, "was deployed by pulumi: `make down STACK=dev` first"),
+        (
+            "auto",
+            MADE,
+            False,
+            "was deployed by the Pulumi engine.*remove the stack with `make down STACK=dev`",
+        ),
     ],
 )
-def test_a_choice_that_cannot_be_followed_says_what_to_do(
+def test_the_error_for_an_impossible_choice_says_what_to_do(
     installed, asked: Choice, there: Running | None, is_installed: bool, says: str
 ):
     installed(is_installed)
@@ -70,14 +75,14 @@ def test_a_choice_that_cannot_be_followed_says_what_to_do(
         ),
     ],
 )
-def test_a_shared_stack_is_the_engines(installed, asked: Choice, is_installed: bool, says: str):
+def test_a_shared_stack_needs_the_engine(installed, asked: Choice, is_installed: bool, says: str):
     installed(is_installed)
 
     with pytest.raises(OperationError, match=says):
         by_engine(Stack.read("prod"), asked, None)
 
 
-def test_a_shared_stack_is_deployed_by_the_engine_that_is_there(installed):
+def test_the_installed_engine_deploys_a_shared_stack(installed):
     installed(True)
 
     assert by_engine(Stack.read("prod"), "auto", None)

@@ -41,7 +41,7 @@ def test_a_local_stack_is_updated_without_a_question(pulumi: Programs):
 
 
 @pytest.mark.parametrize(("agreed", "consent"), [(False, ""), (True, " --yes")])
-def test_a_shared_stack_is_changed_after_its_preview_was_shown(pulumi: Programs, agreed: bool, consent: str):
+def test_a_shared_stack_is_changed_after_its_preview(pulumi: Programs, agreed: bool, consent: str):
     engine.up(Stack.read("prod"), agreed=agreed)
     engine.destroy(Stack.read("prod"), agreed=agreed, has_artifact=True)
 
@@ -50,9 +50,7 @@ def test_a_shared_stack_is_changed_after_its_preview_was_shown(pulumi: Programs,
 
 
 @pytest.mark.parametrize("has_artifact", [False, True])
-def test_the_program_is_run_before_anything_is_asked_with_what_the_state_remembers(
-    pulumi: Programs, has_artifact: bool
-):
+def test_the_program_runs_before_the_refresh_reads_the_state(pulumi: Programs, has_artifact: bool):
     engine.up(Stack.read("dev"), agreed=False)
     engine.destroy(Stack.read("dev"), agreed=False, has_artifact=has_artifact)
 
@@ -61,7 +59,7 @@ def test_the_program_is_run_before_anything_is_asked_with_what_the_state_remembe
     assert runs == {"up": True, "stack": False, "destroy": has_artifact}
 
 
-def test_all_that_an_update_needs_is_asked_for(pulumi: Programs):
+def test_everything_that_an_update_needs_is_checked(pulumi: Programs):
     engine.check(Stack.read("dev"), agreed=False)
 
     assert pulumi.lines == [
@@ -74,7 +72,7 @@ def test_all_that_an_update_needs_is_asked_for(pulumi: Programs):
 @pytest.mark.parametrize(
     ("stack", "way_out"), [("dev", "; or do without the engine: ENGINE=kubectl"), ("prod", "")]
 )
-def test_without_a_login_it_says_how_to_log_in(programs: Programs, stack: str, way_out: str):
+def test_the_error_without_a_login_says_how_to_log_in(programs: Programs, stack: str, way_out: str):
     programs.add("pulumi", (["whoami"], "error: this command requires logging in", 3))
 
     with pytest.raises(OperationError, match=r"run `pulumi login --local`.* or `pulumi login`") as raised:
@@ -91,7 +89,7 @@ def test_without_a_login_it_says_how_to_log_in(programs: Programs, stack: str, w
         (["history"], "decrypting secrets: incorrect passphrase"),
     ],
 )
-def test_without_the_passphrase_it_says_which_variable_to_set(
+def test_the_error_without_a_passphrase_names_the_variable_to_set(
     programs: Programs, words: list[str], says: str
 ):
     programs.add("pulumi", (words, f"error: {says}", 1))
@@ -100,7 +98,7 @@ def test_without_the_passphrase_it_says_which_variable_to_set(
         engine.check(Stack.read("dev"), agreed=False)
 
 
-def test_another_failure_is_told_in_pulumis_words(programs: Programs):
+def test_another_failure_is_reported_with_pulumis_message(programs: Programs):
     programs.add("pulumi", (["select"], "error: no such host", 1))
 
     with pytest.raises(OperationError, match="no such host") as raised:
@@ -109,7 +107,7 @@ def test_another_failure_is_told_in_pulumis_words(programs: Programs):
     assert "PULUMI_CONFIG_PASSPHRASE" not in str(raised.value)
 
 
-def test_where_nobody_can_agree_a_shared_stack_is_refused(pulumi: Programs):
+def test_a_shared_stack_without_a_terminal_is_refused(pulumi: Programs):
     with pytest.raises(OperationError, match=r"stack prod .* no terminal to ask at: .*YES=1"):
         engine.check(Stack.read("prod"), agreed=False)
 
@@ -118,28 +116,26 @@ def test_where_nobody_can_agree_a_shared_stack_is_refused(pulumi: Programs):
     engine.check_consent(Stack.read("dev"), agreed=False)
 
 
-def test_forgetting_keeps_the_stacks_configuration(pulumi: Programs):
-    engine.forget(Stack.read("dev"))
+def test_removing_the_state_keeps_the_stacks_configuration(pulumi: Programs):
+    engine.remove_state(Stack.read("dev"))
 
     assert pulumi.lines == [f"{CWD} stack rm --force --preserve-config --yes --stack dev"]
 
 
 @pytest.mark.usefixtures("pulumi")
 @pytest.mark.parametrize(("stack", "resources"), [("dev", 16), ("prod", 0), ("watched", None)])
-def test_what_the_backend_remembers_is_found_by_the_name_in_whatever_organisation(
-    stack: str, resources: int | None
-):
+def test_the_state_of_a_stack_is_found_by_name_in_any_organisation(stack: str, resources: int | None):
     assert engine.resources(Stack.read(stack)) == resources
 
 
-def test_it_is_installed_where_it_is_on_path(only: Programs):
+def test_pulumi_is_installed_if_it_is_on_path(only: Programs):
     assert not engine.installed()
     only.add("pulumi")
     assert engine.installed()
 
 
 @pytest.mark.skipif(not shutil.which("pulumi"), reason="needs `pulumi` on PATH, which is not there")
-def test_the_engine_previews_what_the_mocks_recorded(
+def test_a_preview_of_the_engine_has_the_resources_that_the_mocks_recorded(
     stack_of: StackOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     stack = stack_of()
@@ -167,7 +163,7 @@ def test_the_engine_previews_what_the_mocks_recorded(
         pulumi("config", "set", key, stack.get(key))
     steps = json.loads(pulumi("preview", "--json"))["steps"]
 
-    declared = {(one.type, one.name) for one in run(stack).resources}
+    declared = {(item.type, item.name) for item in run(stack).resources}
     previewed = {
         (step["newState"]["type"], step["urn"].rpartition("::")[2])
         for step in steps

@@ -15,7 +15,7 @@ INPUTS = {
 }
 
 
-def test_the_command_installs_or_upgrades_the_very_chart_and_waits():
+def test_the_command_installs_or_upgrades_the_pinned_chart_and_waits():
     assert shlex.split(Release.of(INPUTS).command("values of mine.yaml")) == [
         *("helm", "upgrade", "--install", "prometheus", "stack"),
         *("--repo", "https://charts.example", "--version", "1.2.3", "--namespace", "watch"),
@@ -23,12 +23,12 @@ def test_the_command_installs_or_upgrades_the_very_chart_and_waits():
     ]
 
 
-def test_how_long_it_may_take_is_helms_own_unless_it_is_said():
+def test_the_timeout_is_helms_default_unless_it_is_set():
     without = {key: value for key, value in INPUTS.items() if key != "timeout"}
 
     assert "--timeout" not in Release.of(without).command("-")
 
 
-def test_a_release_without_a_version_is_no_release():
+def test_a_release_without_a_version_is_an_error():
     with pytest.raises(KeyError, match="version"):
         Release.of({key: value for key, value in INPUTS.items() if key != "version"})

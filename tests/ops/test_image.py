@@ -17,12 +17,12 @@ open(%r, "w").write(json.dumps(arguments))
 """
 
 
-def test_buildx_is_asked_for_what_the_program_declared(
+def test_buildx_gets_the_inputs_that_the_program_declared(
     stack_of: Callable[..., Stack], models: Path, tmp_path: Path
 ):
     log = tmp_path / "log.json"
     stack = stack_of(builder="mine", runtimeImage="slim:1")
-    (inputs,) = [one.inputs for one in run(stack).resources if one.type == IMAGE]
+    (inputs,) = [item.inputs for item in run(stack).resources if item.type == IMAGE]
 
     ref = build_and_push([sys.executable, "-c", BUILDX % str(log)], inputs)
 
@@ -36,6 +36,7 @@ def test_buildx_is_asked_for_what_the_program_declared(
         "--file", str(PROJECT / "app/Dockerfile"),
         "--build-context", f"model={models}/tiny/{VERSION}",
         "--build-arg", "DEVICE=cpu",
+        "--build-arg", "FORMAT=onnx",
         "--build-arg", "RUNTIME=onnx",
         "--build-arg", "RUNTIME_IMAGE=slim:1",
         "--build-arg", "SOURCE_DATE_EPOCH=0",

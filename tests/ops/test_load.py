@@ -11,17 +11,19 @@ pytestmark = pytest.mark.serial
 
 
 @pytest.mark.parametrize("url", ["http://example.com", "http://10.0.0.1:80", "https://127.0.0.1.example.com"])
-def test_only_this_machine_is_loaded(artifact: Artifact, url: str):
+def test_load_on_another_machine_is_refused(artifact: Artifact, url: str):
     with pytest.raises(OperationError, match=r"load is sent to 127.0.0.1 only"):
         asyncio.run(load(url, artifact(), connections=1, seconds=0.1))
 
 
-def test_it_ends_in_time_and_counts_every_answer(service: Service, artifact: Artifact):
+def test_the_load_ends_in_time_and_counts_every_answer(service: Service, artifact: Artifact):
     began = time.monotonic()
 
     report = asyncio.run(load(service.url, artifact(), connections=3, seconds=0.5))
 
-    assert 0.5 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.5
+    # The load began before its first request was received. A connection may wait for one answer when it ends.
+    assert len([seconds for seconds in service.times if seconds - service.times[0] > 0.5]) <= 3
     assert report.answers["200"] == len(service.requests) == len(report.latencies) > 3
 
 
@@ -40,7 +42,7 @@ def test_a_broken_connection_is_counted_as_no_answer(artifact: Artifact):
     assert set(report.answers) == {"no answer"}
 
 
-def test_the_report_tells_the_rate_and_the_percentiles():
+def test_the_report_has_the_rate_and_the_percentiles():
     report = Report(seconds=2.0, latencies=[0.010] * 99 + [0.100])
     report.answers.update({"200": 100, "503": 2})
 
@@ -49,7 +51,7 @@ def test_the_report_tells_the_rate_and_the_percentiles():
     )
 
 
-def test_the_report_of_no_success_has_no_percentiles():
+def test_the_report_without_a_success_has_no_percentiles():
     report = Report(seconds=1.0)
     report.answers["no answer"] = 3
 

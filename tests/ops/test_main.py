@@ -23,7 +23,7 @@ def command(monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def test_up_answers_the_prediction_then_the_outputs_and_what_to_try(
+def test_up_prints_the_prediction_the_outputs_and_a_command_to_try(
     command, artifact: Artifact, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     folder = artifact()
@@ -51,10 +51,10 @@ def test_render_writes_yaml_to_stdout_and_nothing_else(
     assert command("render", "--stack", "prod") == 0
 
     objects = list(yaml.safe_load_all(capsys.readouterr().out))
-    assert {one["kind"] for one in objects} >= {"Namespace", "Deployment", "Service"}
+    assert {item["kind"] for item in objects} >= {"Namespace", "Deployment", "Service"}
 
 
-def test_an_error_is_told_on_stderr_and_ends_with_status_1(command, capsys: pytest.CaptureFixture[str]):
+def test_an_error_is_printed_to_stderr_and_the_status_is_1(command, capsys: pytest.CaptureFixture[str]):
     assert command("render", "--stack", "nowhere") == 1
 
     captured = capsys.readouterr()
@@ -62,7 +62,7 @@ def test_an_error_is_told_on_stderr_and_ends_with_status_1(command, capsys: pyte
     assert captured.err.startswith("error: no stack 'nowhere'")
 
 
-def test_an_interrupt_ends_with_its_status_and_no_stack_trace(command, monkeypatch: pytest.MonkeyPatch):
+def test_an_interrupt_ends_with_status_130_and_without_a_traceback(command, monkeypatch: pytest.MonkeyPatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -71,14 +71,14 @@ def test_an_interrupt_ends_with_its_status_and_no_stack_trace(command, monkeypat
     assert command("down") == 130
 
 
-def test_a_fault_of_ours_is_let_through(command, monkeypatch: pytest.MonkeyPatch):
+def test_an_unexpected_exception_is_raised(command, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(ops.deploy, "down", lambda *_, **__: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         command("down")
 
 
-def test_smoke_asks_the_running_stack(
+def test_smoke_sends_a_request_to_the_running_stack(
     command, artifact: Artifact, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     asked: list[tuple[str, Path]] = []
@@ -97,7 +97,7 @@ def test_smoke_asks_the_running_stack(
     assert capsys.readouterr().err == "error: nobody answers\n"
 
 
-def test_the_engine_and_a_consent_are_handed_on(command, monkeypatch: pytest.MonkeyPatch):
+def test_the_options_engine_and_yes_are_passed_on(command, monkeypatch: pytest.MonkeyPatch):
     asked: list[tuple[str, bool]] = []
     monkeypatch.setattr(ops.deploy, "down", lambda _, choice, *, agreed: asked.append((choice, agreed)))
 

@@ -15,14 +15,14 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return calls
 
 
-def test_an_artifact_that_is_there_is_not_exported_again(
+def test_an_existing_artifact_is_not_exported_again(
     stack_of: StackOf, models: Path, exports: list[list[str]]
 ):
     assert ensure_artifact(stack_of(modelVersion="latest")) == models / "tiny" / "latest"
     assert exports == []
 
 
-def test_a_model_to_start_from_is_exported_in_the_format_that_is_served(
+def test_a_ready_made_model_is_exported_in_the_format_of_the_stack(
     stack_of: StackOf, models: Path, exports: list[list[str]]
 ):
     ensure_artifact(stack_of(model="digits", runtime="torchscript"))
@@ -42,7 +42,9 @@ def test_a_model_to_start_from_is_exported_in_the_format_that_is_served(
     ]
 
 
-def test_a_version_that_is_named_is_never_made_up(stack_of: StackOf, models: Path, exports: list[list[str]]):
+def test_a_missing_version_that_is_named_is_not_exported(
+    stack_of: StackOf, models: Path, exports: list[list[str]]
+):
     assert ensure_artifact(stack_of(modelVersion="ba9876543210")) == models / "tiny" / "ba9876543210"
     assert ensure_artifact(stack_of(modelVersion=VERSION)).exists()
     assert exports == []

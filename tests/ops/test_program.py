@@ -14,7 +14,7 @@ from tests.conftest import StackOf
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Stack]:
-    """A project of one program."""
+    """Return a function that makes a project of a single program."""
     monkeypatch.setattr(program, "PROJECT", tmp_path)
 
     def write(code: str) -> Stack:
@@ -37,12 +37,12 @@ def test_two_stacks_in_one_process_do_not_mix(stack_of: StackOf):
 
 
 def test_objects_come_in_an_order_in_which_they_can_be_applied(stack_of: StackOf):
-    kinds = [one["kind"] for one in run(stack_of()).objects()]
+    kinds = [item["kind"] for item in run(stack_of()).objects()]
 
     assert kinds[:3] == ["Namespace", "ServiceAccount", "ConfigMap"]
 
 
-def test_a_chart_is_a_release_and_no_object_and_comes_after_what_it_needs(project: Callable[[str], Stack]):
+def test_a_chart_is_a_release_and_comes_after_what_it_needs(project: Callable[[str], Stack]):
     code = """
 from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.core.v1 import Service
@@ -66,8 +66,8 @@ pulumi.export("status", first.status)
 """
     declared = run(project(code))
 
-    assert [one["kind"] for one in declared.objects()] == ["Namespace", "Service"]
-    assert [one.name for one in declared.releases()] == ["zebra", "ant"]
+    assert [item["kind"] for item in declared.objects()] == ["Namespace", "Service"]
+    assert [item.name for item in declared.releases()] == ["zebra", "ant"]
     assert declared.releases()[0] == Release(
         name="zebra",
         namespace="here",
@@ -77,11 +77,13 @@ pulumi.export("status", first.status)
         timeout_seconds=None,
         values={"replicas": 2},
     )
-    types = [one.type.rpartition(":")[2] for one in declared.resources if one.type.startswith("kubernetes:")]
+    types = [
+        item.type.rpartition(":")[2] for item in declared.resources if item.type.startswith("kubernetes:")
+    ]
     assert types == ["Namespace", "Release", "Release", "Service"]
 
 
-def test_whole_numbers_are_integers_and_others_are_not(project: Callable[[str], Stack]):
+def test_whole_numbers_are_integers_and_other_numbers_are_floats(project: Callable[[str], Stack]):
     code = """
 from pulumi_kubernetes.core.v1 import ConfigMap
 pulumi.export("numbers", [1, 2.5, {"three": 3}])
@@ -99,19 +101,19 @@ for name in ("a", "b"):
     ConfigMap(name, metadata={"namespace": "x"}, data={"key": "value"})
 ConfigMap("c", metadata={"namespace": "x"}, data={"key": "other"})
 """
-    names = [one["metadata"]["name"] for one in run(project(code)).objects()]
+    names = [item["metadata"]["name"] for item in run(project(code)).objects()]
 
     assert [name[:2] for name in names] == ["a-", "b-", "c-"]
     assert names[0][2:] == names[1][2:] != names[2][2:]
     assert run(project(code)).objects()[0]["metadata"]["name"] == names[0]
 
 
-def test_what_the_program_refuses_is_told_as_it_says_it(project: Callable[[str], Stack]):
+def test_a_run_error_of_the_program_is_reported_with_its_message(project: Callable[[str], Stack]):
     with pytest.raises(OperationError, match=r"^the port is 80$"):
         run(project("raise pulumi.RunError(f'the port is {pulumi.Config().require_int(\"port\")}')"))
 
 
-def test_a_fault_of_the_program_is_let_through(project: Callable[[str], Stack]):
+def test_any_other_exception_of_the_program_is_raised(project: Callable[[str], Stack]):
     with pytest.raises(ZeroDivisionError):
         run(project("1 / 0"))
 
@@ -119,7 +121,7 @@ def test_a_fault_of_the_program_is_let_through(project: Callable[[str], Stack]):
 NAME = "pulumi.runtime.invoke_output('aws:index/getAmi:getAmi', {}).apply(lambda ami: ami['name'])"
 
 
-def test_what_only_a_provider_can_answer_is_not_known_and_nothing_is_made_of_it(
+def test_the_result_of_a_providers_function_stays_unknown(
     project: Callable[[str], Stack],
 ):
     code = f"""
@@ -133,26 +135,26 @@ pulumi.export("known", 1)
     declared = run(project(code))
 
     assert declared.outputs == {"known": 1}
-    assert [one.name for one in declared.resources] == ["it"]
+    assert [item.name for item in declared.resources] == ["it"]
 
 
-def test_an_object_that_needs_what_only_a_provider_can_answer_is_refused(project: Callable[[str], Stack]):
+def test_an_object_with_a_value_that_only_a_provider_knows_is_refused(project: Callable[[str], Stack]):
     code = f"""
 from pulumi_kubernetes.core.v1 import ConfigMap
 ConfigMap("a", metadata={{"namespace": "x"}}, data={{"key": {NAME}}})
 """
-    with pytest.raises(OperationError, match=r"^ConfigMap a: data.key is known to the cloud alone: use `pul"):
+    with pytest.raises(OperationError, match=r"^ConfigMap a: data.key is known only to the cloud: use `pul"):
         run(project(code))
 
 
-def test_a_run_that_failed_leaves_nothing_to_the_next(project: Callable[[str], Stack]):
+def test_a_failed_run_does_not_affect_the_next_run(project: Callable[[str], Stack]):
     with pytest.raises(ZeroDivisionError):
         run(project("pulumi.export('x', pulumi.Output.from_input(0).apply(lambda x: 1 / x))"))
 
     assert run(project("pulumi.export('x', pulumi.Output.from_input(1))")).outputs == {"x": 1}
 
 
-def test_nothing_of_a_run_stays_behind(stack_of: StackOf):
+def test_a_run_leaves_no_open_event_loop(stack_of: StackOf):
     before = threading.active_count()
 
     run(stack_of())

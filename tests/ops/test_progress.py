@@ -6,7 +6,7 @@ from ops import progress
 from ops.progress import step
 
 
-def test_a_step_tells_its_name_and_its_seconds_on_stderr(capsys: pytest.CaptureFixture[str]):
+def test_a_step_prints_its_name_and_duration_to_stderr(capsys: pytest.CaptureFixture[str]):
     with step("cook"):
         pass
 
@@ -15,14 +15,16 @@ def test_a_step_tells_its_name_and_its_seconds_on_stderr(capsys: pytest.CaptureF
     assert captured.out == ""
 
 
-def test_a_failed_step_says_so_and_lets_the_error_through(capsys: pytest.CaptureFixture[str]):
+def test_a_failed_step_prints_that_it_failed_and_raises_the_error(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(ZeroDivisionError), step("divide"):
         _ = 1 / 0
 
     assert "✗ divide: failed after 0.0 s" in capsys.readouterr().err
 
 
-def test_long_work_gives_a_sign_of_life(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+def test_a_long_step_prints_that_it_still_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.01)
     with step("wait"):
         time.sleep(0.1)

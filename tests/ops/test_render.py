@@ -9,13 +9,13 @@ from ops.render import to_yaml
 from tests.conftest import StackOf
 
 
-def test_the_yaml_holds_every_object(stack_of: StackOf):
+def test_the_yaml_has_every_object(stack_of: StackOf):
     declared = run(stack_of())
 
     assert list(yaml.safe_load_all(to_yaml(declared))) == declared.objects()
 
 
-def test_an_object_says_first_what_it_is(stack_of: StackOf):
+def test_an_object_starts_with_its_version_and_kind(stack_of: StackOf):
     for document in to_yaml(run(stack_of())).split("---\n"):
         keys = [line.partition(":")[0] for line in document.splitlines() if not line.startswith((" ", "-"))]
         assert keys[:3] == ["apiVersion", "kind", "metadata"]
@@ -26,7 +26,7 @@ def test_the_same_stack_renders_to_the_same_bytes(stack_of: StackOf):
 
 
 @pytest.mark.parametrize("password", ["hunter2", "[secret]"])
-def test_a_secret_is_left_out_and_said_to_be(stack_of: StackOf, password: str):
+def test_a_secret_is_left_out_and_a_comment_says_so(stack_of: StackOf, password: str):
     stack = stack_of(registryUsername="someone", pullSecret="true", secret={"registryPassword": password})
 
     text = to_yaml(run(stack))
@@ -36,16 +36,16 @@ def test_a_secret_is_left_out_and_said_to_be(stack_of: StackOf, password: str):
     assert password not in text
     # As a Docker configuration would hold it.
     assert "auths" not in text
-    assert len([one for one in yaml.safe_load_all(text) if one]) == 8
+    assert len([item for item in yaml.safe_load_all(text) if item]) == 8
 
 
 INSTALL = {"monitoring": "install", "secret": {"grafanaAdminPassword": "[secret]"}}
 
 
-def test_a_release_is_left_to_helm_with_its_command_and_values(stack_of: StackOf):
+def test_a_release_is_a_comment_with_its_command_and_values(stack_of: StackOf):
     declared = run(stack_of(**INSTALL))
     (release,) = declared.releases()
-    (document,) = [one for one in to_yaml(declared).split("---\n") if one.startswith("# Helm")]
+    (document,) = [item for item in to_yaml(declared).split("---\n") if item.startswith("# Helm")]
 
     assert all(line.startswith("#") for line in document.splitlines())
     uncommented = dedent(document.replace("#", " ")).splitlines()
@@ -55,19 +55,19 @@ def test_a_release_is_left_to_helm_with_its_command_and_values(stack_of: StackOf
     assert f"--repo {release.repository} --version {release.version} --namespace monitoring" in command
 
 
-def test_what_a_release_defines_comes_after_it(stack_of: StackOf):
+def test_objects_of_a_kind_that_a_release_defines_come_after_it(stack_of: StackOf):
     text = to_yaml(run(stack_of(**INSTALL)))
 
     assert text.index("# Helm release monitoring/kube-prometheus-stack") < text.index("kind: ServiceMonitor")
     assert text.index("name: monitoring\n") < text.index("# Helm release")
 
 
-def test_objects_can_be_applied_where_there_are_releases(stack_of: StackOf):
+def test_objects_can_be_applied_if_there_are_releases(stack_of: StackOf):
     declared = run(stack_of(**INSTALL))
 
-    documents = [one for one in yaml.safe_load_all(to_yaml(declared)) if one is not None]
+    documents = [item for item in yaml.safe_load_all(to_yaml(declared)) if item is not None]
 
-    assert documents == [one for one in declared.objects() if one["kind"] != "Secret"]
+    assert documents == [item for item in declared.objects() if item["kind"] != "Secret"]
 
 
 def test_a_secret_of_monitoring_is_left_out(stack_of: StackOf):

@@ -23,7 +23,7 @@ def by_title(artifact: Path) -> dict[str, Request]:
     return {request.title: request for request in requests_of(artifact)}
 
 
-def test_there_is_a_request_for_each_kind_of_body(artifact: Artifact):
+def test_every_kind_of_body_has_a_request(artifact: Artifact):
     requests = by_title(artifact(photograph=b"PNG"))
 
     assert list(requests) == ["picture", "JSON", "JSON instances", "raw values", "Open Inference Protocol"]
@@ -36,7 +36,7 @@ def test_there_is_a_request_for_each_kind_of_body(artifact: Artifact):
     assert requests["Open Inference Protocol"].path == "/v2/models/tiny/infer"
 
 
-def test_several_inputs_go_by_their_names_and_never_as_raw_values(artifact: Artifact):
+def test_several_inputs_are_sent_by_name_and_never_as_raw_values(artifact: Artifact):
     folder = artifact()
     signature = json.loads((folder / "signature.json").read_text())
     inputs = [{"name": "x", "datatype": "FP64"}, {"name": "z", "datatype": "BYTES"}]
@@ -50,7 +50,7 @@ def test_several_inputs_go_by_their_names_and_never_as_raw_values(artifact: Arti
     assert json.loads(requests["JSON instances"].body) == {"instances": [{"x": [1.0, 2.0], "z": ["a"]}]}
 
 
-def test_a_picture_is_sent_where_the_artifact_has_one(artifact: Artifact):
+def test_a_picture_is_sent_if_the_artifact_has_one(artifact: Artifact):
     assert Request.of(artifact(photograph=b"PNG")).body == b"PNG"
 
 
@@ -69,7 +69,7 @@ def test_a_short_body_is_on_the_command_line(artifact: Artifact, bodies: Path):
 
 
 @pytest.mark.parametrize("title", ["raw values", "JSON"])
-def test_what_is_long_or_no_text_is_sent_from_a_file(
+def test_a_body_that_is_long_or_binary_is_sent_from_a_file(
     artifact: Artifact, title: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(request_module, "LONGEST_ARGUMENT", 5)
@@ -80,7 +80,7 @@ def test_what_is_long_or_no_text_is_sent_from_a_file(
     assert Path(words[4].removeprefix("@")).read_bytes() == request.body
 
 
-def test_a_file_of_another_version_is_written_anew(artifact: Artifact):
+def test_the_file_of_another_version_is_overwritten(artifact: Artifact):
     request = by_title(artifact())["raw values"]
     request.file.parent.mkdir(parents=True)
     request.file.write_bytes(b"old")

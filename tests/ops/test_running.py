@@ -17,7 +17,7 @@ def namespace(name: str, manager: str, labels: dict[str, str]) -> dict[str, Any]
     return {"metadata": {"name": name, "labels": labels, "managedFields": [{"manager": manager}]}}
 
 
-def test_the_stacks_are_told_by_the_labels_of_their_namespaces_and_their_maker_by_its_fields(only: Programs):
+def test_stacks_are_read_from_the_labels_and_the_field_managers_of_their_namespaces(only: Programs):
     found = [
         namespace("slipway-dev", "slipway", {"app.kubernetes.io/instance": "dev"}),
         namespace("mine", "pulumi-kubernetes-1234", {"app.kubernetes.io/instance": "watched"}),
@@ -35,8 +35,10 @@ def test_the_stacks_are_told_by_the_labels_of_their_namespaces_and_their_maker_b
     assert "--show-managed-fields" in line
 
 
-def test_the_namespace_that_the_program_declares_has_the_labels_that_are_asked_for(stack_of: StackOf):
-    (labels,) = [one["metadata"]["labels"] for one in run(stack_of()).objects() if one["kind"] == "Namespace"]
+def test_the_namespace_that_the_program_declares_has_the_labels_of_the_selector(stack_of: StackOf):
+    (labels,) = [
+        item["metadata"]["labels"] for item in run(stack_of()).objects() if item["kind"] == "Namespace"
+    ]
 
     assert labels["app.kubernetes.io/managed-by"] == "slipway"
     assert labels["app.kubernetes.io/instance"] == "prod"
@@ -52,7 +54,7 @@ def test_the_namespace_that_the_program_declares_has_the_labels_that_are_asked_f
         ("0", None),
     ],
 )
-def test_a_node_port_belongs_to_the_service_that_has_it(only: Programs, port: str, found: Holder | None):
+def test_the_service_of_a_node_port_is_found(only: Programs, port: str, found: Holder | None):
     def service(namespace: str, name: str, ports: list[dict[str, int]], **labels: str) -> dict[str, Any]:
         metadata = {"namespace": namespace, "name": name, "labels": labels}
         return {"metadata": metadata, "spec": {"ports": ports}}

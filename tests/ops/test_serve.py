@@ -47,7 +47,7 @@ def versions(digits: Path, tmp_path: Path) -> Path:
 
 
 def free_port() -> int:
-    """Return a port of which the next one is free, too."""
+    """Return a free port whose next port is free too."""
     while True:
         port, _ = free_ports()
         try:
@@ -123,11 +123,11 @@ def curl_lines(command: Command) -> list[str]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl: apt-get install curl")
-def test_every_printed_curl_line_is_answered_and_ctrl_c_ends_it_all(
+def test_every_printed_curl_line_works_and_ctrl_c_stops_the_server(
     run: Callable[..., Command], versions: Path, tmp_path: Path
 ):
     command = run("--model", str(versions / "latest"))
-    # The lines are run as they are: curl is told to print the code by its own file.
+    # The lines run as they are printed: the file .curlrc makes curl print the status code.
     (tmp_path / ".curlrc").write_text('silent\nwrite-out = "\\n%{http_code}"\n')
     lines = curl_lines(command)
 
@@ -145,12 +145,12 @@ def test_every_printed_curl_line_is_answered_and_ctrl_c_ends_it_all(
 
     assert command.end() == 0
     log = command.log.read_text()
-    assert log.endswith("ended\n")
+    assert log.endswith("stopped\n")
     assert "Traceback" not in log
     Addresses(port=command.port).check_free()
 
 
-def test_a_new_version_takes_over_and_no_request_is_lost(run: Callable[..., Command], versions: Path):
+def test_a_new_version_is_loaded_and_no_request_is_lost(run: Callable[..., Command], versions: Path):
     command = run("--model", str(versions / "latest"))
     sample = httpx.get(f"{command.url}/web/model.json").json()["example"]
     answers: list[tuple[int, str]] = []
@@ -180,27 +180,25 @@ def test_a_new_version_takes_over_and_no_request_is_lost(run: Callable[..., Comm
     assert httpx.get(f"{command.url}/v2/models/digits").json()["versions"] == ["third"]
 
 
-def test_the_servers_death_is_told_with_its_last_words(run: Callable[..., Command], versions: Path):
+def test_the_error_for_a_killed_server_has_the_end_of_its_log(run: Callable[..., Command], versions: Path):
     command = run("--model", str(versions / "latest"))
     children = Path(f"/proc/{command.process.pid}/task/{command.process.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGKILL)
 
     assert command.process.wait(30) == 1
-    told = command.log.read_text()
-    assert "error: the server has ended with status -9; its last words:" in told
-    assert told.rindex("model loaded") > told.index("its last words:")
+    output = command.log.read_text()
+    assert "error: the server ended with status -9; its log ends with:" in output
+    assert output.rindex("model loaded") > output.index("its log ends with:")
 
 
-def test_a_server_that_cannot_start_is_told_in_its_own_words(stack_of: StackOf, versions: Path):
+def test_the_error_for_a_server_that_cannot_start_has_the_end_of_its_log(stack_of: StackOf, versions: Path):
     (versions / "latest" / "onnx" / "model.onnx").write_bytes(b"not a model")
 
-    with pytest.raises(
-        OperationError, match=r"has ended with status 1; its last words:\n(.*\n)*.*model.onnx"
-    ):
+    with pytest.raises(OperationError, match=r"ended with status 1; its log ends with:\n(.*\n)*.*model.onnx"):
         serve(stack_of(), str(versions / "latest"), free_port())
 
 
-def test_a_model_that_is_not_there_is_exported_first(
+def test_a_missing_model_is_exported_first(
     stack_of: StackOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     served: list[dict[str, object]] = []
@@ -235,7 +233,7 @@ class Called(Exception):  # noqa: N818 - no error
     """A server would have been started."""
 
 
-def test_a_model_without_the_stacks_format_is_served_in_one_that_it_has(
+def test_a_model_without_the_stacks_format_is_served_in_its_own_format(
     stack_of: StackOf, versions: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(serve_module, "Server", lambda settings: (_ for _ in ()).throw(Called(settings)))
@@ -247,7 +245,7 @@ def test_a_model_without_the_stacks_format_is_served_in_one_that_it_has(
 
 
 @pytest.mark.parametrize("offset", [0, 1])
-def test_a_taken_port_is_told_before_anything_is_done(stack_of: StackOf, offset: int):
+def test_a_port_in_use_is_an_error_before_anything_is_done(stack_of: StackOf, offset: int):
     port = free_port()
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", port + offset))
@@ -257,8 +255,8 @@ def test_a_taken_port_is_told_before_anything_is_done(stack_of: StackOf, offset:
             serve(stack_of(), "no-such-model", port)
 
 
-def test_a_path_that_is_no_artifact_is_told(stack_of: StackOf, tmp_path: Path):
-    with pytest.raises(OperationError, match=r"is no artifact folder, .*build/model/NAME/VERSION"):
+def test_a_path_that_is_not_an_artifact_is_an_error(stack_of: StackOf, tmp_path: Path):
+    with pytest.raises(OperationError, match=r"is not an artifact: .*build/model/NAME/VERSION"):
         serve(stack_of(), str(tmp_path), free_port())
 
 

@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Path:
          'config:\n  slipway:model: "flowers"\n  slipway:port: 1\nencryptionsalt: b\n'),
     ],
 )  # fmt: skip
-def test_a_setting_is_written_and_the_rest_of_the_file_stays(project: Path, before: str, after: str):
+def test_a_setting_is_written_and_the_rest_of_the_file_is_not_changed(project: Path, before: str, after: str):
     (project / "Pulumi.dev.yaml").write_text(before)
 
     for _ in ("once", "again"):
@@ -43,7 +43,7 @@ def test_a_setting_is_written_and_the_rest_of_the_file_stays(project: Path, befo
 
 
 @pytest.mark.parametrize("value", ["30081", "true", "a: b # c", 'say "hello"', ""])
-def test_a_value_is_text_whatever_it_looks_like(project: Path, value: str):
+def test_a_value_is_text_even_if_it_looks_like_a_number(project: Path, value: str):
     (project / "Pulumi.dev.yaml").write_text("config:\n")
 
     set_value("dev", "port", value, project)
@@ -51,14 +51,14 @@ def test_a_value_is_text_whatever_it_looks_like(project: Path, value: str):
     assert Stack.read("dev", project).get("port") == value
 
 
-def test_a_key_that_is_no_setting_is_refused(project: Path):
+def test_an_unknown_key_is_an_error(project: Path):
     (project / "Pulumi.dev.yaml").write_text("config:\n")
 
     with pytest.raises(OperationError, match=r"no setting 'modle': Pulumi\.yaml describes"):
         set_value("dev", "modle", "flowers", project)
 
 
-def test_a_stack_without_a_file_is_refused(project: Path):
+def test_a_stack_without_a_file_is_an_error(project: Path):
     with pytest.raises(OperationError, match=r"no stack 'staging': Pulumi\.staging\.yaml is missing"):
         set_value("staging", "model", "flowers", project)
 
@@ -66,12 +66,12 @@ def test_a_stack_without_a_file_is_refused(project: Path):
 @pytest.mark.parametrize(
     "text", ["config:\n  slipway:token:\n    secure: v1:abc\n", "config: {slipway:token: a}\n"]
 )
-def test_what_is_not_a_line_of_its_own_is_left_to_an_editor(project: Path, text: str):
+def test_a_setting_without_its_own_line_is_an_error(project: Path, text: str):
     file = project / "Pulumi.dev.yaml"
     file.write_text(text)
 
     with pytest.raises(
-        OperationError, match=r"Pulumi\.dev\.yaml does not have slipway:token on a line of its own"
+        OperationError, match=r"slipway:token does not have its own line in Pulumi\.dev\.yaml"
     ):
         set_value("dev", "token", "b", project)
 

@@ -23,7 +23,7 @@ def test_the_sample_is_sent_as_a_json_list(service: Service, artifact: Artifact)
     assert (path, kind, json.loads(body)) == ("/predict", "application/json", [[1.0, 2.0]])
 
 
-def test_a_photograph_is_sent_as_it_is_where_there_is_one(service: Service, artifact: Artifact):
+def test_a_photograph_is_sent_as_it_is_if_there_is_one(service: Service, artifact: Artifact):
     service.answer = answer()
 
     smoke(service.url, artifact(photograph=b"PNG", labels=["a", "b", "c"]))
@@ -31,21 +31,21 @@ def test_a_photograph_is_sent_as_it_is_where_there_is_one(service: Service, arti
     assert service.requests == [("/predict", "image/png", b"PNG")]
 
 
-def test_another_label_than_at_export_fails(service: Service, artifact: Artifact):
+def test_a_label_other_than_at_export_is_an_error(service: Service, artifact: Artifact):
     service.answer = answer("c")
 
-    with pytest.raises(OperationError, match="says 'c'; at export it was 'b'"):
+    with pytest.raises(OperationError, match="predicts 'c'; at export it was 'b'"):
         smoke(service.url, artifact(labels=["a", "b", "c"]))
 
 
-def test_another_version_than_was_deployed_fails(service: Service, artifact: Artifact):
+def test_a_version_other_than_the_deployed_one_is_an_error(service: Service, artifact: Artifact):
     service.answer = answer(version="old")
 
     with pytest.raises(OperationError, match="serves version old, not 0123456789ab"):
         smoke(service.url, artifact())
 
 
-def test_an_error_is_told_in_the_servers_words(service: Service, artifact: Artifact):
+def test_an_error_of_the_server_is_reported_with_its_message(service: Service, artifact: Artifact):
     service.status, service.answer = 503, {"detail": "the model is loading"}
 
     with pytest.raises(OperationError, match=r"answered 503: .*the model is loading"):
@@ -77,7 +77,7 @@ def test_a_service_that_never_answers_is_reported_when_patience_ends(
     assert clock.seconds == 6
 
 
-def test_a_new_address_is_given_time(artifact: Artifact):
+def test_a_request_to_a_new_address_is_retried(artifact: Artifact):
     late = Service()
     late.answer = answer(None)
     timer = threading.Timer(0.5, late.start)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ops.errors import OperationError
-from ops.stack import UNREADABLE, Stack
+from ops.stack import UNDECRYPTED, Stack
 
 PULUMI_YAML = """
 name: ship
@@ -25,14 +25,14 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_stacks_values_stand_before_the_projects_defaults(project: Path):
+def test_a_value_of_the_stack_overrides_the_projects_default(project: Path):
     stack = Stack.read("dev", project)
 
     assert stack.get("replicas") == "3"
     assert stack.get("registry") == "here"
 
 
-def test_values_are_text_as_the_engine_hands_them_over(project: Path):
+def test_values_are_text_as_they_are_with_the_engine(project: Path):
     assert Stack.read("dev", project).config == {
         "slipway:replicas": "3",
         "slipway:local": "false",
@@ -41,26 +41,24 @@ def test_values_are_text_as_the_engine_hands_them_over(project: Path):
     }
 
 
-def test_a_key_without_a_default_that_the_stack_lacks_is_not_there(project: Path):
+def test_a_missing_key_without_a_default_raises_a_key_error(project: Path):
     with pytest.raises(KeyError):
         Stack.read("prod", project).get("registry")
 
 
-def test_a_secret_is_known_to_be_one_and_cannot_be_read(project: Path):
+def test_the_key_of_a_secret_is_known_but_not_its_value(project: Path):
     stack = Stack.read("prod", project)
 
     assert stack.secret_keys == {"slipway:token"}
-    assert stack.get("token") == UNREADABLE
+    assert stack.get("token") == UNDECRYPTED
 
 
 def test_keys_of_other_namespaces_are_kept(project: Path):
     assert Stack.read("prod", project).config["aws:region"] == "eu-west-1"
 
 
-def test_a_stack_that_is_not_there_is_told_with_those_that_are(project: Path):
-    with pytest.raises(
-        OperationError, match=r"no stack 'staging': Pulumi.staging.yaml .*there are dev, prod"
-    ):
+def test_the_error_for_a_missing_stack_lists_the_stacks(project: Path):
+    with pytest.raises(OperationError, match=r"no stack 'staging': Pulumi.staging.yaml .*stacks: dev, prod"):
         Stack.read("staging", project)
 
 

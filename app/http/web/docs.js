@@ -2,7 +2,7 @@
 
 const response = await fetch("openapi.json");
 const spec = await response.json();
-// Requests go where this page comes from, behind a path prefix too.
+// Send requests to the server of this page, also behind a path prefix.
 spec.servers = [{ url: new URL(".", location.href).pathname }];
 document.title = `${spec.info.title} · API documentation`;
 document.documentElement.classList.toggle("dark-mode", matchMedia("(prefers-color-scheme: dark)").matches);

@@ -1,35 +1,38 @@
-// The page at /: what is served, an input to send, and the answer.
+// The page at /: it shows the model, sends an input to /predict, and shows the predictions.
 
-import { cut, element, predictions, pretty, problem } from "./answer.js";
+import { element, predictions, pretty, problem, truncate } from "./answer.js";
 
 const JSON_TYPE = "application/json";
 const REFRESH_MILLISECONDS = 3000;
-const MEGABYTE = 2 ** 20;
+const MEBIBYTE = 2 ** 20;
 
 const $ = (id) => document.getElementById(id);
 let model = null;
 let picture = null;
 
+/** Return the media types of pictures that the model accepts. */
 function pictureTypes() {
   return model.media_types.filter((type) => type.startsWith("image/"));
 }
 
-function kind() {
+/** Return what the user has chosen to send: "picture" or "json". */
+function chosenKind() {
   return $("form").elements.kind.value;
 }
 
+/** Load the facts about the model, and show them. */
 async function refresh() {
   try {
     const response = await fetch("web/model.json");
     model = await response.json();
   } catch {
-    show({ state: "no answer" });
+    showFacts({ state: "no answer" });
     return;
   }
-  show(model);
+  showFacts(model);
 }
 
-function show(facts) {
+function showFacts(facts) {
   for (const fact of ["name", "version", "device", "runtime", "state"]) {
     if (fact in facts) $(fact).textContent = facts[fact] ?? "…";
   }
@@ -37,25 +40,26 @@ function show(facts) {
   if (facts.name) document.title = `${facts.name} · Slipway`;
 }
 
-function prepare() {
+/** Prepare the form for the inputs of the model. */
+function prepareForm() {
   const types = pictureTypes();
   $("kinds").hidden = types.length === 0;
   $("form").elements.kind.value = types.length > 0 ? "picture" : "json";
   $("file").accept = types.join(",");
-  $("json-label").textContent = `A sample, or a list of samples: ${model.inputs.map(described).join("; ")}`;
-  // Not over what a person has typed meanwhile.
+  $("json-label").textContent = `A sample, or a list of samples: ${model.inputs.map(describe).join("; ")}`;
+  // Do not replace what the user has typed in the meantime.
   if (model.example !== null && $("json").value === "") $("json").value = pretty(model.example);
   $("send").disabled = false;
   chooseKind();
 }
 
-function described(tensor) {
+function describe(tensor) {
   const shape = tensor.shape.slice(1).map((length) => (length === -1 ? "any" : length));
   return `${tensor.name} ${tensor.datatype} [${shape.join(", ")}]`;
 }
 
 function chooseKind() {
-  const isPicture = kind() === "picture";
+  const isPicture = chosenKind() === "picture";
   $("picture-input").hidden = !isPicture;
   $("json-input").hidden = isPicture;
 }
@@ -74,40 +78,41 @@ function choosePicture(file) {
   $("file-name").textContent = `${file.name}, ${Math.ceil(file.size / 1024)} KiB`;
 }
 
-/** Return what to send, or the problem that keeps it from being sent. */
+/** Return the media type and the body to send, or the problem if the input cannot be sent. */
 function request() {
-  if (kind() === "json") return { type: JSON_TYPE, body: $("json").value };
+  if (chosenKind() === "json") return { type: JSON_TYPE, body: $("json").value };
   const types = pictureTypes();
   if (picture === null) return { problem: "Drop or choose a picture first." };
   if (!types.includes(picture.type)) {
-    return { problem: `${picture.name} is ${picture.type || "no picture"}. The model takes ${types.join(" and ")}.` };
+    return { problem: `${picture.name} is ${picture.type || "not a picture"}. The model accepts ${types.join(" and ")}.` };
   }
   if (picture.size > model.max_body_bytes) {
-    return { problem: `${picture.name} is larger than the ${model.max_body_bytes / MEGABYTE} MiB that are taken.` };
+    return { problem: `${picture.name} is larger than the limit of ${model.max_body_bytes / MEBIBYTE} MiB.` };
   }
   return { type: picture.type, body: picture };
 }
 
 async function predict(event) {
   event.preventDefault();
-  const asked = request();
+  const input = request();
   $("time").textContent = "";
-  $("whole").hidden = true;
-  if (asked.problem) {
-    $("answer").replaceChildren(problem("Nothing was sent", asked.problem));
+  $("response-details").hidden = true;
+  if (input.problem) {
+    $("answer").replaceChildren(problem("Nothing was sent", input.problem));
     return;
   }
   $("send").disabled = true;
   try {
-    $("answer").replaceChildren(...(await answer(asked)));
+    $("answer").replaceChildren(...(await send(input)));
   } catch (error) {
-    $("answer").replaceChildren(problem("No answer", `The server did not answer, or not in JSON: ${error.message}`));
+    $("answer").replaceChildren(problem("No answer", `The server did not answer, or its response is not JSON: ${error.message}`));
   } finally {
     $("send").disabled = false;
   }
 }
 
-async function answer({ type, body }) {
+/** Send an input to /predict; return the elements that show the response. */
+async function send({ type, body }) {
   const start = performance.now();
   const response = await fetch("predict", { method: "POST", headers: { "content-type": type }, body });
   const text = await response.text();
@@ -115,22 +120,22 @@ async function answer({ type, body }) {
   const content = JSON.parse(text);
   if (!response.ok) return [problem(`${response.status} ${content.title}`, content.detail)];
   $("time").textContent = `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms, version ${content.model_version}`;
-  $("whole-text").textContent = cut(pretty(content));
-  $("whole").hidden = false;
+  $("response-json").textContent = truncate(pretty(content));
+  $("response-details").hidden = false;
   return predictions(content.predictions);
 }
 
-/** Link to the metrics where this browser reaches them: they have a port of their own. */
+/** Show a link to the metrics if this browser can reach their port; else show the port. */
 async function showMetrics() {
   const isDirect = ["127.0.0.1", "localhost"].includes(location.hostname) && location.port === `${model.port}`;
   const address = `http://${location.hostname}:${model.metrics_port}/metrics`;
-  const isReached = isDirect && (await fetch(address, { mode: "no-cors" }).then(() => true, () => false));
-  const link = element(isReached ? "a" : "span", "", isReached ? "Metrics" : `Metrics: port ${model.metrics_port}, /metrics`);
-  if (isReached) link.href = address;
+  const isReachable = isDirect && (await fetch(address, { mode: "no-cors" }).then(() => true, () => false));
+  const link = element(isReachable ? "a" : "span", "", isReachable ? "Metrics" : `Metrics: port ${model.metrics_port}, /metrics`);
+  if (isReachable) link.href = address;
   $("metrics").replaceChildren(link);
 }
 
-function listen() {
+function addListeners() {
   $("form").addEventListener("submit", predict);
   $("kinds").addEventListener("change", chooseKind);
   $("file").addEventListener("change", () => choosePicture($("file").files[0]));
@@ -138,7 +143,7 @@ function listen() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) $("form").requestSubmit();
   });
   document.addEventListener("paste", (event) => choosePicture(event.clipboardData.files[0]));
-  // Anywhere on the page: a browser would leave the page for a file that misses its place.
+  // On the whole page: if a file is dropped beside the drop area, the browser would open it instead of the page.
   for (const name of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(name, (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;
@@ -152,7 +157,7 @@ function listen() {
 
 await refresh();
 if (model) {
-  prepare();
-  listen();
+  prepareForm();
+  addListeners();
   await showMetrics();
 }

@@ -1,6 +1,6 @@
-"""A ceiling for one request at a time, and no peer: ASGI on uvicorn that parses, runs and answers, unchecked.
+"""An upper limit, not a peer: an ASGI app on uvicorn that parses, runs the model and answers without checks.
 
-ONNX Runtime runs on the loop, one request at a time. https://asgi.readthedocs.io/en/latest/specs/www.html
+ONNX Runtime runs in the event loop, a single request at a time. https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
 import os

@@ -1,8 +1,8 @@
-"""BentoML, adaptive batching, with ONNX Runtime.
+"""BentoML with adaptive batching and ONNX Runtime.
 
-As many workers as cores, of one thread each:
+As many workers as cores, each with a single thread:
 https://docs.bentoml.com/en/latest/build-with-bentoml/parallelize-requests.html.
-Batches: https://docs.bentoml.com/en/latest/get-started/adaptive-batching.html; the latency is the default's.
+Batches: https://docs.bentoml.com/en/latest/get-started/adaptive-batching.html, with the default latency.
 No access logs: https://docs.bentoml.com/en/latest/reference/bentoml/configurations.html.
 """
 

@@ -1,10 +1,11 @@
-"""LitServe, batching, with ONNX Runtime.
+"""LitServe with batching and ONNX Runtime.
 
-As many workers as cores, of one thread each: "For CPU, set to the number of cores available on the machine";
-ZeroMQ "for high-throughput scenarios (>100 RPS)": the docstring of LitServer, and
+As many workers as cores, each with a single thread: "For CPU, set to the number of cores available on the
+machine"; ZeroMQ "for high-throughput scenarios (>100 RPS)": the docstring of LitServer, and
 https://lightning.ai/docs/litserve/api-reference/litserver. As many API servers, which is the default.
 Batches: https://lightning.ai/docs/litserve/features/batching.
-An array is sent as pictures are there, in base64: https://lightning.ai/docs/litserve/speed-up-serving-by-200x.
+An array is sent in base64, as the documentation does with pictures:
+https://lightning.ai/docs/litserve/speed-up-serving-by-200x.
 """
 
 import base64
@@ -29,7 +30,7 @@ class Api(litserve.LitAPI):
         )
         self.name = self.session.get_inputs()[0].name
 
-    # Not annotated, for then LitServe would validate requests and answers by it.
+    # Without annotations, because LitServe would validate requests and answers against them.
     def decode_request(self, request):
         if isinstance(request, dict):
             return np.frombuffer(base64.b64decode(request["data"]), np.float32).reshape(SHAPE)

@@ -1,12 +1,13 @@
 """A custom runtime of MLServer with ONNX Runtime: https://docs.seldon.ai/mlserver/user-guide/custom.
 
-How it is started stands in bench/servers.py, for all its settings are environment variables.
-As many parallel workers as cores, of one thread each: "adjust parallel_workers in line with the number of CPU
-cores assigned", https://docs.seldon.ai/seldon-core-2/user-guide/performance-tuning/models/inference.
-None for the small model, which is faster: https://docs.seldon.ai/mlserver/user-guide/parallel-inference.
+bench/servers.py has its settings, which are all environment variables.
+As many parallel workers as cores, each with a single thread: "adjust parallel_workers in line with the
+number of CPU cores assigned", https://docs.seldon.ai/seldon-core-2/user-guide/performance-tuning/models/inference.
+No parallel workers for the small model, which is faster:
+https://docs.seldon.ai/mlserver/user-guide/parallel-inference.
 Batches: https://docs.seldon.ai/mlserver/user-guide/adaptive-batching.
 `debug` false turns the access log off: https://docs.seldon.ai/mlserver/reference/settings.
-It has no binary body; base64 is a content type of its own:
+It accepts no binary body, but base64 as a content type:
 https://docs.seldon.ai/mlserver/user-guide/content-type.
 """
 

@@ -1,6 +1,6 @@
-"""The plain app, as a tutorial writes it: FastAPI, TorchScript, a synchronous handler.
+"""The plain app, as in a tutorial: FastAPI, TorchScript, a synchronous handler.
 
-One process, for on Kubernetes "run a single Uvicorn process per container":
+A single process, because on Kubernetes "run a single Uvicorn process per container":
 https://fastapi.tiangolo.com/deployment/server-workers/
 """
 

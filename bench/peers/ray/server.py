@@ -1,8 +1,8 @@
-"""Ray Serve, batching, with ONNX Runtime.
+"""Ray Serve with batching and ONNX Runtime.
 
-As many replicas as cores, of one thread each; throughput mode and HAProxy, which bench/servers.py sets:
+As many replicas as cores, each with a single thread; bench/servers.py turns on throughput mode and HAProxy:
 https://docs.ray.io/en/latest/serve/advanced-guides/performance.html.
-Batches of what has arrived: https://docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html.
+Batches of the requests that have arrived, without waiting for more: https://docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html.
 No access log: https://docs.ray.io/en/latest/serve/monitoring.html.
 """
 

@@ -1,30 +1,30 @@
-"""The body of a request, however it is framed and cut: RFC 9112, sections 6 and 7."""
+"""Bodies of fixed length and chunked bodies: RFC 9112, sections 6 and 7."""
 
 import tracemalloc
 
 import pytest
 
-from app.http.framing import CHUNKS_AT_ONCE, MAX_LINE_BYTES, Chunks, Length
+from app.http.framing import MAX_CHUNK_LINE_BYTES, MAX_CHUNKS_PER_TURN, ChunkedBody, FixedLengthBody
 from app.http.problems import Problem
 from app.http.request import MAX_HEAD_BYTES
 
 
-def taken(body: Length | Chunks, *pieces: bytes) -> tuple[bytes, bytes | None]:
+def read_all(body: FixedLengthBody | ChunkedBody, *pieces: bytes) -> tuple[bytes, bytes | None]:
     content = b""
     rest = None
     for piece in pieces:
         assert rest is None
-        part, rest = body.take(piece)
-        content += part
+        new_content, rest = body.read(piece)
+        content += new_content
         while body.unread:
-            part, rest = body.take(body.unread)
-            content += part
+            new_content, rest = body.read(body.unread)
+            content += new_content
     return content, rest
 
 
-def refusal(body: Chunks, piece: bytes) -> int | None:
+def refused_status(body: ChunkedBody, piece: bytes) -> int | None:
     try:
-        body.take(piece)
+        body.read(piece)
     except Problem as problem:
         return problem.status
     return None
@@ -34,24 +34,24 @@ CHUNKED = b'3\r\nabc\r\n00a;x="y"\r\n0123456789\r\n0\r\nTrailer: dropped\r\n\r\n
 
 
 @pytest.mark.parametrize("size", range(1, len(CHUNKED) + 1))
-def test_chunks_are_read_however_they_are_cut(size: int):
-    body = Chunks()
-    content, at = b"", 0
+def test_a_chunked_body_is_read_from_pieces_of_any_size(size: int):
+    body = ChunkedBody()
+    content, position = b"", 0
     rest = None
     while rest is None:
-        part, rest = body.take(CHUNKED[at : at + size])
-        content += part
-        at += size
+        new_content, rest = body.read(CHUNKED[position : position + size])
+        content += new_content
+        position += size
 
     assert content == b"abc0123456789"
-    assert rest + CHUNKED[at:] == b"NEXT"
+    assert rest + CHUNKED[position:] == b"NEXT"
 
 
-def test_a_body_of_a_length_is_read_however_it_is_cut():
-    assert taken(Length(4), b"ab", b"cdNEXT") == (b"abcd", b"NEXT")
-    assert taken(Length(4), b"ab", b"c") == (b"abc", None)
-    body = Length(4)
-    body.take(b"a")
+def test_a_body_of_fixed_length_is_read_from_pieces_of_any_size():
+    assert read_all(FixedLengthBody(4), b"ab", b"cdNEXT") == (b"abcd", b"NEXT")
+    assert read_all(FixedLengthBody(4), b"ab", b"c") == (b"abc", None)
+    body = FixedLengthBody(4)
+    body.read(b"a")
     assert not body.skip(2)
     assert body.skip(1)
 
@@ -73,60 +73,60 @@ def test_a_body_of_a_length_is_read_however_it_is_cut():
         b"0\r\nno field\r\n\r\n",
         b"0\r\nA : b\r\n\r\n",
         b"0\r\nA: b\r\n c\r\n\r\n",
-        b"1;" + b"x" * MAX_LINE_BYTES,
+        b"1;" + b"x" * MAX_CHUNK_LINE_BYTES,
     ],
 )
-@pytest.mark.parametrize("cut", [False, True])
-def test_malformed_chunks_are_refused(text: bytes, cut: bool):
-    pieces = [bytes([byte]) for byte in text] if cut else [text]
+@pytest.mark.parametrize("bytewise", [False, True])
+def test_malformed_chunks_are_refused(text: bytes, bytewise: bool):
+    pieces = [bytes([byte]) for byte in text] if bytewise else [text]
 
     with pytest.raises(Problem) as caught:
-        taken(Chunks(), *pieces)
+        read_all(ChunkedBody(), *pieces)
 
     assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("line", [b"a:b\r\n", b"x" * 1000], ids=["lines", "one line"])
-def test_trailers_without_end_are_refused(line: bytes):
+def test_too_many_bytes_of_trailers_are_refused(line: bytes):
     # RFC 6585, section 5.
-    body = Chunks()
-    body.take(b"0\r\n")
+    body = ChunkedBody()
+    body.read(b"0\r\n")
     sent = 0
 
     status = None
     while status is None:
         sent += len(line)
-        status = refusal(body, line)
+        status = refused_status(body, line)
 
     assert status == 431
     assert sent < MAX_HEAD_BYTES + 2 * len(line)
 
 
-def test_extensions_without_end_are_refused():
+def test_too_many_bytes_of_chunk_extensions_are_refused():
     # RFC 9112, section 7.1.1: "A server ought to limit the total length of chunk extensions".
-    body = Chunks()
+    body = ChunkedBody()
     chunk = b"1;" + b"x" * 1000 + b"\r\n!\r\n"
 
-    assert [refusal(body, chunk) for _ in range(66)] == [None] * 65 + [431]
+    assert [refused_status(body, chunk) for _ in range(66)] == [None] * 65 + [431]
 
 
-def test_many_chunks_are_read_in_turns():
-    body = Chunks()
-    content, rest = body.take(b"1\r\na\r\n" * (CHUNKS_AT_ONCE + 2))
+def test_only_a_limited_number_of_chunks_is_read_at_once():
+    body = ChunkedBody()
+    content, rest = body.read(b"1\r\na\r\n" * (MAX_CHUNKS_PER_TURN + 2))
 
-    assert (content, rest) == (b"a" * CHUNKS_AT_ONCE, None)
+    assert (content, rest) == (b"a" * MAX_CHUNKS_PER_TURN, None)
     assert body.unread == b"1\r\na\r\n" * 2
-    assert body.take(body.unread + b"0\r\n\r\nNEXT") == (b"aa", b"NEXT")
+    assert body.read(body.unread + b"0\r\n\r\nNEXT") == (b"aa", b"NEXT")
     assert not body.unread
 
 
 def test_small_chunks_take_little_memory():
-    wire = b"2\r\n1,\r\n" * 9000
+    data = b"2\r\n1,\r\n" * 9000
     tracemalloc.start()
-    content, _ = taken(Chunks(), wire)
-    kept, peak = tracemalloc.get_traced_memory()
+    content, _ = read_all(ChunkedBody(), data)
+    memory, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
     assert content == b"1," * 9000
-    assert kept < 2 * len(content)
-    assert peak < 20 * len(wire)
+    assert memory < 2 * len(content)
+    assert peak < 20 * len(data)

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is one that is documented, and the server goes on."""
+"""Random requests get documented responses, and the server stays up."""
 
 import gzip
 import http.client
@@ -24,7 +24,7 @@ from tests.app.open_inference import ECHO, LENGTH, OCTETS, ROWS, TINY, VALUE, bi
 from tests.app.process import Process
 
 PROBLEM = Draft202012Validator(problems.SCHEMA)
-HERE = Path(__file__).parents[1]
+TESTS_OF_APP = Path(__file__).parents[1]
 BOUNDED = settings(
     max_examples=400,
     deadline=None,
@@ -46,17 +46,18 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Talk:
-    """Requests over one connection."""
+class Client:
+    """Sends requests on one connection."""
 
     def __init__(self, port: int) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-        self.connection.request("POST", path, body, {"x-request-id": "1", **headers})
+        request_headers = {"x-request-id": "1", **headers}
+        self.connection.request("POST", path, body, request_headers)
         response = self.connection.getresponse()
-        named = {name.lower(): value for name, value in response.getheaders() if name.lower() != "date"}
-        return Reply(response.status, named, response.read())
+        headers = {name.lower(): value for name, value in response.getheaders() if name.lower() != "date"}
+        return Reply(response.status, headers, response.read())
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +68,14 @@ def server(repository: Path, start_module: Callable[..., Process]) -> Process:
 
 
 @pytest.fixture(scope="module")
-def talk(server: Process) -> Iterator[Talk]:
-    talk = Talk(server.port)
-    yield talk
-    talk.connection.close()
+def client(server: Process) -> Iterator[Client]:
+    client = Client(server.port)
+    yield client
+    client.connection.close()
 
 
 def check(reply: Reply) -> None:
-    """See that it is an answer, or a problem as documented."""
+    """Check that a reply is a successful response or a problem as documented."""
     assert reply.status in {200, 400, 404, 413, 415, 504}, reply
     if reply.status == 200:
         return
@@ -109,7 +110,7 @@ heads = st.fixed_dictionaries(
         "x-envoy-expected-rq-timeout-ms": st.sampled_from(["0", "9999"]) | words,
     },
 )
-rarely = st.sampled_from([0, 0, 0, 1, 2])
+few = st.sampled_from([0, 0, 0, 1, 2])
 paths = st.sampled_from(["/predict", *(f"/v2/models/{name}/infer" for name in ("echo", "lookup", "tiny"))])
 VALID: list[tuple[str, Any, bytes]] = [
     ("/predict", {tensor["name"]: tensor["data"] for tensor in ECHO}, b""),
@@ -125,108 +126,111 @@ VALID: list[tuple[str, Any, bytes]] = [
 ]
 
 
-def places(tree: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return where there is something in a JSON structure."""
+def paths_in(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the keys and indices that lead to each value in a JSON structure."""
     keys = tree if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
-    return [at, *(place for key in keys for place in places(tree[key], (*at, key)))]
+    return [path, *(inner for key in keys for inner in paths_in(tree[key], (*path, key)))]
 
 
-def replaced(tree: Any, at: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
-    if not at:
+def with_change(tree: Any, path: tuple[Any, ...], change: Callable[[Any], Any]) -> Any:
+    """Return a copy of a JSON structure with the value at a path changed."""
+    if not path:
         return change(tree)
-    copied = tree.copy()
-    copied[at[0]] = replaced(tree[at[0]], at[1:], change)
-    return copied
+    copy = tree.copy()
+    copy[path[0]] = with_change(tree[path[0]], path[1:], change)
+    return copy
 
 
-def other(value: Any) -> st.SearchStrategy[Any]:
-    """Return what may stand in place of a value: near it, at an edge of what is allowed, or anything."""
-    near: list[Any] = [None]
+def replacement(value: Any) -> st.SearchStrategy[Any]:
+    """Generate a replacement of a value: a similar one, one at a limit, or any other."""
+    similar: list[Any] = [None]
     if isinstance(value, str):
-        near += ["", "x", "rows", "found", "FP16", "INT8", "BYTES", "BOOL", value * 2]
+        similar += ["", "x", "rows", "found", "FP16", "INT8", "BYTES", "BOOL", value * 2]
     elif isinstance(value, list):
-        near += [[], [value], value[::-1], value[1:], value * 2]
+        similar += [[], [value], value[::-1], value[1:], value * 2]
     elif isinstance(value, dict):
-        near += [{}, *({key: value[key] for key in value if key != gone} for gone in value)]
+        similar += [{}, *({key: value[key] for key in value if key != removed} for removed in value)]
     else:
-        near += [0, 1, 2, 3, -1, 127, 128, 2**63 - 1, 2**63, 2**64, 10**400, 1e39, 1e308, not value]
-    return st.sampled_from(near) | structures
+        similar += [0, 1, 2, 3, -1, 127, 128, 2**63 - 1, 2**63, 2**64, 10**400, 1e39, 1e308, not value]
+    return st.sampled_from(similar) | structures
 
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Request:
-    """A request that was right, with one or two members or bytes of it changed."""
+    """A valid request with up to two changes in its JSON, and up to two in its bytes."""
     path, tree, tail = draw(st.sampled_from(VALID))
-    for _ in range(draw(rarely)):
-        at = draw(st.sampled_from(places(tree)))
-        tree = replaced(tree, at, lambda value: draw(other(value)))
+    for _ in range(draw(few)):
+        path_in_tree = draw(st.sampled_from(paths_in(tree)))
+        tree = with_change(tree, path_in_tree, lambda value: draw(replacement(value)))
     head = json.dumps(tree).encode()
     headers = {LENGTH: str(len(head)), "content-type": OCTETS} if tail else {}
     body = head + tail
-    for _ in range(draw(rarely)):
-        first = draw(st.integers(0, len(body)))
-        body = body[:first] + draw(st.binary(max_size=3)) + body[first + draw(st.integers(0, 3)) :]
+    for _ in range(draw(few)):
+        position = draw(st.integers(0, len(body)))
+        body = body[:position] + draw(st.binary(max_size=3)) + body[position + draw(st.integers(0, 3)) :]
     coding = draw(st.sampled_from([None, None, "gzip", "deflate"]))
     if coding:
         body = gzip.compress(body) if coding == "gzip" else zlib.compress(body)
         headers["content-encoding"] = coding
-    return Request(path, body, headers | draw(heads if draw(rarely) else st.just({})))
+    return Request(path, body, headers | draw(heads if draw(few) else st.just({})))
 
 
-plain = st.builds(Request, paths, st.binary(max_size=100), heads)
-anything = st.builds(Request, paths, structures.map(lambda tree: json.dumps(tree).encode()), heads)
+random_bytes = st.builds(Request, paths, st.binary(max_size=100), heads)
+random_structures = st.builds(Request, paths, structures.map(lambda tree: json.dumps(tree).encode()), heads)
 
 
-@pytest.mark.parametrize("requests", [plain, anything, mutated()], ids=["bytes", "structures", "mutated"])
-def test_no_body_and_no_header_make_the_server_fail_on_either_way(
-    requests: st.SearchStrategy[Request], talk: Talk, server: Process
+@pytest.mark.parametrize(
+    "requests", [random_bytes, random_structures, mutated()], ids=["bytes", "structures", "mutated"]
+)
+def test_no_body_and_no_headers_cause_a_server_error(
+    requests: st.SearchStrategy[Request], client: Client, server: Process
 ):
     @BOUNDED
     @given(requests)
     def send(request: Request) -> None:
-        direct = talk.post(*request)
-        # A query leads through the application.
-        routed = talk.post(f"{request.path}?x=1", request.body, request.headers)
-        for reply in (direct, routed):
+        direct = client.post(*request)
+        # A path with a query is answered through the application.
+        through_app = client.post(f"{request.path}?x=1", request.body, request.headers)
+        for reply in (direct, through_app):
             check(reply)
-        # Whether a deadline that is nearly over is met is a matter of luck.
-        if 504 not in (direct.status, routed.status):
-            assert direct == routed
+        # With a short deadline, either of the two may time out.
+        if 504 not in (direct.status, through_app.status):
+            assert direct == through_app
 
     send()
     check_log(server)
 
 
-def test_the_fuzz_reaches_the_model(talk: Talk):
+def test_the_unchanged_fuzz_requests_reach_the_models(client: Client):
     for path, tree, tail in VALID:
         head = json.dumps(tree).encode()
-        assert talk.post(path, head + tail, {LENGTH: str(len(head))}).status == 200
+        assert client.post(path, head + tail, {LENGTH: str(len(head))}).status == 200
 
 
-def test_schemathesis_finds_nothing_that_is_not_as_documented(
+def test_schemathesis_finds_no_difference_from_the_openapi_document(
     start_module: Callable[..., Process], tmp_path: Path
 ):
-    # Any number that fits is answered: /predict accepts whatever the schema does.
-    same = write_artifact(
-        tmp_path / "same",
+    # A model that computes with every number, so that /predict accepts whatever the schema accepts.
+    identity = write_artifact(
+        tmp_path / "identity",
         [helper.make_node("Identity", ["x"], ["y"])],
         {},
         {"x": np.ones((1, 2), np.float32)},
         {"y": [-1, 2]},
     )
-    server = start_module(same)
+    server = start_module(identity)
     server.wait_for("/health/ready")
     document = httpx.get(f"{server.url}/openapi.json").json()
-    # No schema can say of octets how many they are, and all else that fits is to be accepted.
+    # A schema cannot say how many bytes a body of raw values must have.
     del document["paths"]["/predict"]["post"]["requestBody"]["content"][OCTETS]
     (tmp_path / "openapi.json").write_text(json.dumps(document))
     tool = Path(sys.executable).with_name("schemathesis")
 
-    done = subprocess.run(
+    result = subprocess.run(
         [
             tool,
             "--no-color",
-            f"--config-file={HERE / 'schemathesis.toml'}",
+            f"--config-file={TESTS_OF_APP / 'schemathesis.toml'}",
             "run",
             tmp_path / "openapi.json",
             f"--url={server.url}",
@@ -241,5 +245,5 @@ def test_schemathesis_finds_nothing_that_is_not_as_documented(
         timeout=60,
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
     check_log(server)

@@ -1,4 +1,4 @@
-"""The headers of a request to inference."""
+"""The headers of an inference request."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from app.http.head import RequestHead
 
 
 @pytest.mark.parametrize(
-    ("accepted", "coding"),
+    ("accept_encoding", "coding"),
     [
         (b"gzip", "gzip"),
         (b"deflate", "deflate"),
@@ -21,25 +21,25 @@ from app.http.head import RequestHead
         (b"", None),
     ],
 )
-def test_an_answers_coding_is_one_that_the_client_accepts(accepted: bytes, coding: str | None):
-    assert RequestHead({b"accept-encoding": accepted}).coding == coding
+def test_the_response_coding_is_one_that_the_client_accepts(accept_encoding: bytes, coding: str | None):
+    assert RequestHead({b"accept-encoding": accept_encoding}).response_coding == coding
 
 
-def test_a_client_that_does_not_say_gets_the_answer_as_it_is():
-    assert RequestHead({}).coding is None
+def test_without_accept_encoding_the_response_is_not_compressed():
+    assert RequestHead({}).response_coding is None
 
 
 @pytest.mark.parametrize(
-    ("value", "token"),
+    ("value", "media_type"),
     [(None, "application/json"), (b" Text/Plain ; charset=utf-8", "text/plain"), (b"", "application/json")],
 )
-def test_a_content_type_is_read_without_parameters_and_case(value: bytes | None, token: str):
+def test_a_content_type_is_parsed_without_parameters_and_in_lower_case(value: bytes | None, media_type: str):
     headers = {} if value is None else {b"content-type": value}
 
-    assert RequestHead(headers).content_type == token
+    assert RequestHead(headers).content_type == media_type
 
 
-def test_a_timeout_is_read_as_seconds():
+def test_a_timeout_in_milliseconds_is_converted_to_seconds():
     name = b"x-envoy-expected-rq-timeout-ms"
 
     assert RequestHead({name: b"1500"}).timeout_seconds == 1.5

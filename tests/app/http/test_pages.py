@@ -1,4 +1,4 @@
-"""The pages' files and headers; tests/app/web opens them in a browser."""
+"""The files and headers of the pages; tests/app/http/web opens the pages in a browser."""
 
 import re
 from collections.abc import Callable
@@ -16,13 +16,14 @@ PAGES = pytest.mark.parametrize("page", ["/", "/docs"])
 
 
 def addresses(text: str) -> list[str]:
-    """Return what a page or a script refers to."""
-    return re.findall(r'(?:href|src)="([^"]+)"|(?:from|fetch\() ?"([^"]+)"', text)
+    """Return the addresses in the links, file references, imports and requests of a page."""
+    pairs = re.findall(r'(?:href|src)="([^"]+)"|(?:from|fetch\() ?"([^"]+)"', text)
+    return [in_html or in_script for in_html, in_script in pairs]
 
 
 @PAGES
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_page_may_load_from_its_own_server_only(page: str, method: str, client: Client):
+def test_a_page_may_load_files_only_from_its_own_server(page: str, method: str, client: Client):
     response = client.request(method, page)
 
     assert response.status_code == 200
@@ -36,8 +37,8 @@ def test_a_page_may_load_from_its_own_server_only(page: str, method: str, client
 
 
 @PAGES
-def test_every_address_in_a_page_is_relative_and_answers(page: str, client: Client):
-    found = [one for pair in addresses(client.get(page).text) for one in pair if one]
+def test_every_address_in_a_page_is_relative_and_works(page: str, client: Client):
+    found = addresses(client.get(page).text)
 
     assert len(found) >= 4
     for address in found:
@@ -46,64 +47,64 @@ def test_every_address_in_a_page_is_relative_and_answers(page: str, client: Clie
 
 
 @PAGES
-def test_a_page_has_no_script_or_style_of_its_own(page: str, client: Client):
+def test_a_page_has_no_inline_script_or_style(page: str, client: Client):
     text = client.get(page).text
 
     assert not re.findall(r"<script(?![^>]*src=)|<style| on\w+=| style=", text)
 
 
 @pytest.mark.parametrize("file", ["/web/page.js", "/web/page.css", "/swagger-ui/swagger-ui-bundle.js"])
-def test_a_browser_does_not_guess_what_a_file_is(file: str, client: Client):
+def test_files_have_a_content_type_that_browsers_do_not_guess(file: str, client: Client):
     response = client.get(file)
 
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["content-type"].startswith(("text/javascript", "text/css"))
 
 
-def test_our_own_files_are_never_kept_and_swagger_uis_are_asked_for_again(client: Client):
+def test_our_own_files_are_not_cached_and_those_of_swagger_ui_are_revalidated(client: Client):
     bundle = client.get("/swagger-ui/swagger-ui-bundle.js").headers
-    again = client.request(
+    revalidated = client.request(
         "GET", "/swagger-ui/swagger-ui-bundle.js", headers={"if-none-match": bundle["etag"]}
     )
 
-    assert (bundle["cache-control"], again.status_code) == ("no-cache", 304)
+    assert (bundle["cache-control"], revalidated.status_code) == ("no-cache", 304)
     for file in ("/", "/docs", "/web/page.js", "/web/model.json"):
         assert client.get(file).headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/web/none.js", "/web/%2e%2e/api.py", "/web/..%2fapi.py", "/web/"])
-def test_nothing_but_the_pages_files_is_served(path: str, client: Client):
+def test_only_the_files_of_the_pages_are_served(path: str, client: Client):
     response = client.get(path)
 
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_the_page_is_told_what_is_served(tiny: Path, client_of: Callable[..., Client]):
-    told = client_of(tiny).get("/web/model.json").json()
+def test_the_page_gets_the_facts_about_the_model(tiny: Path, client_of: Callable[..., Client]):
+    facts = client_of(tiny).get("/web/model.json").json()
 
-    assert (told["name"], told["version"]) == ("tiny", VERSION)
-    assert (told["state"], told["device"], told["runtime"]) == ("ready", "cpu", "onnx")
-    assert told["media_types"] == ["application/json", "application/octet-stream"]
-    assert told["example"] == [[0, pytest.approx(0.1), pytest.approx(0.2)], pytest.approx([0.3, 0.4, 0.5])]
-    assert told["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2, 3]}]
-
-
-def test_the_page_is_told_that_pictures_are_taken(colours: Path, client_of: Callable[..., Client]):
-    told = client_of(colours).get("/web/model.json").json()
-
-    assert {"image/jpeg", "image/png"} <= set(told["media_types"])
+    assert (facts["name"], facts["version"]) == ("tiny", VERSION)
+    assert (facts["state"], facts["device"], facts["runtime"]) == ("ready", "cpu", "onnx")
+    assert facts["media_types"] == ["application/json", "application/octet-stream"]
+    assert facts["example"] == [[0, pytest.approx(0.1), pytest.approx(0.2)], pytest.approx([0.3, 0.4, 0.5])]
+    assert facts["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2, 3]}]
 
 
-def test_an_example_that_nobody_can_read_is_left_out(
+def test_the_page_is_told_that_the_model_accepts_pictures(colours: Path, client_of: Callable[..., Client]):
+    facts = client_of(colours).get("/web/model.json").json()
+
+    assert {"image/jpeg", "image/png"} <= set(facts["media_types"])
+
+
+def test_an_example_that_is_too_long_to_read_is_left_out(
     tiny: Path, client_of: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("app.http.openapi.EXAMPLE_VALUES", 5)
+    monkeypatch.setattr("app.http.openapi.MAX_EXAMPLE_VALUES", 5)
 
     assert client_of(tiny).get("/web/model.json").json()["example"] is None
 
 
-def test_the_page_is_there_while_the_model_loads(tiny: Path):
+def test_the_page_is_served_while_the_model_loads(tiny: Path):
     service = Service(Settings(model_path=tiny))
     client = Client(create_app(service))
 
@@ -112,7 +113,7 @@ def test_the_page_is_there_while_the_model_loads(tiny: Path):
     service.close()
 
 
-def test_the_pages_are_not_in_the_document_of_the_api(client: Client):
+def test_the_pages_are_not_in_the_openapi_document(client: Client):
     paths = client.get("/openapi.json").json()["paths"]
 
     assert not [path for path in paths if path in {"/", "/docs"} or path.startswith(("/web", "/swagger-ui"))]

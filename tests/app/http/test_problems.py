@@ -1,4 +1,4 @@
-"""What a client is told of each error."""
+"""The error response for each error."""
 
 from http import HTTPStatus
 
@@ -26,37 +26,37 @@ EXPECTED = [
 def test_each_error_has_its_status_reason_and_headers(
     error: RequestError, status: int, reason: str | None, headers: dict[str, str]
 ):
-    problem = problems.of(error)
+    problem = problems.from_error(error)
 
     assert (problem.status, problem.reason, problem.headers) == (status, reason, headers)
     assert problem.detail == error.detail
 
 
 def test_every_error_that_can_be_raised_is_in_the_table():
-    kinds = {kind for kind in vars(errors).values() if isinstance(kind, type)}
-    raised = {kind for kind in kinds if issubclass(kind, RequestError)} - {RequestError, errors.Unavailable}
+    classes = {value for value in vars(errors).values() if isinstance(value, type)}
+    request_errors = {cls for cls in classes if issubclass(cls, RequestError)}
 
-    assert set(problems.STATUSES) == raised
+    assert set(problems.STATUSES) == request_errors - {RequestError, errors.Unavailable}
 
 
 def test_the_metrics_have_a_series_for_every_status_and_reason():
     for error, *_ in EXPECTED:
-        problem = problems.of(error)
+        problem = problems.from_error(error)
         assert problem.status in CODES
         assert problem.reason in {*ALL_REASONS, None}
 
 
-def test_the_answer_to_a_problem_is_problem_details():
-    answer = problems.response(problems.Problem(HTTPStatus.BAD_REQUEST, "why"), "id")
+def test_a_problem_becomes_a_problem_details_response():
+    response = problems.to_response(problems.Problem(HTTPStatus.BAD_REQUEST, "why"), "id")
 
-    assert (answer.status, answer.content_type) == (400, "application/problem+json")
-    assert (answer.reason, answer.detail) == ("invalid", "why")
+    assert (response.status, response.content_type) == (400, "application/problem+json")
+    assert (response.reason, response.detail) == ("invalid", "why")
 
 
-def test_an_error_of_an_input_names_it_and_what_it_takes():
+def test_an_error_in_an_input_gives_its_name_datatype_and_shape():
     tensor = Tensor(name="x", datatype="FP32", shape=(-1, 3))
 
-    content = problems.of(errors.InvalidInput("why", tensor=tensor)).content()
+    content = problems.from_error(errors.InvalidInput("why", tensor=tensor)).content()
 
     assert content["tensor"] == "x"
     assert content["expected"] == {"datatype": "FP32", "shape": (-1, 3)}

@@ -24,7 +24,7 @@ def piece(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 def numbers(body: bytes, only: Tensor) -> np.ndarray | None:
     """Return what is read; None where it is left to others, or refused since it is longer than a piece."""
     try:
-        return json_numbers.numbers(body, only)
+        return json_numbers.read_numbers(body, only)
     except StructureError:
         assert len(body) > json_numbers.PIECE_BYTES
         return None
@@ -42,7 +42,7 @@ def tensor(shape: tuple[int, ...], datatype: str = "FP32") -> Tensor:
     spaces=st.sampled_from(["", " ", "\n\t", " \r\n "]),
     data=st.data(),
 )
-def test_samples_arrive_as_they_were_sent(
+def test_samples_arrive_unchanged(
     shape: tuple[int, ...], batch: int, flat: bool, alone: bool, spaces: str, data: st.DataObject
 ):
     sent = data.draw(arrays(np.float32, (batch, *shape), elements=st.floats(-1e6, 1e6, width=32)))
@@ -62,7 +62,7 @@ def test_samples_arrive_as_they_were_sent(
 
 
 @given(text=st.text('[],12. ae"-{}:', max_size=24).map(lambda text: f"[{text}]"), shape=SHAPES)
-def test_what_is_no_json_of_these_samples_is_left_to_others(text: str, shape: tuple[int, ...]):
+def test_json_of_other_values_is_left_to_the_slower_decoder(text: str, shape: tuple[int, ...]):
     found = numbers(text.encode(), tensor(shape, "FP64"))
 
     if found is not None:
@@ -89,11 +89,11 @@ def test_what_is_no_json_of_these_samples_is_left_to_others(text: str, shape: tu
         b"",
     ],
 )
-def test_a_body_that_is_wrong_is_left_to_who_can_say_why(body: bytes):
+def test_a_wrong_body_is_left_to_the_decoder_that_can_say_why(body: bytes):
     assert numbers(body, tensor((2,))) is None
 
 
-def test_a_batch_that_is_read_in_pieces_keeps_its_order():
+def test_a_batch_that_is_parsed_in_pieces_keeps_its_order():
     sent = np.arange(40_000, dtype=np.float32).reshape(20, 2, 1000)
 
     np.testing.assert_array_equal(numbers(json.dumps(sent.tolist()).encode(), tensor((2, 1000))), sent)

@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import TooLarge
-from app.protocols.json_size import ALLOWANCE, cost
+from app.protocols.json_size import ALLOWANCE, memory_cost
 from app.signature import Signature
 
 MIB = 2**20
@@ -31,7 +31,7 @@ def filled(part: bytes, size: int = 8 * MIB) -> bytes:
 @pytest.mark.parametrize("part", [b"{}", b"[]", b"[0]", b"0", b"0.5", b'"ab"', b"null"])
 def test_more_values_than_a_full_batch_has_are_refused(part: bytes):
     with pytest.raises(TooLarge) as caught:
-        cost(filled(part), signature([2, 3]), 4)
+        memory_cost(filled(part), signature([2, 3]), 4)
 
     assert "more values than 4 samples of 'x' [2, 3]" in caught.value.detail
 
@@ -42,14 +42,14 @@ def test_a_full_batch_of_nested_samples_is_never_refused(shape: list[int]):
         return b"[" + b",".join([nested(axes[1:])] * axes[0]) + b"]" if axes else b"0"
 
     instances = b'{"instances":' + nested([32, *shape]) + b"}"
-    assert cost(instances, signature(shape), 32) > 0
+    assert memory_cost(instances, signature(shape), 32) > 0
 
 
 @pytest.mark.parametrize(("shape", "datatype"), [([-1], "FP32"), ([1], "BYTES")])
-def test_where_any_number_of_values_may_be_right_the_memory_is_told(shape: list[int], datatype: str):
-    assert cost(filled(b"{}"), signature(shape, datatype), 4) > 500 * MIB
-    assert cost(b'["' + b"a, [b], {c}. " * 1000 + b'"]', signature(shape, datatype), 4) < MIB
+def test_without_a_limit_on_values_the_memory_is_estimated(shape: list[int], datatype: str):
+    assert memory_cost(filled(b"{}"), signature(shape, datatype), 4) > 500 * MIB
+    assert memory_cost(b'["' + b"a, [b], {c}. " * 1000 + b'"]', signature(shape, datatype), 4) < MIB
 
 
-def test_what_belongs_to_no_tensor_has_room():
-    assert cost(filled(b"0", ALLOWANCE), signature([1]), 1) > 0
+def test_values_outside_of_tensors_are_allowed():
+    assert memory_cost(filled(b"0", ALLOWANCE), signature([1]), 1) > 0

@@ -69,7 +69,7 @@ def refused(body: object, signature: Signature) -> InvalidInput:
         ([-1, 2], [[[1, 2]], [[3, 4]]], 2),
     ],
 )
-def test_a_list_is_read_by_its_shape_alone(shape: list[int], body: object, batch: int):
+def test_only_the_shape_of_a_list_decides_what_it_means(shape: list[int], body: object, batch: int):
     array = decode(orjson.dumps(body), x(shape))["x"]
 
     assert array.shape[0] == batch
@@ -88,7 +88,7 @@ def test_a_list_is_read_by_its_shape_alone(shape: list[int], body: object, batch
         ([2, 2], [[1, 2, 3, 4, 5]]),
     ],
 )
-def test_another_shape_is_refused_with_the_tensor_and_what_it_takes(shape: list[int], body: object):
+def test_the_error_for_a_wrong_shape_names_the_tensor_and_what_it_accepts(shape: list[int], body: object):
     error = refused(body, x(shape))
 
     assert error.tensor == x(shape).inputs[0]
@@ -118,7 +118,7 @@ def test_another_shape_is_refused_with_the_tensor_and_what_it_takes(shape: list[
         ({"x": {"x": [1, 2, 3]}}, "FP32", "holds an object;"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_place(body: object, datatype: str, says: str):
+def test_the_error_for_a_wrong_value_names_its_position(body: object, datatype: str, says: str):
     error = refused(body, x([3], datatype))
 
     assert says in error.detail
@@ -136,7 +136,7 @@ def test_a_wrong_value_is_named_with_its_place(body: object, datatype: str, says
         b"\xff",
     ],
 )
-def test_what_is_no_json_is_refused(body: bytes):
+def test_a_body_that_is_not_json_is_refused(body: bytes):
     assert "the body is not JSON" in refused(body, x([3])).detail
 
 
@@ -145,10 +145,10 @@ def test_lists_in_lists_without_a_value_are_refused():
 
 
 def test_a_long_body_of_brackets_alone_is_refused_by_its_structure():
-    assert "is no list of samples by its brackets" in refused(b"[" * 100_000, x([3])).detail
+    assert "has brackets and commas that do not fit samples" in refused(b"[" * 100_000, x([3])).detail
 
 
-def test_one_long_string_does_not_make_all_values_as_long():
+def test_a_long_string_does_not_make_all_values_long():
     # numpy.array() of this list would take 400 MB.
     assert "at [10]" in refused([0] * 10 + ["a" * 20_000] + [0] * 5_000, x([3])).detail
 
@@ -167,14 +167,14 @@ def test_the_tensor_has_the_datatype_of_the_signature(datatype: str):
 @pytest.mark.parametrize(
     ("datatype", "value"), [("INT64", -(2**63)), ("INT64", 2**63 - 1), ("UINT64", 2**64 - 1)]
 )
-def test_whole_numbers_keep_every_digit(datatype: str, value: int):
+def test_integers_keep_every_digit(datatype: str, value: int):
     assert decode(f"[{value}]".encode(), x([1], datatype))["x"].item() == value
 
 
 TWO = of(("a", "FP32", [-1, 2]), ("b", "INT64", [-1, 1]))
 
 
-def test_several_inputs_come_as_an_object_by_name():
+def test_several_inputs_are_an_object_by_name():
     arrays = decode(b'{"b": [[7], [8]], "a": [[1, 2], [3, 4]]}', TWO)
 
     assert list(arrays) == ["a", "b"]
@@ -191,7 +191,7 @@ def test_several_inputs_come_as_an_object_by_name():
         ({"a": [1, 2], "b": [1.5]}, "'b' holds 1.5"),
     ],
 )
-def test_several_inputs_that_do_not_fit_are_named(body: object, says: str):
+def test_the_error_for_several_inputs_names_the_wrong_one(body: object, says: str):
     assert says in refused(body, TWO).detail
 
 
@@ -236,7 +236,9 @@ def test_any_body_for_several_inputs_gives_them_all_or_an_error(body: bytes):
 @given(
     shape=st.lists(st.integers(1, 3), max_size=3), size=st.integers(1, 4), flat=st.booleans(), data=st.data()
 )
-def test_what_is_sent_arrives_nested_or_flat(shape: list[int], size: int, flat: bool, data: st.DataObject):
+def test_nested_and_flat_values_arrive_unchanged(
+    shape: list[int], size: int, flat: bool, data: st.DataObject
+):
     count = size * int(np.prod(shape))
     values = data.draw(
         st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=count, max_size=count)
@@ -247,18 +249,18 @@ def test_what_is_sent_arrives_nested_or_flat(shape: list[int], size: int, flat: 
 
 
 @pytest.mark.parametrize("datatype", ["FP32", "INT64"])
-def test_a_long_list_of_another_structure_is_refused_without_parsing_it(
+def test_a_long_list_with_a_wrong_structure_is_refused_without_parsing(
     datatype: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("app.protocols.payload.orjson.loads", None)
 
     detail = refused([[0]] * 20_000, x([2, 3], datatype)).detail
 
-    assert "is no list of samples by its brackets and commas" in detail
+    assert "has brackets and commas that do not fit samples" in detail
 
 
 @pytest.mark.parametrize("signature", [x([1], "BYTES"), TWO])
-def test_more_instances_by_name_than_a_request_may_hold_are_refused_before_they_are_read(
+def test_too_many_instances_are_refused_before_they_are_decoded(
     signature: Signature,
 ):
     # Read one by one, as many as fit into a body would take a thread for many seconds.

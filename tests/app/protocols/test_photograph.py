@@ -62,7 +62,7 @@ def test_channels_are_scaled_and_normalised_in_the_order_red_green_blue():
     assert answer[0, :, 0, 0] == pytest.approx([1, (128 / 255 - 0.5) / 0.25, -0.5], abs=1e-6)
 
 
-def test_the_layout_is_the_signatures():
+def test_the_layout_of_the_signature_is_used():
     body = file_of(Image.new("RGB", (4, 4), (255, 0, 0)))
 
     assert tensor_of(body, layout="NHWC").shape == (1, 4, 4, 3)
@@ -76,7 +76,7 @@ def test_the_centre_of_the_longer_side_is_kept():
     assert tensor_of(file_of(picture)).mean() == 1
 
 
-def test_a_picture_on_its_side_is_set_upright():
+def test_a_picture_is_rotated_according_to_its_exif_orientation():
     picture = Image.new("RGB", (4, 4), (0, 0, 0))
     picture.paste((255, 255, 255), (0, 0, 4, 2))
     exif = Image.Exif()
@@ -88,13 +88,13 @@ def test_a_picture_on_its_side_is_set_upright():
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16", "CMYK"])
-def test_pictures_of_every_mode_become_red_green_blue(mode: str):
+def test_pictures_of_every_mode_are_converted_to_rgb(mode: str):
     kind, content_type = ("JPEG", "image/jpeg") if mode == "CMYK" else ("PNG", "image/png")
 
     assert tensor_of(file_of(Image.new(mode, (5, 5)), kind), content_type).shape == (1, 3, 4, 4)
 
 
-def test_a_palette_with_transparency_is_taken():
+def test_a_palette_with_transparency_is_accepted():
     picture = Image.new("P", (5, 5))
 
     assert tensor_of(file_of(picture, transparency=bytes(range(256)))).shape == (1, 3, 4, 4)
@@ -111,7 +111,7 @@ def test_a_palette_with_transparency_is_taken():
         (file_of(Image.new("RGB", (4, 4)), "GIF"), "image/png"),
     ],
 )
-def test_what_is_no_whole_picture_of_its_kind_is_refused(body: bytes, kind: str):
+def test_a_body_that_is_not_a_complete_picture_of_its_type_is_refused(body: bytes, kind: str):
     with pytest.raises(InvalidInput) as caught:
         tensor_of(body, kind)
 
@@ -127,7 +127,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_unpacked(side: int):
     assert str(MAX_PIXELS) in caught.value.detail
 
 
-def test_a_sliver_that_would_grow_beyond_bounds_is_refused():
+def test_a_narrow_picture_that_has_too_many_pixels_after_resizing_is_refused():
     with pytest.raises(TooLarge):
         tensor_of(file_of(Image.new("RGB", (40_000, 1))), resize=256)
 
@@ -139,7 +139,7 @@ WHOLE = {
 
 
 @given(kind=st.sampled_from(list(WHOLE)), data=st.data())
-def test_any_damage_gives_a_tensor_or_a_problem(kind: str, data: st.DataObject):
+def test_a_damaged_picture_gives_a_tensor_or_a_request_error(kind: str, data: st.DataObject):
     body = bytearray(WHOLE[kind])
     for place in data.draw(st.lists(st.integers(0, len(body) - 1), max_size=6)):
         body[place] = data.draw(st.integers(0, 255))

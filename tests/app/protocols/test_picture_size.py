@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from app.protocols.picture_size import cost
+from app.protocols.picture_size import memory_cost
 from tests.app.protocols.test_photograph import file_of, image
 
 SIDE = 1000
@@ -15,7 +15,7 @@ PIXELS = SIDE * SIDE
 def cost_of(body: bytes) -> float:
     """Bytes a pixel."""
     with Image.open(io.BytesIO(body)) as opened:
-        return cost(opened, body, image()) / PIXELS
+        return memory_cost(opened, body, image()) / PIXELS
 
 
 def turned() -> Image.Exif:
@@ -43,7 +43,7 @@ def turned() -> Image.Exif:
         ("I;16", "PNG", {}, 10),
     ],
 )
-def test_a_picture_is_charged_by_its_mode_and_what_is_done_to_it(
+def test_the_estimate_depends_on_the_mode_and_the_steps_of_decoding(
     mode: str, kind: str, options: dict, bytes_a_pixel: int
 ):
     body = file_of(Image.new(mode, (SIDE, SIDE)), kind, **options)
@@ -51,7 +51,7 @@ def test_a_picture_is_charged_by_its_mode_and_what_is_done_to_it(
     assert bytes_a_pixel <= cost_of(body) < bytes_a_pixel * 1.15
 
 
-def test_a_picture_of_many_rows_is_charged_for_them():
+def test_the_estimate_includes_the_rows():
     body = file_of(Image.new("L", (1, PIXELS)))
 
     assert cost_of(body) > 24

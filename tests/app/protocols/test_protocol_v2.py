@@ -47,7 +47,7 @@ ECHO = [{"name": name, "shape": [1, 2], "datatype": name, "data": values} for na
 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/"])
-def test_the_server_tells_its_name_version_and_extensions(client: Client, path: str):
+def test_the_server_metadata_has_name_version_and_extensions(client: Client, path: str):
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
     assert client.get(path).json() == {
@@ -63,7 +63,7 @@ def test_the_server_is_live_and_ready(client: Client):
 
 
 @pytest.mark.parametrize("path", ["/v2/models/lookup", f"/v2/models/lookup/versions/{VERSION}"])
-def test_a_model_tells_what_it_takes_and_gives(client: Client, path: str):
+def test_the_model_metadata_has_its_inputs_and_outputs(client: Client, path: str):
     assert client.get(path).json() == {
         "name": "lookup",
         "versions": [VERSION],
@@ -80,7 +80,7 @@ def test_a_model_tells_what_it_takes_and_gives(client: Client, path: str):
     assert client.get(f"{path}/ready").json() == {"name": "lookup", "ready": True}
 
 
-def test_a_draining_model_is_not_ready_and_lives(tiny: Path, serve: Callable):
+def test_a_draining_model_is_live_but_not_ready(tiny: Path, serve: Callable):
     service = serve(tiny)
     client = Client(create_app(service))
     service.drain()
@@ -90,10 +90,10 @@ def test_a_draining_model_is_not_ready_and_lives(tiny: Path, serve: Callable):
     assert client.get("/v2/health/live").status_code == 200
 
 
-def test_a_failed_model_is_neither_ready_nor_alive(tiny: Path, serve: Callable):
+def test_a_failed_model_is_neither_live_nor_ready(tiny: Path, serve: Callable):
     service = serve(tiny)
     client = Client(create_app(service))
-    service.fail(service.default, "a test")
+    service.fail(service.default_model, "a test")
 
     for path in ("/v2/health/ready", "/v2/health/live", "/v2/models/tiny/ready"):
         refused(client.get(path), "failed", status=503)
@@ -101,7 +101,7 @@ def test_a_failed_model_is_neither_ready_nor_alive(tiny: Path, serve: Callable):
 
 @pytest.mark.parametrize("suffix", ["", "/ready", "/infer"])
 @pytest.mark.parametrize("path", ["/v2/models/none", "/v2/models/tiny/versions/none"])
-def test_an_unknown_model_or_version_is_told_with_those_that_there_are(
+def test_the_error_for_an_unknown_model_or_version_lists_the_known_ones(
     client: Client, path: str, suffix: str
 ):
     method = "POST" if suffix == "/infer" else "GET"
@@ -111,7 +111,7 @@ def test_an_unknown_model_or_version_is_told_with_those_that_there_are(
     refused(response, "none", f"tiny/{VERSION}", f"lookup/{VERSION}", status=404)
 
 
-def test_a_version_is_in_the_path_and_nowhere_else(client: Client):
+def test_only_the_path_selects_a_version(client: Client):
     for path in ("/v2/models/tiny", "/v2/models/tiny/ready"):
         assert client.get(f"{path}?version=none").json() == client.get(path).json()
     assert infer(client, "tiny", {"inputs": [TINY]}, query="version=none").status_code == 200
@@ -119,7 +119,7 @@ def test_a_version_is_in_the_path_and_nowhere_else(client: Client):
 
 @pytest.mark.parametrize("data", [TINY["data"], [[[0, 1, 2], [3, 4, 5]]]])
 @pytest.mark.parametrize("path", ["tiny", f"tiny/versions/{VERSION}"])
-def test_a_tensor_is_answered_flat_or_nested(client: Client, path: str, data: list[Any]):
+def test_a_flat_or_nested_tensor_is_answered(client: Client, path: str, data: list[Any]):
     response = infer(client, path, {"inputs": [{**TINY, "data": data}]})
 
     assert response.headers["content-type"] == "application/json"
@@ -130,7 +130,7 @@ def test_a_tensor_is_answered_flat_or_nested(client: Client, path: str, data: li
     }
 
 
-def test_a_batch_is_one_tensor(client: Client):
+def test_a_batch_is_a_single_tensor(client: Client):
     x = {**TINY, "shape": [2, 2, 3], "data": [0] * 6 + [1] * 6}
 
     (output,) = infer(client, "tiny", {"inputs": [x]}).json()["outputs"]
@@ -138,7 +138,7 @@ def test_a_batch_is_one_tensor(client: Client):
     assert (output["shape"], output["data"]) == ([2, 3], [0, 0, 0, 0, 6, 12])
 
 
-def test_the_id_comes_back_and_parameters_of_others_are_ignored(client: Client):
+def test_the_id_is_returned_and_unknown_parameters_are_ignored(client: Client):
     body = {"id": "\u00e4-1", "parameters": {"priority": 1}, "inputs": [{**TINY, "parameters": {"own": "a"}}]}
 
     response = infer(client, "tiny", {**body, "model_name": "tiny"})
@@ -147,7 +147,7 @@ def test_the_id_comes_back_and_parameters_of_others_are_ignored(client: Client):
     assert "id" not in infer(client, "tiny", {"inputs": [TINY]}).json()
 
 
-def test_what_is_optional_may_be_null(client: Client):
+def test_optional_members_may_be_null(client: Client):
     empty = {"id": None, "parameters": None, "outputs": None}
 
     response = infer(client, "tiny", {**empty, "inputs": [{**TINY, "parameters": None}]})
@@ -156,7 +156,7 @@ def test_what_is_optional_may_be_null(client: Client):
 
 
 @pytest.mark.parametrize("inputs", [[ROWS, VALUE], [VALUE, ROWS]], ids=["as-told", "reversed"])
-def test_several_inputs_come_in_any_order_and_all_outputs_in_the_models(
+def test_inputs_may_come_in_any_order_and_outputs_have_the_order_of_the_model(
     client: Client, lookup: Path, inputs: list[dict[str, Any]]
 ):
     answer = outputs(infer(client, "lookup", {"inputs": inputs}))
@@ -172,7 +172,7 @@ def test_several_inputs_come_in_any_order_and_all_outputs_in_the_models(
 @pytest.mark.parametrize(
     "names", [["doubled"], ["doubled", "found"], ["found", "doubled"], []], ids=lambda names: "-".join(names)
 )
-def test_outputs_are_those_asked_for_in_that_order(client: Client, names: list[str]):
+def test_only_the_requested_outputs_are_returned_in_the_requested_order(client: Client, names: list[str]):
     body = {"inputs": [ROWS, VALUE], "outputs": [{"name": name} for name in names]}
 
     assert list(outputs(infer(client, "lookup", body))) == (names or ["found", "doubled"])
@@ -180,7 +180,7 @@ def test_outputs_are_those_asked_for_in_that_order(client: Client, names: list[s
 
 @pytest.mark.parametrize("is_binary", [False, True], ids=["JSON", "binary"])
 @pytest.mark.parametrize("tensor", ECHO, ids=VALUES)
-def test_every_datatype_goes_in_and_comes_out_as_it_was(
+def test_values_of_every_datatype_are_returned_unchanged(
     client: Client, tensor: dict[str, Any], is_binary: bool
 ):
     datatype = tensor["datatype"]
@@ -203,11 +203,11 @@ def test_every_datatype_goes_in_and_comes_out_as_it_was(
     assert (answer["datatype"], answer["shape"]) == (datatype, [1, 2])
 
 
-def test_no_datatype_is_left_out_above():
+def test_every_datatype_is_tested():
     assert VALUES.keys() == DTYPES.keys()
 
 
-def test_tensors_after_the_json_come_in_its_order_beside_others_in_it(client: Client):
+def test_binary_tensors_follow_in_the_order_of_the_json_and_may_be_mixed_with_json(client: Client):
     sent = {name: packed(name, VALUES[name]) for name in ("FP64", "BYTES", "UINT8", "BOOL")}
     by_name = {tensor["name"]: tensor for tensor in ECHO}
     after = [binary(by_name.pop(name), len(data)) for name, data in sent.items()]
@@ -217,7 +217,7 @@ def test_tensors_after_the_json_come_in_its_order_beside_others_in_it(client: Cl
     assert outputs(response) == {f"{name}_out": values for name, values in VALUES.items()}
 
 
-def test_binary_outputs_are_asked_for_together_or_one_by_one(client: Client):
+def test_binary_outputs_can_be_requested_for_all_or_for_single_outputs(client: Client):
     body: dict[str, Any] = {"inputs": [ROWS, VALUE]}
     found, doubled = packed("FP32", [6, 7, 0, 1]), packed("FP32", [1])
     everything = {"parameters": {"binary_data_output": True}}
@@ -237,7 +237,7 @@ def test_binary_outputs_are_asked_for_together_or_one_by_one(client: Client):
     assert both[1]["data"] == [6, 7, 0, 1]
 
 
-def test_numbers_that_json_cannot_carry_are_answered_as_bytes(client: Client):
+def test_numbers_that_json_cannot_hold_can_be_returned_as_binary(client: Client):
     x = binary(TINY, 24)
     infinite = packed("FP32", [np.inf] * 6)
 
@@ -247,7 +247,7 @@ def test_numbers_that_json_cannot_carry_are_answered_as_bytes(client: Client):
     assert not np.isfinite(np.frombuffer(content, "<f4")).all()
 
 
-def test_an_output_that_is_not_asked_for_as_json_may_hold_any_number(client: Client):
+def test_an_output_that_is_not_requested_as_json_may_have_any_number(client: Client):
     inputs = [
         {"name": "rows", "shape": [1, 2], "datatype": "INT64", "data": [1, 2]},
         {"name": "value", "shape": [1, 1], "datatype": "FP32", "data": [3e38]},
@@ -260,7 +260,7 @@ def test_an_output_that_is_not_asked_for_as_json_may_hold_any_number(client: Cli
 
 
 @pytest.mark.parametrize("shape", [[1, 2, 3], [2, 1, 3], [1, 6, 1]])
-def test_axes_of_any_length_have_that_of_the_request(client: Client, shape: list[int]):
+def test_an_axis_of_any_length_takes_the_length_of_the_request(client: Client, shape: list[int]):
     x = {"name": "x", "shape": shape, "datatype": "FP32", "data": [1, 2, 3, 4, 5, 6]}
 
     (output,) = infer(client, "ragged", {"inputs": [x]}).json()["outputs"]

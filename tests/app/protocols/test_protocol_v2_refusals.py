@@ -46,8 +46,8 @@ def without(tensor: dict[str, Any], key: str) -> dict[str, Any]:
         ({"data": [0] * 7}, ["7 values"]),
         ({"data": []}, ["an empty list"]),
         ({"data": None}, ["neither data nor binary_data_size"]),
-        ({"data": [[[0, 1], [2, 3], [4, 5]]]}, ["[1, 3, 2] by the nesting of its data", "[1, 2, 3]"]),
-        ({"data": [[0, 1, 2], [3, 4, 5]]}, ["[2, 3] by the nesting of its data", "[1, 2, 3]"]),
+        ({"data": [[[0, 1], [2, 3], [4, 5]]]}, ["nested data of the shape [1, 3, 2]", "[1, 2, 3]"]),
+        ({"data": [[0, 1, 2], [3, 4, 5]]}, ["nested data of the shape [2, 3]", "[1, 2, 3]"]),
         ({"data": [[0, 1, 2], [3, 4]]}, ["ragged"]),
         ({"data": [0, 1, 2, 3, 4, "5"]}, ['"5" at [5]']),
         ({"data": [0, 1, 2, 3, 4, True]}, ["true at [5]"]),
@@ -57,7 +57,7 @@ def without(tensor: dict[str, Any], key: str) -> dict[str, Any]:
         ({"data": {"0": 1}}, ["an object"]),
     ],
 )
-def test_a_tensor_that_does_not_fit_is_named_with_what_fits(
+def test_the_error_for_a_wrong_tensor_says_what_fits(
     client: Client, change: dict[str, Any], words: list[str]
 ):
     content = refused(infer(client, "tiny", {"inputs": [{**TINY, **change}]}), "input 'x'", *words)
@@ -80,7 +80,7 @@ def test_a_tensor_that_does_not_fit_is_named_with_what_fits(
         ({**binary(TINY, 24), "data": TINY["data"]}, SIX, ["both data and binary_data_size"]),
     ],
 )
-def test_a_binary_tensor_that_does_not_fit_is_named_with_what_fits(
+def test_the_error_for_a_wrong_binary_tensor_says_what_fits(
     client: Client, tensor: dict[str, Any], tail: bytes, words: list[str]
 ):
     content = refused(infer(client, "tiny", {"inputs": [tensor]}, tail), "input 'x'", *words)
@@ -99,9 +99,7 @@ def test_a_binary_tensor_that_does_not_fit_is_named_with_what_fits(
         (b"\1\0\0\0a\xff\xff\xff\xff", ["within element 1, of 4294967295 bytes"]),
     ],
 )
-def test_strings_that_are_not_laid_out_as_they_should_be_are_refused(
-    client: Client, tail: bytes, words: list[str]
-):
+def test_malformed_packed_strings_are_refused(client: Client, tail: bytes, words: list[str]):
     others = [{"name": name, "shape": [1, 2], "datatype": name, "data": [0, 0]} for name in ("INT8", "FP16")]
 
     refused(
@@ -115,14 +113,14 @@ def test_strings_that_are_not_laid_out_as_they_should_be_are_refused(
     ("shape", "data"),
     [([1, 0, 3], []), ([1, 2, 0], []), ([2**62, 0, 4], []), ([0, 2, 3], []), ([1, 2, 3], [])],
 )
-def test_an_axis_of_any_length_has_one(client: Client, shape: list[int], data: list[Any]):
+def test_an_axis_of_any_length_must_not_be_empty(client: Client, shape: list[int], data: list[Any]):
     tensor = {**RAGGED, "shape": shape}
 
     refused(infer(client, "ragged", {"inputs": [{**tensor, "data": data}]}), "input 'x'")
     refused(infer(client, "ragged", {"inputs": [binary(tensor, 0)]}), "input 'x'")
 
 
-def test_a_bool_is_no_number_and_a_number_no_bool(client: Client):
+def test_a_bool_is_not_a_number_and_a_number_is_not_a_bool(client: Client):
     tensor = {"name": "BOOL", "shape": [1, 2], "datatype": "BOOL", "data": [True, 1]}
 
     refused(infer(client, "echo", {"inputs": [tensor]}), "input 'BOOL' holds 1 at [1]", "expected BOOL")
@@ -147,7 +145,7 @@ def test_an_integer_beyond_its_datatype_is_refused(client: Client):
         ([ROWS, {**VALUE, "shape": [2, 1], "data": [1, 2]}], ["'rows': 1, 'value': 2"]),
     ],
 )
-def test_inputs_that_are_not_the_models_are_named(client: Client, inputs: list[Any], words: list[str]):
+def test_the_error_for_wrong_inputs_names_them(client: Client, inputs: list[Any], words: list[str]):
     refused(infer(client, "lookup", {"inputs": inputs}), *words)
 
 
@@ -155,15 +153,15 @@ def test_inputs_that_are_not_the_models_are_named(client: Client, inputs: list[A
     ("wanted", "words"),
     [
         ([{"name": "other"}], ["output 'other'", "outputs are found, doubled"]),
-        ([{"name": "found"}, {"name": "found"}], ["output 'found' is asked for twice"]),
+        ([{"name": "found"}, {"name": "found"}], ["output 'found' is requested twice"]),
         ([{"name": "o" * 1000}], [f"output '{'o' * 40}'"]),
     ],
 )
-def test_outputs_that_are_not_the_models_are_named(client: Client, wanted: list[Any], words: list[str]):
+def test_the_error_for_wrong_outputs_names_them(client: Client, wanted: list[Any], words: list[str]):
     refused(infer(client, "lookup", {"inputs": [ROWS, VALUE], "outputs": wanted}), *words)
 
 
-def test_more_samples_than_a_request_may_hold_are_too_large(client: Client):
+def test_a_request_with_too_many_samples_is_too_large(client: Client):
     x = {**TINY, "shape": [5, 2, 3], "data": [0] * 30}
 
     content = refused(infer(client, "tiny", {"inputs": [x]}), "5 samples", "at most 4", status=413)
@@ -195,8 +193,8 @@ def test_more_samples_than_a_request_may_hold_are_too_large(client: Client):
         ({"inputs": [TINY], "outputs": ["logits"]}, "`$.outputs[0]`"),
     ],
 )
-def test_what_is_no_inference_request_is_told_where(client: Client, body: object, where: str):
-    refused(infer(client, "tiny", body), "no inference request", where)
+def test_the_error_for_a_wrong_request_says_where_it_is_wrong(client: Client, body: object, where: str):
+    refused(infer(client, "tiny", body), "not an inference request", where)
 
 
 @pytest.mark.parametrize(
@@ -213,13 +211,13 @@ def test_what_is_no_inference_request_is_told_where(client: Client, body: object
     ],
     ids=["nothing", "mark", "byte", "text", "NaN", "infinity", "deep", "more"],
 )
-def test_what_is_not_json_is_told(client: Client, content: bytes):
+def test_a_request_that_is_not_json_is_refused(client: Client, content: bytes):
     path = "/v2/models/tiny/infer"
 
-    refused(client.request("POST", path, content=content), "no inference request")
+    refused(client.request("POST", path, content=content), "not an inference request")
 
 
-def test_the_length_of_the_json_is_held_against_the_body(client: Client):
+def test_the_header_with_the_length_of_the_json_must_fit_the_body(client: Client):
     body = json.dumps({"inputs": [binary(TINY, 24)]}).encode()
 
     def sent(length: object, content: bytes = body + SIX, **headers: str):
@@ -228,33 +226,33 @@ def test_the_length_of_the_json_is_held_against_the_body(client: Client):
 
     assert sent(len(body)).status_code == 200
     size = len(body) + len(SIX)
-    refused(sent(size + 1), f"{LENGTH} is {size + 1}", f"the body has {size} bytes")
-    refused(sent(0), "no inference request")
-    refused(sent(len(body) - 1), "no inference request")
-    refused(sent(len(body) + 1), "no inference request")
+    refused(sent(size + 1), f"{LENGTH} is {size + 1}", f"the body has only {size} bytes")
+    refused(sent(0), "not an inference request")
+    refused(sent(len(body) - 1), "not an inference request")
+    refused(sent(len(body) + 1), "not an inference request")
     refused(sent(len(body), body + SIX + b"!!"), "2 bytes after the last binary tensor")
     for length in ("-1", "1e3", "", "9" * 21, " "):
         refused(sent(length), f"{LENGTH}: ", "is not a number")
     # It counts what was compressed.
     packed_body = gzip.compress(body + SIX)
     assert sent(len(body), packed_body, **{"content-encoding": "gzip"}).status_code == 200
-    refused(sent(size + 1, packed_body, **{"content-encoding": "gzip"}), f"the body has {size} bytes")
+    refused(sent(size + 1, packed_body, **{"content-encoding": "gzip"}), f"the body has only {size} bytes")
 
 
-def test_bytes_after_json_without_its_length_are_no_json(client: Client):
+def test_bytes_after_the_json_need_the_header_with_its_length(client: Client):
     content = json.dumps({"inputs": [binary(TINY, 24)]}).encode() + SIX
 
-    refused(client.request("POST", "/v2/models/tiny/infer", content=content), "no inference request")
+    refused(client.request("POST", "/v2/models/tiny/infer", content=content), "not an inference request")
 
 
-def test_another_content_type_is_refused_with_those_that_are_taken(client: Client):
+def test_the_error_for_a_wrong_content_type_lists_the_accepted_ones(client: Client):
     response = infer(client, "tiny", {"inputs": [TINY]}, **{"content-type": "image/png"})
 
     refused(response, "image/png", "application/json, application/octet-stream", status=415)
     assert response.headers["accept-post"] == "application/json, application/octet-stream"
 
 
-def test_a_model_that_cannot_take_the_values_says_so(client: Client):
+def test_values_that_the_model_cannot_compute_are_refused(client: Client):
     rows = {**ROWS, "data": [99, 0]}
 
-    refused(infer(client, "lookup", {"inputs": [rows, VALUE]}), "cannot take these values")
+    refused(infer(client, "lookup", {"inputs": [rows, VALUE]}), "cannot compute these values")

@@ -1,4 +1,4 @@
-"""Which device ONNX Runtime computes on. No GPU is needed: the library's own answers are put in its place."""
+"""Which device ONNX Runtime computes on. No GPU is needed: the tests replace what the library reports."""
 
 import sys
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
         asked: list[Any] = []
 
         def session(file: Path, options: Any, providers: list[Any], **more: Any) -> Any:
-            asked.append([one if isinstance(one, str) else one[0] for one in providers])
+            asked.append([provider if isinstance(provider, str) else provider[0] for provider in providers])
             if error is not None and asked[-1] != [CPU]:
                 raise error
             made = real(file, options, providers=[CPU])
@@ -51,7 +51,7 @@ def load(path: Path, device: Any) -> Model:
 
 
 @pytest.mark.parametrize("device", ["auto", "gpu"])
-def test_a_gpu_that_a_session_gets_is_taken(tiny: Path, pretend: Pretend, device: str):
+def test_a_gpu_that_works_is_used(tiny: Path, pretend: Pretend, device: str):
     asked = pretend(CUDA, CPU)
 
     model = load(tiny, device)
@@ -61,14 +61,14 @@ def test_a_gpu_that_a_session_gets_is_taken(tiny: Path, pretend: Pretend, device
     assert model.run({"x": np.zeros((1, 2, 3), np.float32)})["logits"].tolist() == [[0, 0, 0]]
 
 
-def test_cpu_takes_no_gpu_though_there_is_one(tiny: Path, pretend: Pretend):
+def test_the_device_cpu_does_not_use_an_available_gpu(tiny: Path, pretend: Pretend):
     asked = pretend(CUDA, CPU)
 
     assert load(tiny, "cpu").device == "cpu"
     assert asked == [[CPU]]
 
 
-def test_a_session_that_gets_no_gpu_though_the_library_has_cuda_is_no_gpu(
+def test_a_session_that_falls_back_to_the_cpu_counts_as_no_gpu(
     tiny: Path, pretend: Pretend, capsys: pytest.CaptureFixture[str]
 ):
     asked = pretend(CPU, missing="Failed to load libcublas.so.13\nFailed to load libcudnn.so.9")
@@ -81,7 +81,7 @@ def test_a_session_that_gets_no_gpu_though_the_library_has_cuda_is_no_gpu(
     assert capsys.readouterr().out == ""
 
 
-def test_a_gpu_that_does_not_start_is_no_gpu(tiny: Path, pretend: Pretend):
+def test_a_gpu_that_does_not_start_counts_as_no_gpu(tiny: Path, pretend: Pretend):
     pretend(error=RuntimeError("CUDA failure 100: no CUDA-capable device is detected\nat somewhere"))
 
     with pytest.raises(ArtifactError, match=r"CUDA failure 100: no CUDA-capable device is detected; .*cpu$"):
@@ -89,16 +89,16 @@ def test_a_gpu_that_does_not_start_is_no_gpu(tiny: Path, pretend: Pretend):
     assert load(tiny, "auto").device == "cpu"
 
 
-def test_a_broken_model_is_not_taken_for_a_missing_gpu(tiny: Path, pretend: Pretend):
+def test_a_broken_model_is_not_mistaken_for_a_missing_gpu(tiny: Path, pretend: Pretend):
     pretend(error=RuntimeError("no such operator"))
 
     with pytest.raises(ArtifactError, match="cannot serve it: no such operator"):
         load(tiny, "auto")
 
 
-def test_the_build_without_cuda_finds_no_gpu(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_build_without_cuda_has_no_gpu(tiny: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CPU])
 
     assert load(tiny, "auto").device == "cpu"
-    with pytest.raises(ArtifactError, match="is the build without CUDA"):
+    with pytest.raises(ArtifactError, match="was built without CUDA"):
         load(tiny, "gpu")

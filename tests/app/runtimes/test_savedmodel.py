@@ -79,7 +79,7 @@ def artifact(path: Path, inputs: Arrays, outputs: Arrays) -> Artifact:
     return Artifact.read(path)
 
 
-def test_tensors_go_by_name_and_strings_come_back_as_text(table: Artifact):
+def test_tensors_are_passed_by_name_and_strings_are_returned_as_str(table: Artifact):
     model = Model.load(table, "savedmodel", 2, "auto")
 
     answer = model.run({"word": np.array(["a", "ö"], np.object_), "number": np.array([1, 0])})
@@ -96,7 +96,7 @@ def test_a_number_beyond_the_table_is_refused(table: Artifact):
         model.run({"number": np.array([9]), "word": np.array(["a"], np.object_)})
 
 
-def test_there_can_be_as_many_calls_at_once_as_there_are_cores(tf: Any, tmp_path: Path):
+def test_as_many_calls_run_at_once_as_there_are_cores(tf: Any, tmp_path: Path):
     meeting = threading.Barrier(cpu_limit())
 
     def meet(row: np.ndarray) -> np.ndarray:
@@ -119,15 +119,15 @@ def test_there_can_be_as_many_calls_at_once_as_there_are_cores(tf: Any, tmp_path
     assert [answer["same"].tolist() for answer in answers] == [[1]] * cpu_limit()
 
 
-def test_it_takes_no_gpu(table: Artifact):
+def test_a_gpu_is_refused(table: Artifact):
     with pytest.raises(
         ArtifactError,
-        match="SLIPWAY_DEVICE=gpu: savedmodel computes on cpu alone; onnx or",
+        match="SLIPWAY_DEVICE=gpu: savedmodel computes on cpu only; onnx or",
     ):
         Model.load(table, "savedmodel", 1, "gpu")
 
 
-def test_it_is_imported_where_the_root_is_read_only_and_there_is_no_folder_for_temporary_files():
+def test_tensorflow_can_be_imported_without_a_writable_temporary_folder():
     code = """
 import tempfile
 def none(): raise FileNotFoundError("no usable temporary directory")

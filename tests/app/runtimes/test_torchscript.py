@@ -41,7 +41,7 @@ class Sum(torch.nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-def test_inputs_and_outputs_go_by_the_order_of_the_signature(tmp_path: Path):
+def test_inputs_and_outputs_have_the_order_of_the_signature(tmp_path: Path):
     one, two = np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)
     made = artifact(tmp_path, Sum(), {"a": one, "b": two}, {"sum": one + two, "difference": one - two})
 
@@ -95,17 +95,17 @@ def test_without_a_gpu_auto_computes_on_the_cpu_and_gpu_is_refused(
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("device", ["auto", "gpu"])
-def test_with_a_gpu_the_model_and_its_inputs_go_there(
+def test_with_a_gpu_the_model_and_its_inputs_are_moved_to_it(
     doubler: Artifact, device: str, precision: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    # The machine need not have one: the CPU stands in, and the place that is asked for is watched.
-    places: list[str] = []
+    # No GPU is needed: the CPU stands in for it, and the test records which device is asked for.
+    devices: list[str] = []
     real = torch.jit.load
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setitem(torchscript.PLACES, "gpu", "cpu:0")
+    monkeypatch.setitem(torchscript.TORCH_DEVICES, "gpu", "cpu:0")
 
     def watched(file: Path, map_location: str) -> object:
-        places.append(map_location)
+        devices.append(map_location)
         return real(file)
 
     monkeypatch.setattr(torch.jit, "load", watched)
@@ -113,13 +113,13 @@ def test_with_a_gpu_the_model_and_its_inputs_go_there(
     model = Model.load(doubler, "torchscript", 1, device)  # type: ignore[arg-type]
 
     assert model.device == "gpu"
-    assert places == ["cpu:0"]
+    assert devices == ["cpu:0"]
     assert precision.fp32_precision == "ieee"
     assert model.run({"x": np.array([[2.0]], np.float32)})["y"].tolist() == [[4]]
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
-def test_a_gpu_without_memory_is_no_fault_of_the_request(doubler: Artifact, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_gpu_is_not_blamed_on_the_request(doubler: Artifact, monkeypatch: pytest.MonkeyPatch):
     model = Model.load(doubler, "torchscript", 1, "cpu")
 
     def full(_: object) -> None:

@@ -1,4 +1,4 @@
-"""The threads that read bodies: in turn between models, within deadlines, and never in vain."""
+"""The decode pool takes turns between models, keeps deadlines, and decodes nothing in vain."""
 
 import asyncio
 import threading
@@ -6,144 +6,143 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from app.serving.decode_pool import DecodeJob, DecodePool
 from tests.app.serving.batching.conftest import run, until
 
 
-class Line:
-    """Stands for a model."""
+class FakeModel:
+    """Stands in for a model: the pool only needs an object for each."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 class Body:
-    """A body whose reading waits at a gate; remembers what became of it."""
+    """A body whose decoding waits at a gate, and its result."""
 
-    read_order: list[str]
-
-    def __init__(self, name: str, order: list[str], gate: threading.Event, seconds: float = 10) -> None:
+    def __init__(self, name: str, order: list[str], gate: threading.Event, seconds: float = 60) -> None:
         self.name = name
         self.results: list[Any] = []
         self.expired = False
 
-        def read() -> str:
+        def decode() -> str:
             order.append(name)
-            assert gate.wait(10)
+            assert gate.wait(60)
             return name
 
-        self.reading = DecodeJob(time.monotonic() + seconds, read, self.results.append, self._expire)
+        self.job = DecodeJob(time.monotonic() + seconds, decode, self.results.append, self._expire)
 
     def _expire(self) -> None:
         self.expired = True
 
 
-def reads(work: Callable[[DecodePool, list[str], threading.Event], Any], threads: int = 1) -> list[str]:
-    """Run a test with readers; return the order in which bodies were read."""
+def decode_order(
+    scenario: Callable[[DecodePool, list[str], threading.Event], Any], threads: int = 1
+) -> list[str]:
+    """Run a scenario with a pool, and return the order in which bodies were decoded."""
     order: list[str] = []
     gate = threading.Event()
 
     async def whole() -> None:
-        readers = DecodePool(threads)
+        pool = DecodePool(threads)
         try:
-            await work(readers, order, gate)
+            await scenario(pool, order, gate)
         finally:
             gate.set()
-            readers.close()
+            pool.close()
 
     run(whole)
     return order
 
 
-def test_a_model_with_many_bodies_does_not_hold_up_another():
-    first, second = Line("first"), Line("second")
+def test_many_bodies_for_one_model_do_not_delay_those_for_another():
+    first, second = FakeModel("first"), FakeModel("second")
 
-    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
+    async def scenario(pool: DecodePool, order: list[str], gate: threading.Event) -> None:
         many = [Body(f"many {number}", order, gate) for number in range(5)]
         for body in many:
-            readers.submit(first, body.reading)
+            pool.submit(first, body.job)
         other = Body("other", order, gate)
-        readers.submit(second, other.reading)
+        pool.submit(second, other.job)
         gate.set()
         await until(lambda: many[-1].results and other.results)
 
-    assert reads(work).index("other") <= 2
+    assert decode_order(scenario).index("other") <= 2
 
 
-def test_a_body_whose_deadline_has_come_is_not_read():
-    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
-        line = Line("m")
+def test_a_body_whose_deadline_has_passed_is_not_decoded():
+    async def scenario(pool: DecodePool, order: list[str], gate: threading.Event) -> None:
+        model = FakeModel("m")
         first, late = Body("first", order, gate), Body("late", order, gate, seconds=0.05)
         for body in (first, late):
-            readers.submit(line, body.reading)
+            pool.submit(model, body.job)
         await until(lambda: late.expired)
         gate.set()
-        await until(lambda: not readers.busy)
+        await until(lambda: not pool.busy)
         assert late.results == []
 
-    assert reads(work) == ["first"]
+    assert decode_order(scenario) == ["first"]
 
 
-def test_a_deadline_is_kept_while_the_body_is_read():
-    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
+def test_a_job_expires_while_its_body_is_decoded():
+    async def scenario(pool: DecodePool, order: list[str], gate: threading.Event) -> None:
         late = Body("late", order, gate, seconds=0.05)
-        readers.submit(Line("m"), late.reading)
+        pool.submit(FakeModel("m"), late.job)
         await until(lambda: late.expired)
-        assert readers.busy
+        assert pool.busy
         gate.set()
         await until(lambda: late.results)
 
-    reads(work)
+    decode_order(scenario)
 
 
-def test_a_body_whose_client_has_left_is_not_read():
-    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
-        line = Line("m")
+def test_a_cancelled_body_is_not_decoded():
+    async def scenario(pool: DecodePool, order: list[str], gate: threading.Event) -> None:
+        model = FakeModel("m")
         first, gone, last = (Body(name, order, gate) for name in ("first", "gone", "last"))
         for body in (first, gone, last):
-            readers.submit(line, body.reading)
-        readers.cancel(line, gone.reading)
-        readers.cancel(line, gone.reading)
+            pool.submit(model, body.job)
+        pool.cancel(model, gone.job)
+        pool.cancel(model, gone.job)
         gate.set()
         await until(lambda: last.results)
         assert gone.results == []
 
-    assert reads(work) == ["first", "last"]
+    assert decode_order(scenario) == ["first", "last"]
 
 
-@pytest.mark.serial
-def test_how_long_a_body_would_wait_is_learned_from_those_before_it():
-    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
-        line = Line("m")
-        assert readers.seconds_ahead(line) == 0
-        slow = DecodeJob(time.monotonic() + 10, lambda: time.sleep(0.1), lambda _: None, lambda: None)
-        readers.submit(line, slow)
-        await until(lambda: not readers.busy)
+def test_the_expected_wait_is_estimated_from_earlier_bodies():
+    async def scenario(pool: DecodePool, order: list[str], gate: threading.Event) -> None:
+        model = FakeModel("m")
+        assert pool.seconds_ahead(model) == 0
+        start = time.monotonic()
+        slow = DecodeJob(start + 60, lambda: time.sleep(0.1), lambda _: None, lambda: None)
+        pool.submit(model, slow)
+        await until(lambda: not pool.busy)
+        seconds = time.monotonic() - start
         for number in range(3):
-            readers.submit(line, Body(str(number), order, gate).reading)
-        # Two wait, and one is read.
-        assert 0.25 < readers.seconds_ahead(line) < 3
-        assert readers.seconds_ahead(Line("other")) < readers.seconds_ahead(line)
+            pool.submit(model, Body(str(number), order, gate).job)
+        # Two bodies wait, and one is being decoded: each as long as the first, between 0.1 s and `seconds`.
+        assert 0.29 < pool.seconds_ahead(model) <= 3 * seconds
+        assert pool.seconds_ahead(FakeModel("other")) < pool.seconds_ahead(model)
 
-    reads(work)
+    decode_order(scenario)
 
 
-def test_whatever_goes_wrong_is_the_result_and_the_thread_goes_on():
-    async def work(readers: DecodePool, order: list[str], gate: threading.Event) -> None:
+def test_any_error_becomes_the_result_and_the_thread_continues():
+    async def scenario(pool: DecodePool, order: list[str], gate: threading.Event) -> None:
         gate.set()
         results: list[object] = []
 
         def fail() -> None:
             raise SystemExit(1)
 
-        line = Line("m")
-        readers.submit(line, DecodeJob(time.monotonic() + 10, fail, results.append, lambda: None))
+        model = FakeModel("m")
+        pool.submit(model, DecodeJob(time.monotonic() + 60, fail, results.append, lambda: None))
         after = Body("after", order, gate)
-        readers.submit(line, after.reading)
+        pool.submit(model, after.job)
         await until(lambda: after.results)
         assert isinstance(results[0], RuntimeError)
         await asyncio.sleep(0)
 
-    assert reads(work) == ["after"]
+    assert decode_order(scenario) == ["after"]

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes."""
+"""The metrics that Prometheus scrapes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,9 +72,9 @@ def test_the_size_of_each_batch_is_observed(service: Service, client):
     assert value(service, "request_batch_size_bucket", le="4.0") == 1
 
 
-def test_requests_in_flight_are_told(service: Service, client, monkeypatch: pytest.MonkeyPatch):
+def test_requests_in_flight_are_counted(service: Service, client, monkeypatch: pytest.MonkeyPatch):
     seen: list[float | None] = []
-    batcher = service.default.batcher
+    batcher = service.default_model.batcher
     run = batcher._run
 
     def watched(inputs: object):
@@ -96,7 +96,7 @@ def test_the_wait_for_the_model_is_observed(service: Service, client):
     assert value(service, "request_queue_depth") == 0
 
 
-def test_the_model_and_its_readiness_are_told(service: Service):
+def test_the_model_and_its_readiness_have_series(service: Service):
     assert value(service, "model_info") == 1
     assert value(service, "model_device_info", device="cpu") == 1
     assert value(service, "model_ready") == 1
@@ -107,9 +107,9 @@ def test_the_model_and_its_readiness_are_told(service: Service):
     assert value(service, "model_ready") == 0
 
 
-def test_the_gauges_of_a_model_that_is_served_no_more_are_gone(service: Service, client):
+def test_the_gauges_of_a_removed_model_are_removed(service: Service, client):
     client.predict(SAMPLE)
-    service.default.metrics.forget()
+    service.default_model.metrics.remove_series()
 
     left = {
         family.name

@@ -1,4 +1,4 @@
-"""Loading, and the warm-up that refuses a model which does not answer as it did at export."""
+"""Loading a model, checking it against its export, and measuring its batch size."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ def error_of(path: Path, runtime: str = "onnx") -> str:
     return str(caught.value)
 
 
-def test_a_model_that_answers_otherwise_than_at_export_is_refused(copy: Path):
+def test_a_model_that_answers_differently_than_at_export_is_refused(copy: Path):
     change_sample(copy, logits=np.array([[0, 1.5, 3.5]], np.float32))
 
     assert "'logits' off by 0.5" in error_of(copy)
@@ -51,7 +51,7 @@ def test_a_difference_that_another_processor_makes_is_tolerated(copy: Path):
 
 @pytest.fixture
 def sizes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The batches that a model is given, which answers to them as at export."""
+    """The sizes of the batches that a model got. The model answers as at export."""
     seen: list[int] = []
     outputs = Artifact.read(tiny).outputs
 
@@ -69,31 +69,31 @@ def test_the_model_is_checked_alone_and_in_a_batch(tiny: Path, sizes: list[int])
     assert sizes == [1, 2]
 
 
-def test_no_batch_is_tried_that_is_far_larger_than_is_worth_it(
+def test_batches_far_larger_than_is_useful_are_not_tried(
     tiny: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("app.serving.model._seconds", lambda _, samples: 9e-3 * len(samples["x"]))
 
-    pace = Model.load(Artifact.read(tiny), "onnx", 32, "cpu").pace(32)
+    profile = Model.load(Artifact.read(tiny), "onnx", 32, "cpu").profile_batches(32)
 
-    assert pace.batch_size == 4
-    # EfficientNet-Lite0 takes 14 MiB more for each sample of its largest batch, and keeps them.
+    assert profile.batch_size == 4
+    # EfficientNet-Lite0 takes 14 MiB more for each sample of its largest batch, and does not free it.
     assert max(sizes) == 8
 
 
-def test_no_batch_is_tried_that_would_take_much_of_the_memory(
+def test_batches_that_would_take_much_memory_are_not_tried(
     tiny: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("app.serving.model._seconds", lambda *_: 1e-3)
     monkeypatch.setattr("app.serving.model.memory", lambda: 512 * 2**20)
     monkeypatch.setattr("app.serving.model.memory_used", lambda: 100 * 2**20 + 14 * 2**20 * max(sizes))
 
-    Model.load(Artifact.read(tiny), "onnx", 32, "cpu").pace(32)
+    Model.load(Artifact.read(tiny), "onnx", 32, "cpu").profile_batches(32)
 
     assert max(sizes) == 4
 
 
-def test_a_batch_that_is_worth_it_is_checked_too(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+def test_larger_batches_are_checked_as_well(tiny: Path, monkeypatch: pytest.MonkeyPatch):
     outputs = Artifact.read(tiny).outputs
 
     def run(inputs: dict) -> dict:
@@ -104,10 +104,10 @@ def test_a_batch_that_is_worth_it_is_checked_too(tiny: Path, monkeypatch: pytest
     model = Model.load(Artifact.read(tiny), "onnx", 8, "cpu")
 
     with pytest.raises(ArtifactError, match="a batch of 4 of its own sample gives 'logits' off by 1"):
-        model.pace(8)
+        model.profile_batches(8)
 
 
-def test_an_export_that_froze_the_batch_is_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_model_with_a_fixed_batch_size_is_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch):
     artifact = Artifact.read(tiny)
     monkeypatch.setattr("app.runtimes.load", lambda *_: lambda _: artifact.outputs)
 
@@ -115,17 +115,17 @@ def test_an_export_that_froze_the_batch_is_refused(tiny: Path, monkeypatch: pyte
         Model.load(artifact, "onnx", 3, "cpu")
 
 
-def test_a_model_file_that_is_none_is_refused_in_one_line(copy: Path):
+def test_a_file_that_is_not_a_model_is_refused_in_a_single_line(copy: Path):
     (copy / "onnx" / "model.onnx").write_bytes(b"not a model")
 
     assert "onnx cannot serve it" in error_of(copy)
 
 
-def test_a_format_that_the_artifact_lacks_is_named_with_those_it_has(tiny: Path):
+def test_the_error_for_a_missing_format_names_the_existing_ones(tiny: Path):
     assert "exported as onnx" in error_of(tiny, "torchscript")
 
 
-def test_a_runtime_that_is_not_installed_is_named_with_its_requirements(
+def test_the_error_for_a_runtime_that_is_not_installed_names_its_requirements(
     copy: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (copy / "savedmodel").mkdir()
@@ -141,33 +141,35 @@ def test_a_runtime_that_is_not_installed_is_named_with_its_requirements(
         (lambda s: s.pop("version"), "version: Field required"),
         (lambda s: s["inputs"][0].update(datatype="FLOAT"), "inputs.0.datatype"),
         (lambda s: s["inputs"][0].update(shape=[1, 2, 3]), "inputs.0: Value error, shape [1, 2, 3]"),
-        (lambda s: s.update(labels=["a"]), "labels: 1 do not name the classes of 'logits' [-1, 3]"),
+        (lambda s: s.update(labels=["a"]), "labels: 1 cannot name the classes of 'logits' [-1, 3]"),
         (lambda s: s["inputs"][0].update(name="y"), "'y' is nothing"),
         (lambda s: s["inputs"][0].update(shape=[-1, 7]), "float32 [1, 2, 3]; the signature says FP32 [1, 7]"),
     ],
 )
-def test_a_signature_that_does_not_fit_is_refused_naming_the_key(copy: Path, change: Callable, says: str):
+def test_the_error_for_a_wrong_signature_names_the_key(copy: Path, change: Callable, says: str):
     change_signature(copy, change)
 
     assert says in error_of(copy)
 
 
-def test_a_photograph_that_does_not_become_the_input_is_refused(colours: Path, tmp_path: Path):
+def test_a_signature_whose_picture_does_not_become_the_input_is_refused(colours: Path, tmp_path: Path):
     copy = Path(shutil.copytree(colours, tmp_path / "colours"))
     change_signature(copy, lambda s: s["image"].update(crop=[8, 8]))
 
-    assert "image: a photograph becomes 'image' FP32 [-1, 3, 8, 8], not the input" in error_of(copy)
+    assert "image: a picture becomes 'image' FP32 [-1, 3, 8, 8], and this must be the only input" in error_of(
+        copy
+    )
 
 
 @pytest.mark.parametrize("name", ["signature.json", "sample.npz"])
-def test_a_missing_file_is_named(copy: Path, name: str):
+def test_the_error_for_a_missing_file_names_it(copy: Path, name: str):
     (copy / name).unlink()
 
     assert name in error_of(copy)
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04broken"])
-def test_a_sample_that_cannot_be_read_is_named(copy: Path, content: bytes):
+def test_the_error_for_an_unreadable_sample_names_the_file(copy: Path, content: bytes):
     (copy / "sample.npz").write_bytes(content)
 
     assert "sample.npz" in error_of(copy)
@@ -183,7 +185,7 @@ def test_a_sample_that_cannot_be_read_is_named(copy: Path, content: bytes):
     ],
     ids=["slow", "an image", "one that gains", "small"],
 )
-def test_a_batch_is_as_large_as_makes_up_for_its_way_to_the_model(
+def test_the_batch_size_is_the_smallest_that_makes_the_overhead_negligible(
     tiny: Path,
     monkeypatch: pytest.MonkeyPatch,
     seconds: Callable[[int], float],
@@ -192,7 +194,7 @@ def test_a_batch_is_as_large_as_makes_up_for_its_way_to_the_model(
 ):
     monkeypatch.setattr("app.serving.model._seconds", lambda _, samples: seconds(len(samples["x"])))
 
-    pace = Model.load(Artifact.read(tiny), "onnx", 1, "cpu").pace(32)
+    profile = Model.load(Artifact.read(tiny), "onnx", 1, "cpu").profile_batches(32)
 
-    assert (pace.batch_size, pace.inline) == (batch_size, inline)
-    assert pace.seconds_a_sample == pytest.approx(seconds(batch_size) / batch_size)
+    assert (profile.batch_size, profile.inline) == (batch_size, inline)
+    assert profile.seconds_per_sample == pytest.approx(seconds(batch_size) / batch_size)

@@ -1,4 +1,4 @@
-"""A model whose answer to a sample depends on the others of its request."""
+"""A model whose outputs for a sample depend on the other samples of its batch."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def shares(folder: Path, *, batchable: bool) -> Path:
     )
 
 
-def test_requests_that_arrive_together_are_answered_one_by_one(tmp_path: Path, serve: Callable):
+def test_requests_that_arrive_together_are_computed_separately(tmp_path: Path, serve: Callable):
     app = create_app(serve(shares(tmp_path, batchable=False), batch_size=32))
 
     async def ask() -> list[list[list[float]]]:
@@ -43,7 +43,7 @@ def test_requests_that_arrive_together_are_answered_one_by_one(tmp_path: Path, s
     assert np.allclose(asyncio.run(ask()), expected)
 
 
-def test_a_request_of_many_samples_is_computed_whole(tmp_path: Path, serve: Callable):
+def test_a_request_with_many_samples_is_computed_in_a_single_run(tmp_path: Path, serve: Callable):
     app = create_app(serve(shares(tmp_path, batchable=False), batch_size=32))
     values = [[float(value)] for value in range(1, 21)]
 
@@ -54,7 +54,7 @@ def test_a_request_of_many_samples_is_computed_whole(tmp_path: Path, serve: Call
     assert np.allclose(asyncio.run(ask()), np.array(values) / np.sum(values))
 
 
-def test_a_model_that_does_not_say_so_does_not_start(tmp_path: Path):
+def test_a_model_whose_samples_depend_on_each_other_must_declare_it(tmp_path: Path):
     artifact = Artifact.read(shares(tmp_path, batchable=True))
 
     with pytest.raises(ArtifactError, match="a batch of 2 of its own sample gives 'share' off by"):

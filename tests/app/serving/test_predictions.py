@@ -1,4 +1,4 @@
-"""Output tensors to predictions."""
+"""How output tensors become predictions."""
 
 import numpy as np
 import pytest
@@ -25,12 +25,12 @@ def signature(outputs: int = 1, classes: int | None = None, activation: str | No
     )
 
 
-def describe(outputs: dict, given: Signature) -> list[Prediction]:
+def predict(outputs: dict, given: Signature) -> list[Prediction]:
     return BatchOutputs(outputs, given).predictions(0, len(next(iter(outputs.values()))))
 
 
-def test_scores_without_an_activation_are_told_as_they_are():
-    (prediction,) = describe({"y0": np.array([[0.25, 0.75]])}, signature(classes=2))
+def test_scores_without_an_activation_are_returned_unchanged():
+    (prediction,) = predict({"y0": np.array([[0.25, 0.75]])}, signature(classes=2))
 
     assert prediction == {
         "label": "l1",
@@ -39,71 +39,69 @@ def test_scores_without_an_activation_are_told_as_they_are():
     }
 
 
-def test_five_labels_are_told_at_most():
-    (prediction,) = describe({"y0": np.arange(9.0)[np.newaxis]}, signature(classes=9))
+def test_a_prediction_lists_at_most_five_labels():
+    (prediction,) = predict({"y0": np.arange(9.0)[np.newaxis]}, signature(classes=9))
 
     assert [top["label"] for top in prediction["top"]] == ["l8", "l7", "l6", "l5", "l4"]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_softmax_holds_for_logits_of_any_size(dtype: type):
-    (prediction,) = describe(
-        {"y0": np.array([[6e4, 6e4]], dtype)}, signature(classes=2, activation="softmax")
-    )
+def test_softmax_is_right_for_logits_of_any_size(dtype: type):
+    (prediction,) = predict({"y0": np.array([[6e4, 6e4]], dtype)}, signature(classes=2, activation="softmax"))
 
     assert [top["score"] for top in prediction["top"]] == [0.5, 0.5]
 
 
-def test_one_output_without_labels_is_a_list_a_sample():
-    assert describe({"y0": np.array([[1.0, 2.0], [3.0, 4.0]])}, signature()) == [[1, 2], [3, 4]]
+def test_a_single_output_without_labels_is_a_list_per_sample():
+    assert predict({"y0": np.array([[1.0, 2.0], [3.0, 4.0]])}, signature()) == [[1, 2], [3, 4]]
 
 
-def test_several_outputs_without_labels_are_an_object_a_sample():
+def test_several_outputs_without_labels_are_an_object_per_sample():
     outputs = {"y0": np.array([[1], [2]]), "y1": np.array([[3], [4]])}
 
-    assert describe(outputs, signature(2)) == [{"y0": [1], "y1": [3]}, {"y0": [2], "y1": [4]}]
+    assert predict(outputs, signature(2)) == [{"y0": [1], "y1": [3]}, {"y0": [2], "y1": [4]}]
 
 
-def test_each_request_of_a_batch_gets_its_own_answers():
-    answers = BatchOutputs({"y0": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])}, signature())
+def test_each_request_of_a_batch_gets_its_own_predictions():
+    outputs = BatchOutputs({"y0": np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])}, signature())
 
-    assert answers.predictions(1, 2) == [[3, 4], [5, 6]]
-    assert answers.arrays(0, 1)["y0"].tolist() == [[1, 2]]
+    assert outputs.predictions(1, 2) == [[3, 4], [5, 6]]
+    assert outputs.arrays(0, 1)["y0"].tolist() == [[1, 2]]
 
 
-def test_an_answer_that_json_cannot_carry_is_its_own_requests_problem_alone():
-    answers = BatchOutputs(
+def test_a_prediction_that_is_not_finite_fails_only_its_own_request():
+    outputs = BatchOutputs(
         {"y0": np.array([[1, 2], [3, np.inf], [np.nan, 6]])}, signature(classes=2, activation="softmax")
     )
 
-    assert answers.predictions(0, 1)[0]["label"] == "l1"  # type: ignore[call-overload,index]
+    assert outputs.predictions(0, 1)[0]["label"] == "l1"  # type: ignore[call-overload,index]
     with pytest.raises(InvalidInput, match="'y0' for sample 0 is not finite"):
-        answers.predictions(1, 1)
+        outputs.predictions(1, 1)
     with pytest.raises(InvalidInput, match="for sample 1"):
-        answers.predictions(0, 2)
+        outputs.predictions(0, 2)
 
 
-def test_an_output_that_is_not_told_need_not_be_finite():
+def test_an_output_that_is_not_returned_need_not_be_finite():
     outputs = {"y0": np.array([[0.25, 0.75]]), "y1": np.array([[np.nan, np.inf]])}
 
-    assert describe(outputs, signature(2, classes=2))[0]["label"] == "l1"  # type: ignore[call-overload,index]
+    assert predict(outputs, signature(2, classes=2))[0]["label"] == "l1"  # type: ignore[call-overload,index]
     with pytest.raises(InvalidInput, match="'y1' for sample 0 is not finite"):
-        describe(outputs, signature(2))
+        predict(outputs, signature(2))
 
 
-def test_a_class_that_the_model_rules_out_is_no_fault():
+def test_a_class_with_a_logit_of_minus_infinity_is_valid():
     logits = np.array([[0.0, -np.inf, 0.0]])
 
-    (prediction,) = describe({"y0": logits}, signature(classes=3, activation="softmax"))
+    (prediction,) = predict({"y0": logits}, signature(classes=3, activation="softmax"))
 
     assert [top["score"] for top in prediction["top"]] == [0.5, 0.5, 0]
 
 
 @pytest.mark.parametrize("activation", [None, "softmax"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_score_that_cannot_be_told_or_ranked_is_the_samples_fault(activation: str | None, value: float):
+def test_a_score_that_is_not_finite_fails_the_request(activation: str | None, value: float):
     scores = np.arange(9.0)[np.newaxis].copy()
     scores[0, 0] = value
 
     with pytest.raises(InvalidInput, match="'y0' for sample 0 is not finite"):
-        describe({"y0": scores}, signature(classes=9, activation=activation))
+        predict({"y0": scores}, signature(classes=9, activation=activation))

@@ -1,4 +1,4 @@
-"""What is found under one path, and who answers where."""
+"""Which models are found below a path, and which of them answers at which URL."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,51 +17,53 @@ def folder(tmp_path: Path) -> Path:
     return write_models(tmp_path / "models")
 
 
-def test_an_artifact_folder_is_a_repository_of_one(folder: Path):
+def test_an_artifact_folder_is_a_repository_with_one_model(folder: Path):
     one = folder / "times" / "v2"
 
-    found = Repository.look(one)
+    found = Repository.scan(one)
 
     assert found.artifacts == {("times", "v2"): one}
     assert found.defaults(found.artifacts) == {"times": "v2"}
 
 
 def test_the_newest_version_is_the_default(folder: Path):
-    found = Repository.look(folder)
+    found = Repository.scan(folder)
 
     assert list(found.artifacts) == [("times", "v2"), ("times", "v3"), ("tenfold", "v10")]
     assert found.defaults(found.artifacts) == {"times": "v3", "tenfold": "v10"}
     age(folder / "times" / "v3", 200)
-    found = Repository.look(folder)
+    found = Repository.scan(folder)
     assert found.defaults(found.artifacts)["times"] == "v2"
 
 
-def test_a_link_names_the_default(folder: Path):
+def test_the_link_latest_selects_the_default_version(folder: Path):
     (folder / "times" / "latest").symlink_to("v2")
 
     alias = folder.with_name("alias")
     alias.symlink_to(folder)
 
     for path in (folder, alias):
-        found = Repository.look(path)
+        found = Repository.scan(path)
 
         assert len(found.artifacts) == 3
         assert found.defaults(found.artifacts)["times"] == "v2"
 
 
-def test_a_link_to_nothing_or_to_what_is_not_served_is_passed_over(folder: Path):
+def test_a_link_to_a_version_that_is_not_served_is_ignored(folder: Path):
     (folder / "times" / "latest").symlink_to("v4")
-    found = Repository.look(folder)
+    found = Repository.scan(folder)
     assert found.defaults(found.artifacts)["times"] == "v3"
 
     (folder / "times" / "latest").unlink()
     (folder / "times" / "latest").symlink_to("v2")
-    found = Repository.look(folder)
+    found = Repository.scan(folder)
     assert found.defaults([("times", "v3")]) == {"times": "v3"}
 
 
 @pytest.mark.parametrize("path", ["nothing", "."])
-def test_a_path_without_an_artifact_is_told(tmp_path: Path, path: str, serve: Callable[..., Service]):
+def test_the_error_for_a_path_without_an_artifact_names_the_setting(
+    tmp_path: Path, path: str, serve: Callable[..., Service]
+):
     with pytest.raises(ArtifactError, match=f"{tmp_path / path}.*SLIPWAY_MODEL_PATH"):
         serve(tmp_path / path)
 

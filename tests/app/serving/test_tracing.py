@@ -1,4 +1,4 @@
-"""Spans, as a collector receives them; and what tracing costs when nobody asks for it."""
+"""The spans that a collector receives, and the cost of tracing when it is off."""
 
 import sys
 import threading
@@ -21,7 +21,7 @@ TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 class Collector:
-    """An OTLP collector of 127.0.0.1."""
+    """An OTLP collector on 127.0.0.1 that keeps what it receives."""
 
     def __init__(self) -> None:
         requests = self.requests = []
@@ -44,7 +44,9 @@ class Collector:
         for path, body in self.requests:
             assert path == "/v1/traces"
             for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                of = {one.key: one.value.string_value for one in resource.resource.attributes}
+                of = {
+                    attribute.key: attribute.value.string_value for attribute in resource.resource.attributes
+                }
                 found += [(of, span) for scope in resource.scope_spans for span in scope.spans]
         return found
 
@@ -61,13 +63,13 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.mark.parametrize(("code", "is_error"), [(499, False), (500, True), (503, True)])
-def test_a_fault_of_the_server_is_an_error_in_the_trace(
+def test_only_a_failure_of_the_server_is_an_error_in_the_trace(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, tiny: Path, code: int, is_error: bool
 ):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     service = Service(Settings(model_path=tiny))
     tracing = Tracing("tiny", "1")
-    Record(service.default, "/predict", {}, tracing).end(code, None, None)
+    Record(service.default_model, "/predict", {}, tracing).end(code, None, None)
     tracing.close()
     service.close()
 
@@ -75,7 +77,9 @@ def test_a_fault_of_the_server_is_an_error_in_the_trace(
     assert (span.status.code == Status.STATUS_CODE_ERROR) is is_error
 
 
-def test_each_request_is_a_span_below_its_clients(start: Callable[..., Process], collector: Collector):
+def test_each_request_has_a_span_below_that_of_its_client(
+    start: Callable[..., Process], collector: Collector
+):
     server = start(environment={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
     server.wait_for("/health/ready")
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
@@ -115,7 +119,7 @@ def test_the_names_of_the_environment_take_precedence(start: Callable[..., Proce
     assert resource["service.name"] == "cats-in-paris"
 
 
-def test_a_collector_that_is_not_there_costs_no_answer(start: Callable[..., Process]):
+def test_requests_are_answered_without_a_reachable_collector(start: Callable[..., Process]):
     server = start(
         environment={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     )
@@ -126,7 +130,7 @@ def test_a_collector_that_is_not_there_costs_no_answer(start: Callable[..., Proc
     assert server.exit_code() == 0
 
 
-def test_without_a_collector_nothing_of_it_is_imported(
+def test_without_a_collector_the_tracing_module_is_not_imported(
     tiny: Path, serve: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delitem(sys.modules, "app.serving.tracing", raising=False)

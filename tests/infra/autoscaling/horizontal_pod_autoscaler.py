@@ -12,10 +12,10 @@ from math import ceil
 from typing import Any
 
 Spec = dict[str, Any]
-"""Of a HorizontalPodAutoscaler."""
+"""The tolerance of a HorizontalPodAutoscaler."""
 
 Answers = Mapping[str, float | None]
-"""What Prometheus answers, by query; None is an empty answer."""
+"""The answer of Prometheus by query; None is an empty answer."""
 
 TOLERANCE = 0.1
 UNITS = {"m": 1, "": 1000, "k": 1000_000}
@@ -28,7 +28,7 @@ class Seen:
     replicas: int
     ready: int
     cpu: int | None
-    """Percent of the request, on average over the ready pods. None is not measured."""
+    """The average CPU usage of the ready pods, in percent of the request; None if it is not measured."""
 
 
 def thousandths(quantity: str) -> int:

@@ -3,7 +3,7 @@ import pytest
 from tests.infra.autoscaling.conftest import EACH_BACKEND, Autoscaler, Program, autoscaler_of, by
 
 
-def test_two_to_ten_pods_at_sixty_percent_of_the_cpu_request(autoscaler: Autoscaler):
+def test_the_defaults_are_two_to_ten_pods_at_sixty_percent_of_the_cpu_request(autoscaler: Autoscaler):
     found = autoscaler()
 
     assert found["kind"] == "HorizontalPodAutoscaler"
@@ -13,7 +13,7 @@ def test_two_to_ten_pods_at_sixty_percent_of_the_cpu_request(autoscaler: Autosca
 
 
 @pytest.mark.parametrize("config", EACH_BACKEND)
-def test_it_alone_says_how_many_pods_the_deployment_has(program: Program, config: dict[str, str]):
+def test_only_the_autoscaler_sets_the_number_of_pods(program: Program, config: dict[str, str]):
     declared = program(**config)
     (deployment,) = [manifest for manifest in declared.objects() if manifest["kind"] == "Deployment"]
     found = autoscaler_of(declared)
@@ -28,7 +28,7 @@ def test_it_alone_says_how_many_pods_the_deployment_has(program: Program, config
     assert "replicas" not in deployment["spec"]
 
 
-def test_the_bounds_are_the_settings(autoscaler: Autoscaler):
+def test_the_bounds_come_from_the_settings(autoscaler: Autoscaler):
     bounds = {"minReplicas": "3", "maxReplicas": "5", "targetCpuUtilization": "75"}
 
     spec = autoscaler(**bounds)["spec"]
@@ -41,7 +41,7 @@ def test_the_bounds_are_the_settings(autoscaler: Autoscaler):
 
 
 @pytest.mark.parametrize("config", EACH_BACKEND)
-def test_pods_come_at_once_and_go_a_few_at_a_time(autoscaler: Autoscaler, config: dict[str, str]):
+def test_pods_are_added_at_once_and_removed_slowly(autoscaler: Autoscaler, config: dict[str, str]):
     spec = autoscaler(**config, scaleDownStabilizationSeconds="90")["spec"]
     if "advanced" in spec:
         spec = spec["advanced"]["horizontalPodAutoscalerConfig"]

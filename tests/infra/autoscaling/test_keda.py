@@ -12,7 +12,7 @@ def prometheus_of(scaled_object: dict[str, Any]) -> set[str]:
     return {trigger["metadata"]["serverAddress"] for trigger in triggers if trigger["type"] == "prometheus"}
 
 
-def test_keda_asks_the_prometheus_that_there_is_or_the_one_that_is_installed(autoscaler: Autoscaler):
+def test_keda_uses_the_existing_or_the_installed_prometheus(autoscaler: Autoscaler):
     # KEDA appends /api/v1/query.
     for url in ("http://prometheus.monitoring:9090", "https://example.com/prometheus"):
         assert prometheus_of(autoscaler(**{**by("keda", **FROM_ZERO), "prometheusUrl": url})) == {url}
@@ -22,7 +22,7 @@ def test_keda_asks_the_prometheus_that_there_is_or_the_one_that_is_installed(aut
     assert prometheus_of(found) == {"http://kube-prometheus-stack-prometheus.watch:9090"}
 
 
-def test_a_service_sleeps_only_where_pods_may_be_none_and_wakes_by_the_query(autoscaler: Autoscaler):
+def test_a_service_scales_to_zero_only_if_min_replicas_is_zero(autoscaler: Autoscaler):
     awake = autoscaler(**by("keda"))["spec"]
     assert [trigger["name"] for trigger in awake["triggers"]] == ["signal", "cpu"]
     assert awake["minReplicaCount"] == 2
@@ -36,7 +36,7 @@ def test_a_service_sleeps_only_where_pods_may_be_none_and_wakes_by_the_query(aut
     assert (wake["query"], wake["activationThreshold"]) == ("sum(ingress_requests)", "0")
 
 
-def test_what_wakes_a_service_is_worth_one_pod_and_never_more(autoscaler: Autoscaler):
+def test_the_query_that_wakes_a_service_wants_a_single_pod(autoscaler: Autoscaler):
     spec = autoscaler(**by("keda", "cpu", "", **FROM_ZERO))["spec"]
 
     for asked_for in (None, 0, 1, 1_000_000):

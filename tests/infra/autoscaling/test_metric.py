@@ -15,7 +15,7 @@ from tests.infra.autoscaling.horizontal_pod_autoscaler import thousandths
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("signal", ["queue-depth", "in-flight"])
-def test_a_total_is_shared_among_as_many_pods_as_the_target_allows(
+def test_a_total_is_divided_among_as_many_pods_as_the_target_allows(
     wanted_by: Callable[..., Wanted], backend: str, signal: str
 ):
     whole, half = (wanted_by(**by(backend, signal, target)) for target in ("4", "2.5"))
@@ -26,7 +26,7 @@ def test_a_total_is_shared_among_as_many_pods_as_the_target_allows(
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_latency_is_every_ready_pods_own(wanted_by: Callable[..., Wanted], backend: str):
+def test_the_signal_latency_scales_the_number_of_ready_pods(wanted_by: Callable[..., Wanted], backend: str):
     wanted = wanted_by(**by(backend, "latency", "0.5"))
 
     assert [wanted(seconds, replicas=6, ready=4) for seconds in (0, 0.25, 0.375, 1, 10)] == [2, 2, 3, 8, 10]
@@ -46,7 +46,7 @@ def test_within_a_tenth_of_the_target_nothing_changes(wanted_by: Callable[..., W
 @pytest.mark.parametrize(
     ("signal", "target"), [("queue-depth", "4"), ("in-flight", "0.5"), ("latency", "0.25")]
 )
-def test_the_same_series_wants_as_many_pods_by_either_backend(
+def test_both_backends_compute_the_same_number_of_pods(
     wanted_by: Callable[..., Wanted], signal: str, target: str
 ):
     adapter, keda = (wanted_by(**by(backend, signal, target)) for backend in BACKENDS)
@@ -65,7 +65,7 @@ def test_the_same_series_wants_as_many_pods_by_either_backend(
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("signal", METRICS)
-def test_cpu_is_the_backstop_of_every_signal(wanted_by: Callable[..., Wanted], backend: str, signal: str):
+def test_every_signal_is_combined_with_cpu(wanted_by: Callable[..., Wanted], backend: str, signal: str):
     wanted = wanted_by(**by(backend, signal))
 
     assert wanted(0, replicas=3, cpu=120) == 6
@@ -74,7 +74,7 @@ def test_cpu_is_the_backstop_of_every_signal(wanted_by: Callable[..., Wanted], b
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("signal", METRICS)
-def test_a_metric_that_is_missing_takes_no_pod_away_and_lets_cpu_add_some(
+def test_a_missing_metric_removes_no_pod_and_cpu_can_still_add_pods(
     wanted_by: Callable[..., Wanted], autoscaler: Autoscaler, backend: str, signal: str
 ):
     wanted = wanted_by(**by(backend, signal))

@@ -25,7 +25,7 @@ def test_prometheus_adapter_serves_the_metric_under_the_name_that_the_autoscaler
     assert names(rule["seriesQuery"]) == {"model_info": {"namespace", "service"}}
 
 
-def test_no_two_services_have_a_metric_of_one_name(settings_of: SettingsOf):
+def test_the_metrics_of_two_services_have_different_names(settings_of: SettingsOf):
     found = {
         rule["name"]["as"]
         for namespace in ("a", "a-b", "ab", "a--b", "n" * 63)
@@ -38,6 +38,6 @@ def test_no_two_services_have_a_metric_of_one_name(settings_of: SettingsOf):
     assert all(re.fullmatch("[a-z_][a-z0-9_]*", name) for name in found)
 
 
-def test_prometheus_adapter_is_told_nothing_where_it_is_not_the_backend(settings_of: SettingsOf):
+def test_prometheus_adapter_gets_no_rule_if_it_is_not_the_backend(settings_of: SettingsOf):
     assert adapter_rule(settings_of()) is None
     assert adapter_rule(settings_of(**by("keda"))) is None

@@ -49,7 +49,7 @@ STACK = "acme/clusters/prod"
         ({**GPU, "platform": "linux/arm64"}, "platform: 'linux/arm64': linux/amd64, for device is"),
     ],
 )
-def test_what_does_not_go_together_is_refused_with_what_would(
+def test_the_error_for_conflicting_settings_says_what_is_allowed(
     stack_of: StackOf, config: dict[str, str], problem: str
 ):
     ((key, said),) = problems(stack_of(**config))

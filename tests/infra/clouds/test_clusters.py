@@ -23,7 +23,7 @@ Program = Callable[..., Run]
 
 @pytest.mark.parametrize("cloud", CLOUD_CONFIG)
 @pytest.mark.usefixtures("clouds")
-def test_a_cluster_that_has_a_name_is_used_as_it_is(program: Program, cloud: str):
+def test_a_cluster_with_a_name_is_looked_up_and_not_created(program: Program, cloud: str):
     declared = program(**CLOUD_CONFIG[cloud], clusterName=FOUND[cloud])
 
     others = {resource.type.partition(":")[0] for resource in declared.resources}
@@ -35,7 +35,7 @@ def test_a_cluster_that_has_a_name_is_used_as_it_is(program: Program, cloud: str
 
 @pytest.mark.parametrize("cloud", CLOUD_CONFIG)
 @pytest.mark.usefixtures("clouds")
-def test_without_a_name_a_cluster_is_made(program: Program, cloud: str):
+def test_a_cluster_without_a_name_is_created(program: Program, cloud: str):
     declared = program(**CLOUD_CONFIG[cloud])
 
     assert one_of(declared, CLUSTERS[cloud])
@@ -46,7 +46,7 @@ def test_without_a_name_a_cluster_is_made(program: Program, cloud: str):
 @pytest.mark.parametrize("cloud", CLOUD_CONFIG)
 @pytest.mark.parametrize("is_found", [True, False])
 @pytest.mark.usefixtures("clouds")
-def test_the_kubeconfig_is_a_secret_and_what_identifies_the_cluster_is_not_in_it(
+def test_the_kubeconfig_is_a_secret_without_the_id_of_the_cluster(
     program: Program, cloud: str, is_found: bool
 ):
     given = one_of(program(**CLOUD_CONFIG[cloud], clusterName=FOUND[cloud] if is_found else ""), PROVIDER)
@@ -59,7 +59,7 @@ def test_the_kubeconfig_is_a_secret_and_what_identifies_the_cluster_is_not_in_it
 
 @pytest.mark.parametrize("cloud", CLOUD_CONFIG)
 @pytest.mark.parametrize("is_found", [True, False])
-def test_what_the_cloud_has_not_told_yet_does_not_stop_a_render(program: Program, cloud: str, is_found: bool):
+def test_values_that_only_the_cloud_knows_do_not_stop_a_render(program: Program, cloud: str, is_found: bool):
     declared = program(**CLOUD_CONFIG[cloud], clusterName=FOUND[cloud] if is_found else "")
 
     assert declared.outputs["namespace"] == "slipway-prod"
@@ -67,7 +67,7 @@ def test_what_the_cloud_has_not_told_yet_does_not_stop_a_render(program: Program
 
 @pytest.mark.parametrize("cloud", CLOUD_CONFIG)
 @pytest.mark.usefixtures("clouds")
-def test_nothing_runs_before_there_are_nodes(program: Program, cloud: str, monkeypatch: pytest.MonkeyPatch):
+def test_objects_are_created_after_the_nodes(program: Program, cloud: str, monkeypatch: pytest.MonkeyPatch):
     import pulumi_kubernetes
 
     awaited = []
@@ -93,7 +93,7 @@ def test_nothing_runs_before_there_are_nodes(program: Program, cloud: str, monke
         ({"cluster": "aks"}, "azure-native:location: not set"),
     ],
 )
-def test_what_a_cloud_must_know_is_asked_for_in_its_own_words(
+def test_the_error_for_a_missing_setting_of_a_cloud_names_its_key(
     program: Program, monkeypatch: pytest.MonkeyPatch, config: dict[str, str], problem: str
 ):
     require_sdks(SDKS[config["cluster"]])
@@ -104,7 +104,7 @@ def test_what_a_cloud_must_know_is_asked_for_in_its_own_words(
         program(**config)
 
 
-def test_a_region_is_where_a_regional_cluster_of_gke_is(program: Program, clouds: list[Any]):
+def test_a_gke_cluster_with_a_region_is_regional(program: Program, clouds: list[Any]):
     program(cluster="gke", clusterName="theirs", **{"gcp:region": "europe-west4"})
 
     (asked,) = clouds
@@ -112,7 +112,7 @@ def test_a_region_is_where_a_regional_cluster_of_gke_is(program: Program, clouds
 
 
 @pytest.mark.usefixtures("clouds")
-def test_gke_and_eks_ask_their_own_command_for_each_token(program: Program):
+def test_kubeconfigs_of_gke_and_eks_get_tokens_from_their_own_commands(program: Program):
     commands = {}
     for cloud in ("gke", "eks"):
         given = one_of(program(**CLOUD_CONFIG[cloud], clusterName="theirs"), PROVIDER)
@@ -126,7 +126,7 @@ def test_gke_and_eks_ask_their_own_command_for_each_token(program: Program):
 
 
 @pytest.mark.usefixtures("clouds")
-def test_what_is_made_enforces_network_policies(program: Program):
+def test_a_created_cluster_enforces_network_policies(program: Program):
     gke = one_of(program(**CLOUD_CONFIG["gke"]), CLUSTERS["gke"])
     eks = [
         resource.inputs
@@ -142,7 +142,7 @@ def test_what_is_made_enforces_network_policies(program: Program):
 
 
 @pytest.mark.usefixtures("clouds")
-def test_eks_gets_what_gke_and_aks_have_of_themselves(program: Program):
+def test_an_eks_cluster_gets_the_add_ons_that_gke_and_aks_include(program: Program):
     declared = program(**CLOUD_CONFIG["eks"])
 
     # https://docs.aws.amazon.com/eks/latest/userguide/community-addons.html
@@ -161,13 +161,13 @@ def test_eks_gets_what_gke_and_aks_have_of_themselves(program: Program):
 
 
 @pytest.mark.usefixtures("clouds")
-def test_a_cluster_of_eks_that_is_found_keeps_its_own_autoscaler(program: Program):
+def test_an_existing_eks_cluster_keeps_its_own_autoscaler(program: Program):
     declared = program(**CLOUD_CONFIG["eks"], clusterName="theirs")
 
     assert not [resource for resource in declared.resources if resource.type.endswith(":Release")]
 
 
-def test_eks_is_put_into_no_zone_that_has_no_control_plane(program: Program, clouds: list[Any]):
+def test_an_eks_cluster_avoids_zones_without_a_control_plane(program: Program, clouds: list[Any]):
     program(**CLOUD_CONFIG["eks"])
 
     zones, *_ = clouds
@@ -177,7 +177,7 @@ def test_eks_is_put_into_no_zone_that_has_no_control_plane(program: Program, clo
 
 
 @pytest.mark.usefixtures("clouds")
-def test_the_autoscaler_of_eks_resizes_its_own_cluster_alone(program: Program):
+def test_the_autoscaler_of_eks_may_resize_only_its_own_cluster(program: Program):
     policy = json.loads(one_of(program(**CLOUD_CONFIG["eks"]), "aws:iam/rolePolicy:RolePolicy")["policy"])
 
     (writes,) = [

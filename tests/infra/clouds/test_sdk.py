@@ -96,9 +96,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stack]:
         ("ECR of a user", set()),
     ],
 )
-def test_of_the_clouds_sdks_the_one_that_is_needed_is_imported_and_no_other(
-    stacks: dict[str, Stack], name: str, sdks: set[str]
-):
+def test_only_the_sdk_of_the_stacks_cloud_is_imported(stacks: dict[str, Stack], name: str, sdks: set[str]):
     require_sdks(*sdks)
 
     assert {*SDKS.values()} & {*cold_run(stacks[name])["modules"]} == sdks
@@ -120,7 +118,7 @@ def test_a_cold_run_takes_at_most_twenty_times_the_cpu_time_of_importing_pulumi(
 
 
 @pytest.mark.parametrize("cloud", SDKS)
-def test_a_missing_sdk_is_told_with_the_command_that_installs_it(
+def test_the_error_for_a_missing_sdk_has_the_command_that_installs_it(
     program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, cloud: str
 ):
     require_sdks(SDKS[cloud])
@@ -135,7 +133,7 @@ def test_a_missing_sdk_is_told_with_the_command_that_installs_it(
     assert f"`pip install {package}=={version(package)}`, or `make clouds`" in str(raised.value)
 
 
-def test_a_package_that_an_sdk_itself_misses_is_reported_as_python_does(
+def test_a_package_that_an_sdk_needs_itself_raises_an_import_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "some_cloud.py").write_text("import no_such_module\n")

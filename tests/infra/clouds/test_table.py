@@ -29,7 +29,7 @@ class SmallCloud(CloudCluster):
 
 
 @pytest.mark.parametrize("name", CLOUDS)
-def test_a_row_names_a_cluster_class_that_creates_gpu_nodes_if_the_row_says_so(name: str):
+def test_a_row_with_gpu_support_names_a_class_that_creates_gpu_nodes(name: str):
     cloud = CLOUDS[name]
     require_sdks(cloud.cluster.sdk.package)
 
@@ -39,13 +39,13 @@ def test_a_row_names_a_cluster_class_that_creates_gpu_nodes_if_the_row_says_so(n
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.repository], ids=lambda kind: kind.form)
-def test_a_registry_that_creates_repositories_names_a_class_that_does(kind):
+def test_a_registry_that_creates_repositories_names_an_existing_class(kind):
     require_sdks(kind.repository.sdk.package)
 
     assert issubclass(kind.repository.load(ImageRepository), ImageRepository)
 
 
-def test_a_class_of_another_kind_is_refused():
+def test_a_class_of_the_wrong_kind_is_an_error():
     path = SdkClass(path="json:JSONDecoder", sdk=Sdk(extra="gke", package="pulumi_gcp"))
 
     with pytest.raises(TypeError, match="json:JSONDecoder is not a CloudCluster"):

@@ -24,7 +24,7 @@ PRESENT = {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "ef
 
 @pytest.fixture
 def pool(program: Program) -> Callable[..., dict[str, Any]]:
-    """Return a function that returns the inputs of a cloud's GPU pool in an existing cluster."""
+    """Return a function that gives the inputs of a cloud's GPU pool in an existing cluster."""
 
     def declare(cloud: str, **config: str) -> dict[str, Any]:
         return one_of(program(**CLOUD_CONFIG[cloud], **GPU, clusterName=FOUND[cloud], **config), POOLS[cloud])
@@ -45,7 +45,7 @@ def pod(objects: dict[str, Any]) -> dict[str, Any]:
     return objects["Deployment"]["spec"]["template"]["spec"]
 
 
-def test_gke_installs_the_driver_and_counts_the_nodes_of_all_zones_together(pool: Callable[..., Any]):
+def test_gke_installs_the_driver_and_limits_the_nodes_of_all_zones_together(pool: Callable[..., Any]):
     declared = pool("gke", gpuMaxNodes="5")
 
     node = declared["nodeConfig"]
@@ -60,7 +60,7 @@ def test_gke_installs_the_driver_and_counts_the_nodes_of_all_zones_together(pool
     assert (declared["cluster"], declared["location"]) == ("theirs", "europe-west4-a")
 
 
-def test_eks_takes_the_image_with_nvidias_driver_and_room_for_cudas(pool: Callable[..., Any]):
+def test_gpu_nodes_of_eks_have_the_image_with_the_driver_and_a_large_disk(pool: Callable[..., Any]):
     declared = pool("eks", gpuMinNodes="1", gpuMaxNodes="5")
 
     assert declared["amiType"] == "AL2023_x86_64_NVIDIA"
@@ -88,7 +88,7 @@ def test_aks_installs_the_driver(pool: Callable[..., Any]):
     ("cloud", "path"),
     [("gke", ["nodeConfig", "machineType"]), ("eks", ["instanceTypes", 0]), ("aks", ["vmSize"])],
 )
-def test_the_machine_is_the_settings(pool: Callable[..., Any], cloud: str, path: list[Any]):
+def test_the_machine_type_comes_from_the_settings(pool: Callable[..., Any], cloud: str, path: list[Any]):
     value = pool(
         cloud, gpuMachineType="big", **({"gpuAccelerator": "nvidia-tesla-t4"} if cloud == "gke" else {})
     )
@@ -98,7 +98,7 @@ def test_the_machine_is_the_settings(pool: Callable[..., Any], cloud: str, path:
     assert value == "big"
 
 
-def test_the_accelerator_of_gke_is_the_settings(pool: Callable[..., Any]):
+def test_the_accelerator_of_gke_comes_from_the_settings(pool: Callable[..., Any]):
     (accelerator,) = pool("gke", gpuMachineType="n1-standard-4", gpuAccelerator="nvidia-tesla-t4")[
         "nodeConfig"
     ]["guestAccelerators"]
@@ -106,7 +106,7 @@ def test_the_accelerator_of_gke_is_the_settings(pool: Callable[..., Any]):
     assert accelerator["type"] == "nvidia-tesla-t4"
 
 
-def test_spot_machines_are_asked_for_as_each_cloud_does(pool: Callable[..., Any]):
+def test_spot_machines_are_requested_in_the_form_of_the_cloud(pool: Callable[..., Any]):
     assert [pool("gke", gpuSpot=spot)["nodeConfig"]["spot"] for spot in ("true", "false")] == [True, False]
     capacity = [pool("eks", gpuSpot=spot)["capacityType"] for spot in ("true", "false")]
     assert capacity == ["SPOT", "ON_DEMAND"]
@@ -116,9 +116,7 @@ def test_spot_machines_are_asked_for_as_each_cloud_does(pool: Callable[..., Any]
     assert "scaleSetEvictionPolicy" not in on_demand
 
 
-def test_what_aks_taints_its_spot_nodes_with_keeps_no_pod_of_ours_away(
-    program: Program, pool: Callable[..., Any]
-):
+def test_pods_tolerate_the_taint_of_spot_nodes_on_aks(program: Program, pool: Callable[..., Any]):
     taint = "kubernetes.azure.com/scalesetpriority=spot:NoSchedule"
     assert taint in pool("aks", gpuSpot="true")["nodeTaints"]
 
@@ -137,7 +135,7 @@ def test_what_aks_taints_its_spot_nodes_with_keeps_no_pod_of_ours_away(
 
 
 @pytest.mark.parametrize("cloud", POOLS)
-def test_pods_are_kept_on_the_nodes_of_the_pool(declare: Declare, pool: Callable[..., Any], cloud: str):
+def test_pods_run_only_on_the_nodes_of_the_pool(declare: Declare, pool: Callable[..., Any], cloud: str):
     declared = pool(cloud)
     labels = declared.get("nodeLabels") or declared.get("labels") or declared["nodeConfig"]["labels"]
 
@@ -150,9 +148,7 @@ def test_pods_are_kept_on_the_nodes_of_the_pool(declare: Declare, pool: Callable
     assert spec["tolerations"] == [PRESENT]
 
 
-def test_in_a_cluster_of_ones_own_the_nodes_are_there_and_how_they_are_labelled_is_not_known(
-    program: Program, declare: Declare
-):
+def test_no_node_pool_is_created_in_an_existing_cluster(program: Program, declare: Declare):
     assert not [resource for resource in program(**GPU).resources if resource.type in POOLS.values()]
     spec = pod(declare(**GPU))
     assert "affinity" not in spec
@@ -160,9 +156,7 @@ def test_in_a_cluster_of_ones_own_the_nodes_are_there_and_how_they_are_labelled_
 
 
 @pytest.mark.parametrize("config", [{}, *CLOUD_CONFIG.values()])
-def test_without_a_gpu_there_is_no_pool_and_no_pod_that_asks_for_one(
-    program: Program, config: dict[str, str]
-):
+def test_without_a_gpu_there_is_no_pool_and_no_pod_requests_one(program: Program, config: dict[str, str]):
     declared = program(**config)
 
     assert "gpu" not in {resource.name for resource in declared.resources}
@@ -174,7 +168,7 @@ def test_without_a_gpu_there_is_no_pool_and_no_pod_that_asks_for_one(
     assert set(spec["containers"][0]["resources"]["limits"]) == {"cpu", "memory"}
 
 
-def test_each_pod_has_one_gpu_and_its_server_must_find_it(declare: Declare):
+def test_every_pod_has_a_gpu_which_its_server_requires(declare: Declare):
     objects = declare(**GPU)
 
     (container,) = pod(objects)["containers"]
@@ -183,7 +177,7 @@ def test_each_pod_has_one_gpu_and_its_server_must_find_it(declare: Declare):
     assert objects["ConfigMap"]["data"]["SLIPWAY_DEVICE"] == "gpu"
 
 
-def test_the_engine_and_the_cluster_wait_for_a_node_together(
+def test_the_engine_and_the_cluster_wait_equally_long_for_a_node(
     declare: Declare, monkeypatch: pytest.MonkeyPatch
 ):
     timeouts = []
@@ -202,7 +196,7 @@ def test_the_engine_and_the_cluster_wait_for_a_node_together(
         assert int(timeout.create.removesuffix("s")) == int(timeout.update.removesuffix("s")) >= 2 * deadline
 
 
-def test_a_rollout_asks_for_no_gpu_more_than_there_are(declare: Declare):
+def test_a_rollout_needs_no_additional_gpu(declare: Declare):
     strategies = {
         device: declare(**config)["Deployment"]["spec"]["strategy"]["rollingUpdate"]
         for device, config in {"cpu": {}, "gpu": GPU}.items()
@@ -215,7 +209,7 @@ def test_a_rollout_asks_for_no_gpu_more_than_there_are(declare: Declare):
 
 
 @pytest.mark.parametrize(("cloud", "brings"), [("gke", True), ("eks", False), ("aks", False)])
-def test_nvidias_device_plugin_is_installed_where_the_cloud_does_not_bring_it(
+def test_nvidias_device_plugin_is_installed_if_the_cloud_does_not_include_it(
     program: Program, cloud: str, brings: bool
 ):
     charts = releases(program(**CLOUD_CONFIG[cloud], **GPU))
@@ -224,7 +218,7 @@ def test_nvidias_device_plugin_is_installed_where_the_cloud_does_not_bring_it(
 
 
 @pytest.mark.parametrize("cloud", POOLS)
-def test_the_gpus_metrics_are_exported_where_a_prometheus_asks_for_them(program: Program, cloud: str):
+def test_the_metrics_of_gpus_are_exported_if_prometheus_scrapes_them(program: Program, cloud: str):
     unwatched = releases(program(**CLOUD_CONFIG[cloud], **GPU))
     watched = releases(
         program(**CLOUD_CONFIG[cloud], **GPU, monitoring="existing", monitoringNamespace="watch")
@@ -250,7 +244,7 @@ def test_every_chart_is_pinned(program: Program, cloud: str):
         assert chart["repositoryOpts"]["repo"].startswith("https://")
 
 
-def test_the_gpus_metrics_wait_for_who_defines_service_monitors(
+def test_the_exporter_of_gpu_metrics_comes_after_the_definition_of_service_monitors(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ):
     awaited: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""A machine on which `ops.deploy` works, as a test says it is."""
+"""A machine for the tests of `ops.deploy`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +14,8 @@ OUTPUTS = {"url": "http://127.0.0.1:30080"}
 PREDICTION = {"label": "tiger cat"}
 
 
-class Road:
-    """Stands for the local cluster."""
+class Cluster:
+    """A local cluster that records its calls."""
 
     def __init__(self, did: list[str]) -> None:
         self._did = did
@@ -38,11 +38,11 @@ class Road:
 
 
 class Machine:
-    """A machine whose parts write down what they are asked."""
+    """A machine that records what `ops.deploy` does on it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.did: list[str] = []
-        self.road = Road(self.did)
+        self.cluster = Cluster(self.did)
         self.has_pulumi = False
         self.is_logged_in = True
         self.resources: int | None = None
@@ -53,7 +53,7 @@ class Machine:
         def does(what: str, result: Any = None) -> Callable[..., Any]:
             return lambda *_, **__: (self.did.append(what), result)[1]
 
-        monkeypatch.setattr(deploy, "driver", lambda: self.road)
+        monkeypatch.setattr(deploy, "driver", lambda: self.cluster)
         monkeypatch.setattr(deploy.clashes, "check", lambda _: None)
         monkeypatch.setattr(deploy.scrape, "check", lambda *_, **__: None)
         monkeypatch.setattr(deploy.monitoring, "up", does("monitoring up"))
@@ -68,13 +68,13 @@ class Machine:
         monkeypatch.setattr(deploy.engine, "logged_in", lambda: self.is_logged_in)
         monkeypatch.setattr(deploy.engine, "resources", lambda _: self.resources)
         monkeypatch.setattr(deploy.engine, "outputs", lambda _: OUTPUTS)
-        for call in ("check", "check_consent", "select", "destroy", "forget"):
+        for call in ("check", "check_consent", "select", "destroy", "remove_state"):
             monkeypatch.setattr(deploy.engine, call, does(f"engine {call}"))
         monkeypatch.setattr(deploy.engine, "up", does("engine up", OUTPUTS))
 
     def run(self, name: str, *, is_applied: bool = True) -> None:
-        """Let a stack run on the cluster."""
-        self.road.is_healthy, self.road.is_new = True, False
+        """Put a running stack on the cluster."""
+        self.cluster.is_healthy, self.cluster.is_new = True, False
         self.stacks[name] = Running(namespace=f"slipway-{name}", is_applied=is_applied)
 
 

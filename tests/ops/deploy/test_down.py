@@ -13,7 +13,7 @@ def test_down_of_the_last_stack_stops_the_cluster(machine: Machine):
     assert machine.did == ["cluster down"]
 
 
-def test_down_beside_another_stack_deletes_its_own_objects_and_says_who_keeps_the_cluster(
+def test_down_beside_another_stack_deletes_its_own_objects_and_names_the_other(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ):
     machine.run("dev")
@@ -25,7 +25,7 @@ def test_down_beside_another_stack_deletes_its_own_objects_and_says_who_keeps_th
     assert "the cluster stays for dev: `make down STACK=NAME`" in capsys.readouterr().err
 
 
-def test_down_of_a_stack_that_is_not_there_leaves_the_others(machine: Machine):
+def test_down_of_a_stack_that_is_not_running_changes_no_other_stack(machine: Machine):
     machine.run("dev")
 
     deploy.down(WATCHED)
@@ -34,7 +34,7 @@ def test_down_of_a_stack_that_is_not_there_leaves_the_others(machine: Machine):
 
 
 @pytest.mark.parametrize("other", [False, True])
-def test_down_destroys_what_the_engine_made_and_the_last_stack_takes_the_cluster(
+def test_down_destroys_a_stack_of_the_engine_and_stops_the_cluster_if_it_was_the_last(
     machine: Machine, other: bool
 ):
     machine.has_pulumi = True
@@ -48,7 +48,7 @@ def test_down_destroys_what_the_engine_made_and_the_last_stack_takes_the_cluster
 
 
 @pytest.mark.parametrize("how", ["asked for kubectl", "applied by kubectl", "no pulumi"])
-def test_down_does_without_the_engine_where_it_can(machine: Machine, how: str):
+def test_down_does_not_use_the_engine_if_it_is_not_needed(machine: Machine, how: str):
     machine.has_pulumi, machine.is_logged_in = how != "no pulumi", False
     machine.run("dev", is_applied=how == "applied by kubectl")
     machine.run("watched")
@@ -58,7 +58,7 @@ def test_down_does_without_the_engine_where_it_can(machine: Machine, how: str):
     assert machine.did == ["delete slipway-dev"]
 
 
-def test_down_of_what_the_engine_made_says_what_to_do_without_a_login(machine: Machine):
+def test_down_of_a_stack_of_the_engine_needs_a_login(machine: Machine):
     machine.has_pulumi, machine.is_logged_in = True, False
     machine.run("dev", is_applied=False)
 
@@ -69,18 +69,18 @@ def test_down_of_what_the_engine_made_says_what_to_do_without_a_login(machine: M
 
 
 @pytest.mark.parametrize("is_logged_in", [False, True])
-def test_down_after_the_cluster_has_died_forgets_what_was_in_it(machine: Machine, is_logged_in: bool):
+def test_down_after_the_cluster_died_removes_the_state_of_the_stack(machine: Machine, is_logged_in: bool):
     machine.has_pulumi, machine.resources, machine.is_logged_in = True, 16, is_logged_in
 
     deploy.down(DEV)
 
-    assert machine.did == [*(["engine forget"] if is_logged_in else []), "cluster down"]
+    assert machine.did == [*(["engine remove_state"] if is_logged_in else []), "cluster down"]
 
 
 @pytest.mark.parametrize(
     ("resources", "did"), [(None, []), (0, []), (3, ["engine check_consent", "engine destroy"])]
 )
-def test_a_shared_stack_is_destroyed_where_it_holds_something(
+def test_a_shared_stack_is_destroyed_if_it_has_resources(
     machine: Machine, resources: int | None, did: list[str]
 ):
     machine.has_pulumi, machine.resources = True, resources

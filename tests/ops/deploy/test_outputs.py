@@ -6,14 +6,14 @@ from tests.conftest import StackOf
 from tests.ops.deploy.conftest import DEV, OUTPUTS, PROD, WATCHED, Machine
 
 
-def test_the_address_of_what_kubectl_applied_needs_no_engine(machine: Machine, stack_of: StackOf):
+def test_the_address_of_a_stack_that_kubectl_deployed_needs_no_engine(machine: Machine, stack_of: StackOf):
     machine.has_pulumi, machine.is_logged_in = True, False
     machine.run("dev")
 
     assert deploy.address(stack_of("dev")) == "http://127.0.0.1:30080"
 
 
-def test_the_address_of_what_the_engine_made_is_its_own(machine: Machine):
+def test_the_address_of_a_stack_of_the_engine_is_its_output(machine: Machine):
     machine.has_pulumi, machine.resources = True, 16
     machine.run("dev", is_applied=False)
 
@@ -21,19 +21,17 @@ def test_the_address_of_what_the_engine_made_is_its_own(machine: Machine):
 
 
 @pytest.mark.parametrize("outputs", [{}, {"url": "pending"}, {"url": "http://<node>:30080"}])
-def test_a_stack_without_an_address_says_how_to_bring_it_up(
+def test_the_error_for_a_stack_without_an_address_says_how_to_deploy_it(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, outputs: dict[str, str]
 ):
     machine.has_pulumi, machine.resources = True, 0 if not outputs else 16
     monkeypatch.setattr(deploy.engine, "outputs", lambda _: outputs)
 
-    with pytest.raises(
-        OperationError, match=r"stack prod has no address that is known here: `make up STACK=prod`"
-    ):
+    with pytest.raises(OperationError, match=r"stack prod has no known address: `make up STACK=prod`"):
         deploy.address(PROD)
 
 
-def test_a_local_stack_that_does_not_run_has_no_address(machine: Machine):
+def test_a_local_stack_that_is_not_running_has_no_address(machine: Machine):
     machine.run("dev")
 
     with pytest.raises(OperationError, match=r"watched is not on the local cluster: `make up STACK=watched`"):

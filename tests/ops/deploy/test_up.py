@@ -11,7 +11,7 @@ from ops.stack import PROJECT, Stack
 from tests.ops.deploy.conftest import DEV, OUTPUTS, PREDICTION, PROD, WATCHED, Machine
 
 
-def test_without_the_engine_a_local_stack_is_applied_and_says_so(
+def test_without_the_engine_kubectl_applies_a_local_stack_and_a_line_says_so(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ):
     deployed = deploy.up(DEV)
@@ -21,7 +21,9 @@ def test_without_the_engine_a_local_stack_is_applied_and_says_so(
     assert "without the Pulumi engine" in capsys.readouterr().err
 
 
-def test_with_the_engine_it_is_the_engine_and_says_so(machine: Machine, capsys: pytest.CaptureFixture[str]):
+def test_with_the_engine_the_engine_deploys_and_a_line_says_so(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+):
     machine.has_pulumi = True
 
     deploy.up(DEV)
@@ -30,7 +32,7 @@ def test_with_the_engine_it_is_the_engine_and_says_so(machine: Machine, capsys: 
     assert "the Pulumi engine deploys" in capsys.readouterr().err
 
 
-def test_kubectl_applies_where_it_is_asked_to_although_pulumi_is_on_path(machine: Machine):
+def test_kubectl_applies_if_the_user_chooses_it_although_pulumi_is_on_path(machine: Machine):
     machine.has_pulumi = True
 
     deploy.up(DEV, "kubectl")
@@ -38,25 +40,25 @@ def test_kubectl_applies_where_it_is_asked_to_although_pulumi_is_on_path(machine
     assert machine.did == ["model", "cluster up", "apply", "smoke"]
 
 
-def test_what_the_engine_remembers_of_a_cluster_that_is_gone_is_forgotten(machine: Machine):
+def test_the_state_of_a_stack_on_a_cluster_that_is_gone_is_removed(machine: Machine):
     machine.has_pulumi, machine.resources = True, 16
 
     deploy.up(DEV)
 
-    assert machine.did[2:-1] == ["cluster up", "engine forget", "engine select", "engine up"]
+    assert machine.did[2:-1] == ["cluster up", "engine remove_state", "engine select", "engine up"]
 
 
-def test_what_the_engine_remembers_of_a_running_cluster_is_kept(machine: Machine):
+def test_the_state_of_a_stack_on_a_running_cluster_is_kept(machine: Machine):
     machine.has_pulumi, machine.resources = True, 16
     machine.run("dev", is_applied=False)
 
     deploy.up(DEV)
 
-    assert "engine forget" not in machine.did
+    assert "engine remove_state" not in machine.did
 
 
 @pytest.mark.parametrize("has_pulumi", [False, True])
-def test_a_stack_that_kubectl_applied_stays_with_it(machine: Machine, has_pulumi: bool):
+def test_a_stack_that_kubectl_deployed_is_updated_by_kubectl(machine: Machine, has_pulumi: bool):
     machine.has_pulumi = has_pulumi
     machine.run("dev")
 
@@ -65,7 +67,7 @@ def test_a_stack_that_kubectl_applied_stays_with_it(machine: Machine, has_pulumi
     assert machine.did == ["model", "cluster up", "apply", "smoke"]
 
 
-def test_a_node_port_that_another_service_has_is_refused_before_anything_is_done(machine: Machine):
+def test_a_node_port_of_another_service_is_an_error_before_anything_is_done(machine: Machine):
     machine.run("dev")
     machine.holder = Holder(namespace="slipway-dev", name="model", stack="dev")
 
@@ -79,7 +81,7 @@ def test_a_node_port_that_another_service_has_is_refused_before_anything_is_done
     assert machine.did == []
 
 
-def test_a_stacks_own_node_port_is_no_obstacle(machine: Machine):
+def test_a_stack_may_keep_its_own_node_port(machine: Machine):
     machine.run("dev")
     machine.holder = Holder(namespace="slipway-dev", name="model", stack="dev")
 
@@ -88,7 +90,7 @@ def test_a_stacks_own_node_port_is_no_obstacle(machine: Machine):
     assert "apply" in machine.did
 
 
-def test_no_two_local_stacks_have_one_node_port():
+def test_the_local_stacks_have_different_node_ports():
     stacks = [Stack.read(file.name.split(".")[1]) for file in PROJECT.glob("Pulumi.*.yaml")]
     ports = [stack.get("nodePort") for stack in stacks if stack.is_local]
 
@@ -96,7 +98,7 @@ def test_no_two_local_stacks_have_one_node_port():
     assert len({*ports}) == len(ports)
 
 
-def test_a_shared_stack_is_the_engines_and_starts_no_cluster(machine: Machine):
+def test_the_engine_deploys_a_shared_stack_and_no_cluster_is_started(machine: Machine):
     machine.has_pulumi = True
 
     deploy.up(PROD)
@@ -105,7 +107,7 @@ def test_a_shared_stack_is_the_engines_and_starts_no_cluster(machine: Machine):
 
 
 @pytest.mark.parametrize("has_pulumi", [False, True])
-def test_a_local_stack_finds_the_prometheus_that_it_says_exists(machine: Machine, has_pulumi: bool):
+def test_a_local_stack_with_existing_monitoring_gets_prometheus(machine: Machine, has_pulumi: bool):
     machine.has_pulumi = has_pulumi
 
     deploy.up(WATCHED)
@@ -114,7 +116,7 @@ def test_a_local_stack_finds_the_prometheus_that_it_says_exists(machine: Machine
     assert machine.did[-5:] == ["model", "cluster up", "monitoring up", deployed, "smoke"]
 
 
-def test_a_shared_cluster_is_given_nothing_that_exists_there(machine: Machine):
+def test_nothing_is_installed_on_a_shared_cluster_with_existing_monitoring(machine: Machine):
     machine.has_pulumi = True
     stack = replace(PROD, config={**PROD.config, "slipway:monitoring": "existing"})
 
@@ -124,7 +126,7 @@ def test_a_shared_cluster_is_given_nothing_that_exists_there(machine: Machine):
 
 
 @pytest.mark.parametrize("act", [deploy.up, deploy.down])
-def test_a_shared_stack_without_the_engine_is_refused_before_anything_is_done(
+def test_a_shared_stack_without_the_engine_is_an_error_before_anything_is_done(
     machine: Machine, act: Callable[[Stack], Any]
 ):
     with pytest.raises(OperationError, match=r"`pulumi` is not on PATH: install it.*make render STACK=prod"):
@@ -143,7 +145,7 @@ def test_a_shared_stack_without_the_engine_is_refused_before_anything_is_done(
         ("kubeconfig", "ClusterIP", False),
     ],
 )
-def test_a_service_is_asked_where_its_address_is_known(
+def test_a_service_with_a_known_address_is_asked_for_a_prediction(
     machine: Machine, cluster: str, kind: str, is_asked: bool
 ):
     machine.has_pulumi = True

@@ -24,7 +24,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "pip.conf"
 
 
-def test_the_index_and_the_certificates_of_pip_conf_are_uvs(bare: Path):
+def test_uv_uses_the_index_and_the_certificates_of_pip_conf(bare: Path):
     bare.write_text("[global]\nindex-url = https://mirror.example/simple\ncert = /etc/ca.pem\n")
 
     environment = uv_environment(PYTHON)
@@ -33,21 +33,21 @@ def test_the_index_and_the_certificates_of_pip_conf_are_uvs(bare: Path):
     assert environment["SSL_CERT_FILE"] == "/etc/ca.pem"
 
 
-def test_a_variable_of_pip_goes_before_its_file(bare: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_variable_of_pip_overrides_its_file(bare: Path, monkeypatch: pytest.MonkeyPatch):
     bare.write_text("[global]\nindex-url = https://file.example/simple\n")
     monkeypatch.setenv("PIP_INDEX_URL", "https://variable.example/simple")
 
     assert uv_environment(PYTHON)["UV_DEFAULT_INDEX"] == "https://variable.example/simple"
 
 
-def test_a_variable_of_uv_stays_as_it_is(monkeypatch: pytest.MonkeyPatch):
+def test_a_variable_of_uv_is_kept(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PIP_INDEX_URL", "https://pip.example/simple")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://uv.example/simple")
 
     assert uv_environment(PYTHON)["UV_DEFAULT_INDEX"] == "https://uv.example/simple"
 
 
-def test_of_several_indexes_the_best_version_is_taken_as_pip_does(monkeypatch: pytest.MonkeyPatch):
+def test_uv_takes_the_best_version_of_several_indexes_as_pip_does(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://one.example/simple https://two.example/simple")
 
     environment = uv_environment(PYTHON)
@@ -56,9 +56,7 @@ def test_of_several_indexes_the_best_version_is_taken_as_pip_does(monkeypatch: p
     assert environment["UV_INDEX_STRATEGY"] == "unsafe-best-match"
 
 
-def test_folders_of_wheels_are_uvs_but_for_those_that_are_not_there(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_uv_uses_the_folders_of_wheels_that_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
@@ -70,7 +68,7 @@ def test_folders_of_wheels_are_uvs_but_for_those_that_are_not_there(
     assert wheel_folders(environment) == [first, second]
 
 
-def test_without_settings_uv_has_its_own_defaults(monkeypatch: pytest.MonkeyPatch):
+def test_without_settings_uv_uses_its_own_defaults(monkeypatch: pytest.MonkeyPatch):
     # So pip reads no file at all, the machine's own among them.
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
 

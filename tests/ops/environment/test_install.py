@@ -34,7 +34,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def installed(programs: Programs) -> list[str]:
-    """The arguments of the one call of `uv pip install`."""
+    """Return the arguments of the only call of `uv pip install`."""
     ((*arguments,),) = [call["arguments"] for call in programs.calls if call["arguments"][:1] == ["pip"]]
     return arguments
 
@@ -54,7 +54,7 @@ def test_a_group_is_installed_as_its_lock_pins_it(environment: Path, programs: P
     assert "--torch-backend" not in arguments
 
 
-def test_pytorch_is_the_cpus(environment: Path, programs: Programs):
+def test_pytorch_is_the_build_for_the_cpu(environment: Path, programs: Programs):
     install(["pytorch"], environment)
 
     arguments = installed(programs)
@@ -63,7 +63,7 @@ def test_pytorch_is_the_cpus(environment: Path, programs: Programs):
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_before_anything_is_downloaded_its_size_is_told(
+def test_sizes_are_printed_before_anything_is_downloaded(
     environment: Path, programs: Programs, capfd: pytest.CaptureFixture[str], group: str
 ):
     programs.add("uv", (["--version"], f"uv {pinned('uv').partition('==')[2]}", 0), (["install"], "", 1))
@@ -78,7 +78,7 @@ def test_before_anything_is_downloaded_its_size_is_told(
     assert not stamp(environment, group).exists()
 
 
-def test_what_is_installed_is_noted_for_make(environment: Path):
+def test_an_installed_group_leaves_a_stamp_for_make(environment: Path):
     install(["core", "checks"], environment)
 
     assert stamp(environment, "core").exists()
@@ -94,7 +94,7 @@ def test_another_version_of_uv_is_replaced(environment: Path, programs: Programs
     assert f"python -m pip install --quiet {pinned('uv')}" in programs.lines
 
 
-def test_exporting_brings_pytorch_where_it_is_missing(monkeypatch: pytest.MonkeyPatch):
+def test_an_export_installs_pytorch_if_it_is_missing(monkeypatch: pytest.MonkeyPatch):
     asked: list[tuple[list[str], Path]] = []
     monkeypatch.setattr(module, "install", lambda groups, environment: asked.append((groups, environment)))
     found = {"torch": None}
@@ -105,14 +105,14 @@ def test_exporting_brings_pytorch_where_it_is_missing(monkeypatch: pytest.Monkey
     assert asked == [(["pytorch"], Path(sys.prefix))]
 
 
-def test_where_pytorch_is_there_nothing_is_installed(monkeypatch: pytest.MonkeyPatch):
+def test_an_export_installs_nothing_if_pytorch_is_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "install", lambda *_: pytest.fail("installed"))
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: object())
 
     ensure_pytorch()
 
 
-def test_an_environment_with_a_supported_python_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_environment_with_a_supported_python_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
     monkeypatch.setattr(module, "output_of", lambda *_, **__: pytest.fail("made anew"))
@@ -120,7 +120,7 @@ def test_an_environment_with_a_supported_python_stays(tmp_path: Path, monkeypatc
     module._make(tmp_path, [sys.version_info[:2]])
 
 
-def test_an_environment_with_another_python_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_environment_with_another_python_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "kept").touch()
     commands: list[list[object]] = []
     monkeypatch.setattr(module, "output_of", lambda command, **_: commands.append(command))
@@ -131,7 +131,7 @@ def test_an_environment_with_another_python_is_made_anew(tmp_path: Path, monkeyp
     assert not (tmp_path / "kept").exists()
 
 
-def test_where_python_comes_without_pip_and_apt_needs_root_the_command_is_told(
+def test_the_error_for_a_python_without_pip_has_the_apt_command_if_it_needs_root(
     monkeypatch: pytest.MonkeyPatch, only: Programs
 ):
     only.add("apt-get")
@@ -143,7 +143,7 @@ def test_where_python_comes_without_pip_and_apt_needs_root_the_command_is_told(
         module._ensure_pip()
 
 
-def test_root_on_debian_gets_what_is_missing(monkeypatch: pytest.MonkeyPatch, only: Programs):
+def test_root_on_debian_installs_the_missing_package(monkeypatch: pytest.MonkeyPatch, only: Programs):
     only.add("apt-get")
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setattr(module.os, "geteuid", lambda: 0)

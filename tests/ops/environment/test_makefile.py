@@ -20,20 +20,20 @@ def groups_of(target: str) -> set[str]:
     return found
 
 
-def test_every_group_that_a_target_names_can_be_installed():
+def test_every_group_in_a_target_can_be_installed():
     named = {group for target in TARGETS for group in groups_of(target)}
 
     assert named == {*GROUPS}
 
 
-def test_every_target_but_help_has_the_environment():
+def test_every_target_except_help_needs_the_environment():
     assert {target for target in TARGETS if "core" not in groups_of(target)} == {"help"}
 
 
-def test_the_commands_of_the_readmes_first_steps_need_neither_pytorch_nor_a_cloud():
+def test_the_first_steps_of_the_readme_need_neither_pytorch_nor_a_cloud():
     for target in ("up", "down", "smoke", "load", "render"):
         assert groups_of(target) == {"core"}, target
 
 
-def test_make_test_installs_all_that_the_checks_use_and_no_extra():
+def test_make_test_installs_everything_for_the_checks_and_no_extra():
     assert groups_of("test") == {"core", "pytorch", "checks"}

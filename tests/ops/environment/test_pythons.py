@@ -43,28 +43,28 @@ def test_a_python3_of_a_supported_version_is_enough(install):
     assert find_python() == python
 
 
-def test_a_launcher_without_a_python_behind_it_is_passed_over(install):
+def test_a_launcher_without_a_python_is_skipped(install):
     install("python3.13")
     python = install("python3.12", "3 12")
 
     assert find_python() == python
 
 
-def test_another_implementation_than_cpython_is_passed_over(install):
+def test_an_implementation_other_than_cpython_is_skipped(install):
     install("python3.13", "3 13", "pypy")
     python = install("python3.11", "3 11")
 
     assert find_python() == python
 
 
-def test_the_python_that_is_asked_for_is_taken_even_where_there_is_a_newer_one(install):
+def test_the_python_that_the_user_names_is_taken_although_a_newer_one_exists(install):
     install("python3.13", "3 13")
     asked = install("python3.11", "3 11")
 
     assert find_python("python3.11") == asked
 
 
-def test_without_a_supported_python_the_message_names_what_is_there_and_what_installs_one(install):
+def test_the_error_without_a_supported_python_names_those_found_and_how_to_install_one(install):
     old = install("python3", "3 9")
 
     with pytest.raises(UnsupportedPythonError) as raised:
@@ -76,14 +76,14 @@ def test_without_a_supported_python_the_message_names_what_is_there_and_what_ins
     assert pythons.HELD_BACK_BY not in str(raised.value)
 
 
-def test_where_there_is_only_a_newer_python_the_package_that_holds_it_back_is_named(install):
+def test_the_error_for_a_too_new_python_names_the_package_that_lacks_a_build(install):
     install("python3", "3 14")
 
     with pytest.raises(UnsupportedPythonError, match=pythons.HELD_BACK_BY):
         find_python()
 
 
-def test_an_unsupported_python_that_is_asked_for_is_refused_though_another_would_do(install):
+def test_an_unsupported_python_that_the_user_names_is_refused_although_another_exists(install):
     install("python3.13", "3 13")
     install("python3.9", "3 9")
 

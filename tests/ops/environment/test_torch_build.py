@@ -30,7 +30,7 @@ def reachable(monkeypatch: pytest.MonkeyPatch):
     return set_to
 
 
-def test_where_the_index_of_cpu_builds_answers_it_is_used(reachable):
+def test_the_index_of_cpu_builds_is_used_if_it_answers(reachable):
     reachable(True)
 
     build = torch_build({})
@@ -39,7 +39,7 @@ def test_where_the_index_of_cpu_builds_answers_it_is_used(reachable):
     assert module.CPU_INDEX in build.description
 
 
-def test_a_cpu_wheel_in_a_folder_goes_before_every_index(reachable, tmp_path: Path):
+def test_a_cpu_wheel_in_a_folder_is_preferred_to_every_index(reachable, tmp_path: Path):
     reachable(True)
     (tmp_path / f"torch-{VERSION}+cpu-{TAG}-{TAG}-manylinux_2_28_{MACHINE}.whl").touch()
 
@@ -57,16 +57,14 @@ def test_a_cpu_wheel_in_a_folder_goes_before_every_index(reachable, tmp_path: Pa
         f"torch-{VERSION}+cpu-{TAG}-{TAG}-manylinux_2_28_s390x.whl",
     ],
 )
-def test_a_wheel_for_another_python_version_or_machine_is_not_taken_for_it(
-    reachable, tmp_path: Path, name: str
-):
+def test_a_wheel_for_another_python_version_or_machine_is_not_used(reachable, tmp_path: Path, name: str):
     reachable(True)
     (tmp_path / name).touch()
 
     assert torch_build({"UV_FIND_LINKS": str(tmp_path)}).arguments == ("--torch-backend", "cpu")
 
 
-def test_where_only_the_build_for_cuda_can_be_had_its_size_is_told_and_its_libraries_come_too(reachable):
+def test_without_a_cpu_build_the_build_for_cuda_is_used_and_its_size_is_printed(reachable):
     reachable(False)
 
     build = torch_build({})
@@ -77,13 +75,13 @@ def test_where_only_the_build_for_cuda_can_be_had_its_size_is_told_and_its_libra
     assert "triton" in module.EXCLUDED.read_text().splitlines()
 
 
-def test_on_other_systems_the_default_build_is_the_cpus(reachable, monkeypatch: pytest.MonkeyPatch):
+def test_on_other_systems_the_default_build_is_for_the_cpu(reachable, monkeypatch: pytest.MonkeyPatch):
     reachable(False)
     monkeypatch.setattr(module.sys, "platform", "darwin")
 
     assert torch_build({}).arguments == ()
 
 
-def test_an_index_that_does_not_answer_is_no_error():
+def test_an_index_that_does_not_answer_is_not_an_error():
     # A port of this machine where nobody listens.
     assert module._answers("http://127.0.0.1:9/torch/") is False

@@ -13,18 +13,18 @@ pytestmark = pytest.mark.slow
 CLOUDS = {"infra/clouds/gke.py", "infra/clouds/eks.py", "infra/clouds/aks.py", "infra/registries/ecr.py"}
 
 
-def test_the_files_of_the_clouds_import_their_sdks():
+def test_the_files_that_import_an_sdk_are_found():
     found = {str(path) for path in files_that_import({*SDKS})}
 
     assert found > CLOUDS
     assert all(path.startswith("infra/") for path in found)
 
 
-def test_where_nothing_is_missing_every_file_is_checked():
+def test_every_file_is_checked_if_no_sdk_is_missing():
     assert files_that_import(set()) == []
 
 
-def test_files_that_are_not_checked_are_named(
+def test_the_files_that_are_not_checked_are_printed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
@@ -39,7 +39,7 @@ def test_files_that_are_not_checked_are_named(
     assert all(path in told for path in CLOUDS)
 
 
-def test_an_error_in_a_file_that_imports_no_sdk_fails_also_where_sdks_are_missing(
+def test_an_error_in_a_file_without_an_sdk_fails_although_sdks_are_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     (tmp_path / "infra").mkdir()

@@ -33,7 +33,7 @@ print(json.dumps({{"Dir": source}}))
 
 
 class Go:
-    """A Go that writes down how it was called, builds one empty tool, and has a source to download."""
+    """A fake Go that records its calls, builds an empty tool, and has a source to download."""
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self._log = folder / "go.jsonl"
@@ -70,7 +70,7 @@ def caches() -> list[str]:
     return sorted(path.name for path in (binaries.CACHE / "go-caches").glob("*"))
 
 
-def test_each_module_is_built_once_into_a_folder_of_its_own(go: Go):
+def test_every_module_is_built_once_into_its_own_folder(go: Go):
     first = binaries.build("alpha", "beta")
     again = binaries.build("alpha", "beta")
 
@@ -80,7 +80,7 @@ def test_each_module_is_built_once_into_a_folder_of_its_own(go: Go):
     assert all((folder / "tool").exists() for folder in first)
 
 
-def test_only_the_module_that_has_changed_is_built_anew(go: Go):
+def test_only_a_changed_module_is_built_again(go: Go):
     alpha, beta = binaries.build("alpha", "beta")
     (binaries.MODULES / "beta" / "tool.go").write_text("package tool")
 
@@ -89,7 +89,7 @@ def test_only_the_module_that_has_changed_is_built_anew(go: Go):
     assert go.built == ["alpha", "beta", "beta"]
 
 
-def test_the_caches_of_go_are_removed_once_all_is_built(go: Go):
+def test_the_caches_of_go_are_removed_after_the_build(go: Go):
     binaries.build("alpha", "beta")
 
     folders = {(call["env"]["GOMODCACHE"], call["env"]["GOCACHE"]) for call in go.calls}
@@ -98,7 +98,7 @@ def test_the_caches_of_go_are_removed_once_all_is_built(go: Go):
     assert caches() == []
 
 
-def test_a_failed_build_leaves_no_program_and_keeps_the_caches_for_the_next_attempt(go: Go):
+def test_a_failed_build_leaves_no_program_but_keeps_the_caches(go: Go):
     go.broken.touch()
     with pytest.raises(OperationError, match="exited with 1"):
         binaries.build("alpha")
@@ -113,7 +113,7 @@ def test_a_failed_build_leaves_no_program_and_keeps_the_caches_for_the_next_atte
     assert caches() == []
 
 
-def test_what_a_killed_build_has_left_is_not_taken_for_its_result(go: Go):
+def test_the_remains_of_a_killed_build_are_not_used(go: Go):
     draft = binaries.folder_of("alpha").with_name(f"{binaries.folder_of('alpha').name}.draft")
     draft.mkdir(parents=True)
     (draft / "half-linked").touch()
@@ -126,14 +126,14 @@ def test_what_a_killed_build_has_left_is_not_taken_for_its_result(go: Go):
 
 
 @pytest.mark.usefixtures("go")
-def test_a_build_does_not_depend_on_the_go_that_is_there(only: Programs):
+def test_the_folder_of_a_module_does_not_depend_on_the_installed_go(only: Programs):
     (folder,) = binaries.build("alpha")
     (only.folder / "go").unlink()
 
     assert binaries.build("alpha") == [folder]
 
 
-def test_other_flags_are_another_build(go: Go, monkeypatch: pytest.MonkeyPatch):
+def test_a_change_of_flags_builds_again(go: Go, monkeypatch: pytest.MonkeyPatch):
     whole = binaries.build("alpha", "beta")
     monkeypatch.setattr(binaries, "FLAGS", {"beta": ("-tags=small",)})
 
@@ -143,7 +143,7 @@ def test_other_flags_are_another_build(go: Go, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.usefixtures("go")
-def test_the_cluster_has_each_of_its_programs_by_name(monkeypatch: pytest.MonkeyPatch):
+def test_the_cluster_has_every_program_by_name(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(binaries, "CLUSTER", "alpha")
 
     (folder,) = binaries.build("alpha")
@@ -152,13 +152,13 @@ def test_the_cluster_has_each_of_its_programs_by_name(monkeypatch: pytest.Monkey
     assert links == dict.fromkeys(binaries.PROGRAMS, "kubernetes")
 
 
-def test_the_linked_programs_are_those_that_the_one_program_knows():
+def test_the_linked_programs_are_those_that_the_program_kubernetes_knows():
     main = (binaries.MODULES / binaries.CLUSTER / "kubernetes" / "main.go").read_text()
 
     assert tuple(sorted(re.findall(r'case "([^"]+)":', main))) == binaries.PROGRAMS
 
 
-def test_sources_are_copied_once_and_the_rest_of_the_download_is_removed(go: Go):
+def test_sources_are_copied_once_and_the_download_is_removed(go: Go):
     first = binaries.sources("beta", "example.com/one", "config/crd")
     again = binaries.sources("beta", "example.com/one", "config/crd")
 
@@ -190,17 +190,17 @@ def pinned(module: str, package: str) -> str:
     return found[1]
 
 
-def test_every_cluster_is_of_the_kubernetes_that_is_pinned():
+def test_every_cluster_has_the_pinned_version_of_kubernetes():
     assert pinned("cluster", "k8s.io/kubernetes") == binaries.KUBERNETES
     # kind has node images of some patch releases only.
     minor = binaries.KUBERNETES.rpartition(".")[0]
     assert kind.NODE_IMAGE.startswith(f"kindest/node:{minor}.")
 
 
-def test_every_metrics_server_is_the_one_that_is_pinned():
+def test_every_metrics_server_has_the_pinned_version():
     version = pinned("cluster", "sigs.k8s.io/metrics-server")
     manifests = (PROJECT / "ops/local/manifests/metrics-server.yaml").read_text()
-    (deployment,) = [one for one in yaml.safe_load_all(manifests) if one["kind"] == "Deployment"]
+    (deployment,) = [item for item in yaml.safe_load_all(manifests) if item["kind"] == "Deployment"]
 
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
 
@@ -214,7 +214,7 @@ def images_of(manifest: Path) -> Iterator[str]:
     yield from re.findall(r"(?:image: |-config-reloader=)(\S+)", text)
 
 
-def test_every_image_of_the_manifests_is_one_that_is_pushed():
+def test_every_image_in_the_manifests_is_pushed():
     pushed = {image for programs in monitoring.IMAGES.values() for image in programs.values()}
     named = {
         image
@@ -234,7 +234,7 @@ def test_every_image_of_the_manifests_is_one_that_is_pushed():
         ("keda", "github.com/kedacore/keda/v2"),
     ],
 )
-def test_every_image_has_the_version_that_is_pinned(module: str, package: str):
+def test_every_image_has_the_pinned_version(module: str, package: str):
     version = pinned(module, package)
     if module == "prometheus":
         # Its Go module's v0.313.5 is release 3.13.5.

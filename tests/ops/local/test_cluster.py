@@ -19,14 +19,14 @@ def undecided() -> Generator[None]:
     driver.cache_clear()
 
 
-def test_where_docker_runs_and_kind_is_there_it_is_kind(only: Programs):
+def test_the_driver_is_kind_if_docker_runs_and_kind_is_installed(only: Programs):
     only.add("kind")
     only.add("docker")
 
     assert driver() is kind
 
 
-def test_where_docker_is_there_but_does_not_run_it_is_built_from_modules(only: Programs):
+def test_the_driver_is_from_modules_if_docker_does_not_run(only: Programs):
     only.add("kind")
     only.add("docker", (["info"], "", 1))
 
@@ -34,7 +34,7 @@ def test_where_docker_is_there_but_does_not_run_it_is_built_from_modules(only: P
 
 
 @pytest.mark.parametrize("there", [[], ["docker"], ["kind"]])
-def test_where_one_of_them_is_missing_it_is_built_from_modules(only: Programs, there: list[str]):
+def test_the_driver_is_from_modules_if_docker_or_kind_is_missing(only: Programs, there: list[str]):
     for name in there:
         only.add(name)
 
@@ -42,7 +42,7 @@ def test_where_one_of_them_is_missing_it_is_built_from_modules(only: Programs, t
 
 
 @pytest.mark.parametrize("name", ["dev", "watched"])
-def test_the_local_stacks_name_the_cluster_that_is_started(name: str):
+def test_the_local_stacks_name_the_local_cluster(name: str):
     stack = Stack.read(name)
 
     assert Path(stack.get("kubeconfig")).expanduser() == paths.KUBECONFIG
@@ -53,7 +53,7 @@ def test_the_local_stacks_name_the_cluster_that_is_started(name: str):
     assert stack.get("runtimeImage") == RUNTIME_IMAGE
 
 
-def test_the_manifests_name_the_registry_that_is_started():
+def test_the_manifests_name_the_local_registry():
     images = [
         image
         for file in MANIFESTS.glob("*.yaml")

@@ -33,7 +33,7 @@ def debootstrap(programs: Programs, status: int = 0) -> None:
     file.chmod(0o755)
 
 
-def test_the_archive_holds_python_and_none_of_the_waste(archive: Path, programs: Programs):
+def test_the_archive_has_python_and_no_documentation(archive: Path, programs: Programs):
     debootstrap(programs)
 
     debian.bootstrap()
@@ -44,7 +44,7 @@ def test_the_archive_holds_python_and_none_of_the_waste(archive: Path, programs:
     assert [path.name for path in archive.parent.iterdir()] == ["debian.tar"]
 
 
-def test_a_failed_debootstrap_leaves_nothing(archive: Path, programs: Programs):
+def test_a_failed_debootstrap_leaves_no_file(archive: Path, programs: Programs):
     debootstrap(programs, status=1)
 
     with pytest.raises(OperationError, match="exited with 1"):
@@ -53,7 +53,7 @@ def test_a_failed_debootstrap_leaves_nothing(archive: Path, programs: Programs):
     assert list(archive.parent.iterdir()) == []
 
 
-def test_an_archive_that_is_there_is_not_made_again(archive: Path, programs: Programs):
+def test_an_existing_archive_is_not_made_again(archive: Path, programs: Programs):
     archive.parent.mkdir()
     archive.write_text("made before")
 

@@ -33,7 +33,7 @@ PARTS = (downloads.PACKAGES, downloads.TOOLCHAIN, downloads.MODULES, downloads.B
 
 
 @pytest.mark.usefixtures("machine")
-def test_on_a_new_machine_every_part_is_told_and_the_sum(capsys: pytest.CaptureFixture[str]):
+def test_on_a_new_machine_every_download_and_the_sum_are_printed(capsys: pytest.CaptureFixture[str]):
     downloads.announce()
 
     lines = capsys.readouterr().err.splitlines()
@@ -41,7 +41,7 @@ def test_on_a_new_machine_every_part_is_told_and_the_sum(capsys: pytest.CaptureF
     assert [line.split(":")[0].strip() for line in lines[1:]] == [part.what for part in PARTS]
 
 
-def test_what_is_there_is_not_told(machine: Machine, capsys: pytest.CaptureFixture[str]):
+def test_an_existing_download_is_not_printed(machine: Machine, capsys: pytest.CaptureFixture[str]):
     machine.packages = []
     machine.go = Path("/usr/bin/go")
 
@@ -50,7 +50,7 @@ def test_what_is_there_is_not_told(machine: Machine, capsys: pytest.CaptureFixtu
     assert told(capsys) == [downloads.MODULES.what, downloads.BASE_IMAGE.what]
 
 
-def test_programs_that_are_built_need_no_go(machine: Machine, capsys: pytest.CaptureFixture[str]):
+def test_go_is_not_downloaded_if_the_programs_are_built(machine: Machine, capsys: pytest.CaptureFixture[str]):
     machine.programs.mkdir()
 
     downloads.announce()
@@ -58,7 +58,7 @@ def test_programs_that_are_built_need_no_go(machine: Machine, capsys: pytest.Cap
     assert told(capsys) == [downloads.PACKAGES.what, downloads.BASE_IMAGE.what]
 
 
-def test_where_all_is_there_nothing_is_said(machine: Machine, capsys: pytest.CaptureFixture[str]):
+def test_nothing_is_printed_if_nothing_is_missing(machine: Machine, capsys: pytest.CaptureFixture[str]):
     machine.programs.mkdir()
     machine.packages = []
     machine.has_base_image = True

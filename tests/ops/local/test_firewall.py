@@ -35,45 +35,48 @@ LEFT = """\
 """What a Kubernetes that is gone has left behind."""
 
 
-def test_our_rules_are_removed_and_those_of_others_stay(only: Programs):
+def test_the_rules_of_the_cluster_are_removed_and_all_others_stay(only: Programs):
     only.add("iptables-save", ([], FOREIGN + OURS + END.strip(), 0))
     only.add("iptables-restore", deaf=False)
 
-    firewall.remove_ours({"iptables": FOREIGN + END})
+    firewall.remove_cluster_rules({"iptables": FOREIGN + END})
 
     (call,) = [call for call in only.calls if call["program"] == "iptables-restore"]
     assert call["stdin"] == FOREIGN + END
 
 
-def test_a_firewall_without_our_rules_is_not_touched(only: Programs):
+def test_a_firewall_without_rules_of_the_cluster_is_not_changed(only: Programs):
     only.add("iptables-save", ([], FOREIGN + END.strip(), 0))
     only.add("iptables-restore", deaf=False)
 
-    firewall.remove_ours({"iptables": FOREIGN + END})
+    firewall.remove_cluster_rules({"iptables": FOREIGN + END})
 
     assert only.lines == ["iptables-save"]
 
 
-def test_rules_of_kubernetes_that_were_there_before_stay():
-    assert firewall.without_ours(FOREIGN + LEFT + OURS + END, before=FOREIGN + LEFT + END) == (
+def test_kubernetes_rules_from_before_the_cluster_stay():
+    assert firewall.without_cluster_rules(FOREIGN + LEFT + OURS + END, before=FOREIGN + LEFT + END) == (
         FOREIGN + LEFT + END
     )
 
 
-def test_a_rule_that_was_there_before_is_removed_from_another_table():
+def test_a_rule_from_before_the_cluster_is_removed_from_another_table():
     filters = f"*filter\n{LEFT}{END}"
 
-    assert firewall.without_ours(FOREIGN + LEFT + END + filters, before=filters) == FOREIGN + END + filters
+    assert (
+        firewall.without_cluster_rules(FOREIGN + LEFT + END + filters, before=filters)
+        == FOREIGN + END + filters
+    )
 
 
-def test_another_kubernetes_is_refused(only: Programs):
+def test_the_rules_of_another_kubernetes_are_an_error(only: Programs):
     only.add("iptables-save", ([], FOREIGN + OURS + END.strip(), 0))
 
     with pytest.raises(OperationError, match=r"another Kubernetes .* stop it first"):
-        firewall.look()
+        firewall.read_rules()
 
 
-def test_the_rules_that_are_there_are_noted(only: Programs):
+def test_the_rules_of_the_machine_are_returned(only: Programs):
     only.add("iptables-save", ([], FOREIGN + LEFT + END.strip(), 0))
 
-    assert firewall.look() == {"iptables": FOREIGN + LEFT + END}
+    assert firewall.read_rules() == {"iptables": FOREIGN + LEFT + END}

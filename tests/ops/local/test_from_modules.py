@@ -36,7 +36,7 @@ class Machine:
         for name, what in {
             "_start": "start",
             "end_shims": "end shims",
-            "forget_builder": "forget builder",
+            "remove_builder": "remove builder",
         }.items():
             monkeypatch.setattr(from_modules, name, does(what))
         monkeypatch.setattr(from_modules.machine, "restore", does("restore"))
@@ -52,14 +52,14 @@ def test_a_new_cluster_says_that_it_is_new(machine: Machine):
     assert machine.did == ["prepare", "start"]
 
 
-def test_a_healthy_cluster_is_left_as_it_is(machine: Machine):
+def test_a_healthy_cluster_is_not_changed(machine: Machine):
     machine.is_healthy = True
 
     assert from_modules.up() is False
     assert machine.did == []
 
 
-def test_what_is_left_of_a_broken_cluster_is_cleared_first(machine: Machine):
+def test_the_remains_of_a_broken_cluster_are_removed_first(machine: Machine):
     machine.state.mkdir()
 
     from_modules.up()
@@ -67,7 +67,7 @@ def test_what_is_left_of_a_broken_cluster_is_cleared_first(machine: Machine):
     assert machine.did == ["stop kubelet", "end shims", "stop etcd", "restore", "prepare", "start"]
 
 
-def test_a_failed_start_leaves_nothing_half_started(machine: Machine, tmp_path: Path):
+def test_a_failed_start_is_undone(machine: Machine, tmp_path: Path):
     machine.fails_at = "start"
     (tmp_path / "kubeconfig").touch()
 
@@ -79,9 +79,7 @@ def test_a_failed_start_leaves_nothing_half_started(machine: Machine, tmp_path: 
     assert not (tmp_path / "kubeconfig").exists()
 
 
-def test_without_root_it_is_told_what_to_do_and_nothing_is_done(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_error_without_root_says_what_to_do(machine: Machine, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(from_modules.os, "geteuid", lambda: 1000)
 
     with pytest.raises(OperationError, match="needs root: use sudo, or install Docker and kind"):
@@ -90,21 +88,19 @@ def test_without_root_it_is_told_what_to_do_and_nothing_is_done(
     assert machine.did == []
 
 
-def test_a_port_that_is_taken_is_told_before_anything_starts(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_port_in_use_is_an_error_before_anything_starts(machine: Machine, monkeypatch: pytest.MonkeyPatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr(from_modules, "PORTS", {port: "the registry"})
 
-        with pytest.raises(OperationError, match=f"port {port}, which the registry needs, is taken"):
+        with pytest.raises(OperationError, match=f"port {port}, which the registry needs, is in use"):
             from_modules.up()
 
     assert "start" not in machine.did
     assert not machine.state.exists()
 
 
-def test_down_twice_is_no_error(machine: Machine):
+def test_down_twice_is_not_an_error(machine: Machine):
     machine.state.mkdir()
     from_modules.down()
     done = list(machine.did)
@@ -115,6 +111,6 @@ def test_down_twice_is_no_error(machine: Machine):
     assert not machine.state.exists()
 
 
-def test_the_status_of_no_cluster_says_how_to_start_one(machine: Machine):
+def test_the_status_without_a_cluster_says_how_to_start_it(machine: Machine):
     assert not machine.state.exists()
     assert from_modules.status() == "the local cluster is not running; start it with `make cluster`"

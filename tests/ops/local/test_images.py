@@ -32,12 +32,12 @@ class Store:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    one = Store()
+    new = Store()
     monkeypatch.setattr(images, "CACHE", tmp_path)
     monkeypatch.setattr(images.debian, "ARCHIVE", tmp_path / "debian.tar")
-    monkeypatch.setattr(images, "_answers", one.answers)
-    monkeypatch.setattr(images, "output_of", one.buildx)
-    return one
+    monkeypatch.setattr(images, "_answers", new.answers)
+    monkeypatch.setattr(images, "output_of", new.buildx)
+    return new
 
 
 @pytest.fixture
@@ -45,18 +45,14 @@ def recipe(tmp_path: Path) -> images._Recipe:
     return images._Recipe(image=f"{images.REGISTRY}/tool:1", dockerfile="FROM scratch\n", context=tmp_path)
 
 
-def test_an_image_that_the_registry_holds_is_not_built_again(
-    store: Store, recipe: images._Recipe, tmp_path: Path
-):
+def test_an_image_in_the_registry_is_not_built_again(store: Store, recipe: images._Recipe, tmp_path: Path):
     images._ensure(recipe, tmp_path)
     images._ensure(recipe, tmp_path)
 
     assert store.builds == [recipe.dockerfile]
 
 
-def test_an_image_that_the_registry_has_lost_is_built_again(
-    store: Store, recipe: images._Recipe, tmp_path: Path
-):
+def test_an_image_that_the_registry_lost_is_built_again(store: Store, recipe: images._Recipe, tmp_path: Path):
     images._ensure(recipe, tmp_path)
     store.holds = False
     images._ensure(recipe, tmp_path)
@@ -74,7 +70,7 @@ def test_a_changed_recipe_is_built_again(
     assert len(store.builds) == 2
 
 
-def test_a_program_of_another_build_is_pushed_anew(store: Store, tmp_path: Path):
+def test_a_program_of_another_build_is_pushed_again(store: Store, tmp_path: Path):
     for build in ("old", "old", "new"):
         images.push_program(f"{images.REGISTRY}/tool:1", tmp_path / build / "tool", tmp_path)
 
@@ -82,7 +78,7 @@ def test_a_program_of_another_build_is_pushed_anew(store: Store, tmp_path: Path)
     assert 'ENTRYPOINT ["/bin/tool"]' in store.builds[0]
 
 
-def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
+def test_the_build_image_has_the_wheels_of_pip_find_links(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     wheels, state, programs = tmp_path / "wheels", tmp_path / "state", tmp_path / "bin"
@@ -102,7 +98,7 @@ def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
 
     images.build_images(programs)
 
-    (build_image,) = [one for one in store.builds if "python3-pip" in one]
+    (build_image,) = [item for item in store.builds if "python3-pip" in item]
     assert "COPY torch-1-py3-none-any.whl /wheels/\n" in build_image
     assert "ENV PIP_FIND_LINKS=/wheels\n" in build_image
     assert (state / "context" / "torch-1-py3-none-any.whl").exists()
@@ -110,7 +106,7 @@ def test_the_build_image_holds_the_wheels_that_pip_takes_from_a_folder(
     assert other not in build_image
 
 
-def test_the_archive_of_the_base_image_is_removed_once_the_registry_holds_it(
+def test_the_archive_of_the_base_image_is_removed_after_its_push(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     archive = tmp_path / "debian.tar"
@@ -127,7 +123,7 @@ def test_the_archive_of_the_base_image_is_removed_once_the_registry_holds_it(
 
 
 @pytest.mark.parametrize("name", ["dev", "watched"])
-def test_the_local_stacks_are_built_upon_the_images_that_the_local_registry_gets(name: str):
+def test_the_base_images_of_the_local_stacks_are_in_the_local_registry(name: str):
     stack = Stack.read(name)
 
     assert stack.config[f"{stack.project}:buildImage"] == images.BUILD_IMAGE

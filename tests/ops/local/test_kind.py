@@ -38,7 +38,7 @@ def at(lines: list[str], start: str) -> int:
 
 
 @pytest.mark.usefixtures("kubeconfig")
-def test_the_registry_comes_before_the_cluster_that_pulls_from_it(machine: Programs):
+def test_the_registry_starts_before_the_cluster(machine: Programs):
     assert kind.up() is True
 
     lines = machine.lines
@@ -48,31 +48,31 @@ def test_the_registry_comes_before_the_cluster_that_pulls_from_it(machine: Progr
 
 
 @pytest.mark.usefixtures("kubeconfig")
-def test_the_local_stacks_ports_are_on_this_machine_alone(machine: Programs):
+def test_the_ports_of_the_local_stacks_listen_on_127_0_0_1_only(machine: Programs):
     kind.up()
 
-    (call,) = [one for one in machine.calls if one["arguments"][:2] == ["create", "cluster"]]
+    (call,) = [item for item in machine.calls if item["arguments"][:2] == ["create", "cluster"]]
     (node,) = yaml.safe_load(call["stdin"])["nodes"]
-    mapped = {one["hostPort"]: one for one in node["extraPortMappings"]}
+    mapped = {item["hostPort"]: item for item in node["extraPortMappings"]}
     for stack in ("dev", "watched"):
         port = int(Stack.read(stack).get("nodePort"))
         assert mapped[port] == {"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"}
 
 
 @pytest.mark.usefixtures("kubeconfig")
-def test_the_images_that_the_stacks_build_on_are_pushed_and_metrics_servers(machine: Programs):
+def test_the_base_images_and_metrics_server_are_pushed(machine: Programs):
     kind.up()
 
     lines = machine.lines
     pushed = {line.split()[-1] for line in lines if line.startswith("docker push")}
     assert {Stack.read("dev").get(key) for key in ("buildImage", "runtimeImage")} <= pushed
     documents = yaml.safe_load_all((kind.MANIFESTS / "metrics-server.yaml").read_text())
-    (server,) = [one["spec"]["template"]["spec"] for one in documents if one["kind"] == "Deployment"]
+    (server,) = [item["spec"]["template"]["spec"] for item in documents if item["kind"] == "Deployment"]
     assert server["containers"][0]["image"] in pushed
 
 
 @pytest.mark.usefixtures("kubeconfig")
-def test_metrics_server_is_the_committed_one(machine: Programs):
+def test_metrics_server_comes_from_the_committed_manifest(machine: Programs):
     kind.up()
 
     (line,) = [line for line in machine.lines if " apply " in line]
@@ -82,11 +82,11 @@ def test_metrics_server_is_the_committed_one(machine: Programs):
 
 
 @pytest.mark.parametrize("image", [kind.NODE_IMAGE, kind.REGISTRY_IMAGE])
-def test_what_runs_beside_the_stacks_is_pinned_by_digest(image: str):
+def test_the_images_of_kind_are_pinned_by_digest(image: str):
     assert re.search(r"@sha256:[0-9a-f]{64}$", image)
 
 
-def test_a_healthy_cluster_is_left_as_it_is(machine: Programs, kubeconfig: Path):
+def test_a_healthy_cluster_is_not_changed(machine: Programs, kubeconfig: Path):
     kubeconfig.parent.mkdir()
     kubeconfig.touch()
 
@@ -95,7 +95,7 @@ def test_a_healthy_cluster_is_left_as_it_is(machine: Programs, kubeconfig: Path)
 
 
 @pytest.mark.usefixtures("kubeconfig")
-def test_a_failed_start_leaves_nothing_half_started(machine: Programs):
+def test_a_failed_start_is_undone(machine: Programs):
     machine.add("kind", (["create"], "", 1), (["clusters"], f"other\n{kind.NAME}", 0), deaf=False)
 
     with pytest.raises(OperationError, match="kind create cluster"):

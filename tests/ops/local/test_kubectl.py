@@ -9,7 +9,7 @@ from tests.ops.conftest import Programs
 CONFIG = Path("config")
 
 
-def test_it_talks_to_its_own_cluster_and_to_no_other(only: Programs):
+def test_kubectl_uses_the_kubeconfig_of_the_local_cluster(only: Programs):
     only.add("kubectl", deaf=False)
 
     Kubectl(None, CONFIG)("apply", "--filename=-", stdin="kind: Pod")
@@ -19,7 +19,7 @@ def test_it_talks_to_its_own_cluster_and_to_no_other(only: Programs):
     assert call["stdin"] == "kind: Pod"
 
 
-def test_a_cluster_built_here_has_a_kubectl_of_its_own(programs: Programs):
+def test_a_cluster_from_modules_uses_its_own_kubectl(programs: Programs):
     programs.add("kubectl")
     kubectl = Kubectl(Path("/opt/bin"), CONFIG)
 
@@ -28,14 +28,14 @@ def test_a_cluster_built_here_has_a_kubectl_of_its_own(programs: Programs):
         kubectl("version")
 
 
-def test_objects_come_as_json(only: Programs):
+def test_objects_are_decoded_from_json(only: Programs):
     only.add("kubectl", (["get", "pods", "--output=json"], '{"items": []}', 0))
 
     assert Kubectl(None, CONFIG).get("pods") == {"items": []}
 
 
 @pytest.mark.parametrize(("status", "is_ready"), [(0, True), (1, False)])
-def test_the_api_server_is_ready_where_it_says_so(only: Programs, status: int, is_ready: bool):
+def test_the_api_server_is_ready_if_readyz_succeeds(only: Programs, status: int, is_ready: bool):
     only.add("kubectl", (["get", "--raw=/readyz"], "ok", status))
 
     assert Kubectl(None, CONFIG).ready() is is_ready

@@ -27,7 +27,7 @@ def flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flags:
     return started
 
 
-def test_etcd_answers_this_machine_and_only_with_a_certificate(flags: Flags):
+def test_etcd_listens_on_this_machine_only_and_needs_a_certificate(flags: Flags):
     urls = {flag for flag in flags["etcd"] if "-urls=" in flag}
 
     assert urls == {
@@ -40,7 +40,7 @@ def test_etcd_answers_this_machine_and_only_with_a_certificate(flags: Flags):
     assert all(any(flag.startswith(name) for flag in flags["etcd"]) for name in names)
 
 
-def test_the_api_server_listens_where_only_this_machine_and_its_pods_reach_it(flags: Flags):
+def test_only_this_machine_and_its_pods_can_reach_the_api_server(flags: Flags):
     assert flags["kube-apiserver"] >= {f"--bind-address={NODE_IP}", f"--advertise-address={NODE_IP}"}
 
 
@@ -49,7 +49,7 @@ def test_the_other_controllers_listen_on_127_0_0_1(flags: Flags, name: str):
     assert "--bind-address=127.0.0.1" in flags[name]
 
 
-def test_the_kubelet_listens_where_the_api_server_does(flags: Flags, tmp_path: Path):
+def test_the_kubelet_listens_on_the_address_of_the_api_server(flags: Flags, tmp_path: Path):
     config = yaml.safe_load((tmp_path / "kubelet.yaml").read_text())
 
     assert config["address"] == NODE_IP
@@ -57,7 +57,7 @@ def test_the_kubelet_listens_where_the_api_server_does(flags: Flags, tmp_path: P
 
 
 @pytest.mark.usefixtures("flags")
-def test_node_ports_and_kube_proxy_itself_are_on_127_0_0_1_alone(tmp_path: Path):
+def test_node_ports_and_kube_proxy_listen_on_127_0_0_1_only(tmp_path: Path):
     config = yaml.safe_load((tmp_path / "kube-proxy.yaml").read_text())
 
     assert config["nodePortAddresses"] == ["127.0.0.0/8"]

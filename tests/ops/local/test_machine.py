@@ -17,7 +17,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "cgroup" / "user").mkdir(parents=True)
     monkeypatch.setattr(machine, "_PROC", tmp_path / "sys")
     monkeypatch.setattr(machine, "_CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(machine, "_NOTE", tmp_path / "machine.json")
+    monkeypatch.setattr(machine, "_RECORD", tmp_path / "machine.json")
     monkeypatch.setattr(machine.network, "BRIDGE", "no-such-interface")
     for name in ("STATE", "CACHE"):
         monkeypatch.setattr(machine, name, tmp_path / name)
@@ -29,8 +29,8 @@ def setting(kernel: Path, name: str) -> str:
 
 
 @pytest.mark.usefixtures("only")
-def test_settings_that_were_changed_are_put_back(kernel: Path):
-    machine.note()
+def test_changed_kernel_settings_are_restored(kernel: Path):
+    machine.record()
     (kernel / "sys" / machine.SYSCTLS[1]).write_text("1")
 
     assert setting(kernel, "net/ipv4/ip_forward") == "1"
@@ -40,8 +40,8 @@ def test_settings_that_were_changed_are_put_back(kernel: Path):
 
 
 @pytest.mark.usefixtures("only")
-def test_cgroups_that_came_are_removed_and_those_that_were_there_stay(kernel: Path):
-    machine.note()
+def test_new_cgroups_are_removed_and_earlier_cgroups_stay(kernel: Path):
+    machine.record()
     (kernel / "cgroup" / "kubepods" / "pod").mkdir(parents=True)
 
     machine.restore()
@@ -50,7 +50,7 @@ def test_cgroups_that_came_are_removed_and_those_that_were_there_stay(kernel: Pa
 
 
 @pytest.mark.usefixtures("only")
-def test_without_a_note_nothing_is_put_back(kernel: Path):
+def test_nothing_is_restored_without_a_record(kernel: Path):
     (kernel / "sys" / "net/ipv4/ip_forward").write_text("1")
     (kernel / "cgroup" / "kubepods").mkdir()
 
@@ -63,10 +63,10 @@ def test_without_a_note_nothing_is_put_back(kernel: Path):
 RULES = "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"
 
 
-def test_firewall_rules_that_came_are_removed(kernel: Path, only: Programs):
+def test_new_firewall_rules_are_removed(kernel: Path, only: Programs):
     only.add("iptables-save", ([], RULES.strip(), 0))
     only.add("iptables-restore", deaf=False)
-    machine.note()
+    machine.record()
     came = RULES.replace("COMMIT", ":KUBE-SERVICES - [0:0]\nCOMMIT")
     only.add("iptables-save", ([], came.strip(), 0))
 
@@ -78,8 +78,8 @@ def test_firewall_rules_that_came_are_removed(kernel: Path, only: Programs):
 
 
 @pytest.mark.usefixtures("only")
-def test_the_note_can_be_read_again(kernel: Path):
-    machine.note()
+def test_the_record_is_valid_json(kernel: Path):
+    machine.record()
 
     noted = json.loads((kernel / "machine.json").read_text())
     assert noted == {

@@ -59,7 +59,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     return Cluster(monkeypatch)
 
 
-def test_without_a_cluster_it_is_told_how_to_start_one(cluster: Cluster):
+def test_the_error_without_a_cluster_says_how_to_start_it(cluster: Cluster):
     cluster.is_healthy = False
 
     with pytest.raises(OperationError, match="start it with `make cluster`"):
@@ -68,7 +68,7 @@ def test_without_a_cluster_it_is_told_how_to_start_one(cluster: Cluster):
     assert cluster.did == []
 
 
-def test_on_kind_it_is_told_which_charts_to_install(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_the_error_on_kind_names_the_charts_to_install(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(monitoring, "driver", lambda: kind)
     monkeypatch.setattr(kind, "kubectl", lambda: cluster)
 
@@ -78,7 +78,7 @@ def test_on_kind_it_is_told_which_charts_to_install(cluster: Cluster, monkeypatc
     assert cluster.did == []
 
 
-def test_on_kind_charts_that_are_installed_are_left_alone(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_installed_charts_on_kind_are_not_changed(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(monitoring, "driver", lambda: kind)
     monkeypatch.setattr(kind, "kubectl", lambda: cluster)
     cluster.has_charts = True
@@ -96,7 +96,7 @@ def test_every_image_is_pushed_before_a_pod_asks_for_it(cluster: Cluster):
     assert max(pushes) < first
 
 
-def test_kinds_are_established_before_an_object_of_them_is_applied(cluster: Cluster):
+def test_custom_resource_definitions_are_established_before_their_objects_are_applied(cluster: Cluster):
     monitoring.up()
 
     established = "wait customresourcedefinition/one customresourcedefinition/two --for=condition=Established"
@@ -106,7 +106,7 @@ def test_kinds_are_established_before_an_object_of_them_is_applied(cluster: Clus
     assert cluster.at("--kustomize=/sources/keda/config/crd") < scalers < cluster.at("manifests/keda.yaml")
 
 
-def test_the_metrics_adapter_starts_once_there_are_certificates_for_it_to_read(cluster: Cluster):
+def test_the_metrics_adapter_starts_after_its_certificates_exist(cluster: Cluster):
     monitoring.up()
 
     secret = cluster.at("wait secret/kedaorg-certs", "--for=create")
@@ -115,25 +115,25 @@ def test_the_metrics_adapter_starts_once_there_are_certificates_for_it_to_read(c
     assert certificates < cluster.at("manifests/keda-metrics-apiserver.yaml")
 
 
-def test_the_api_is_added_once_its_service_answers(cluster: Cluster):
+def test_the_api_is_registered_after_its_service_answers(cluster: Cluster):
     monitoring.up()
 
     added = cluster.at("manifests/keda-api.yaml")
-    assert cluster.at("until KEDA's metrics have their address") < added
+    assert cluster.at("until kube-proxy routes the address of KEDA's metrics") < added
     assert added < cluster.at("wait apiservice/v1beta1.external.metrics.k8s.io --for=condition=Available")
 
 
 def objects(kind: str) -> Iterator[dict[str, Any]]:
     for manifest in sorted(from_modules.MANIFESTS.glob("*.yaml")):
-        yield from (one for one in yaml.safe_load_all(manifest.read_text()) if one["kind"] == kind)
+        yield from (item for item in yaml.safe_load_all(manifest.read_text()) if item["kind"] == kind)
 
 
 def named(kind: str, name: str) -> dict[str, Any]:
-    (one,) = [one for one in objects(kind) if one["metadata"]["name"] == name]
-    return one["spec"]
+    (found,) = [item for item in objects(kind) if item["metadata"]["name"] == name]
+    return found["spec"]
 
 
-def test_prometheus_has_the_addresses_that_the_watched_stack_and_a_person_use():
+def test_prometheus_has_the_addresses_that_the_watched_stack_and_the_user_use():
     service = named("Service", "prometheus")
     (port,) = service["ports"]
 
@@ -141,14 +141,14 @@ def test_prometheus_has_the_addresses_that_the_watched_stack_and_a_person_use():
     assert f"http://127.0.0.1:{port['nodePort']}" == monitoring.URL
 
 
-def test_the_metrics_adapter_finds_keda_where_its_service_is():
+def test_the_metrics_adapter_uses_the_address_of_kedas_service():
     (alias,) = named("Deployment", "keda-metrics-apiserver")["template"]["spec"]["hostAliases"]
 
     assert alias["ip"] == named("Service", "keda-operator")["clusterIP"]
 
 
-def test_no_fixed_address_can_be_given_to_another_service_by_chance():
-    fixed = [one["spec"].get("clusterIP", "None") for one in objects("Service")]
+def test_fixed_addresses_are_outside_the_range_of_dynamic_ones():
+    fixed = [item["spec"].get("clusterIP", "None") for item in objects("Service")]
     fixed = [ipaddress.ip_address(address) for address in fixed if address != "None"]
 
     # https://kubernetes.io/docs/concepts/services-networking/cluster-ip-allocation/: the first 256 of a /16.
@@ -157,7 +157,7 @@ def test_no_fixed_address_can_be_given_to_another_service_by_chance():
     assert all(1 < int(address) - int(first) <= 256 for address in fixed)
 
 
-def test_prometheus_selects_what_every_namespace_asks_for():
+def test_prometheus_selects_the_objects_of_every_namespace():
     selectors = {key: value for key, value in named("Prometheus", "prometheus").items() if "Selector" in key}
 
     assert selectors == {

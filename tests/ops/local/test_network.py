@@ -18,7 +18,7 @@ def test_the_bridge_has_the_first_address_of_the_nodes_pods(only: Programs):
     ]
 
 
-def test_the_nodes_pods_are_of_the_clusters():
+def test_the_addresses_of_the_nodes_pods_belong_to_the_clusters_range():
     assert ip_network(network.NODE_PODS).subnet_of(ip_network(network.PODS))  # type: ignore[arg-type]
     assert ip_address(network.NODE_IP) in ip_network(network.NODE_PODS)
 
@@ -34,7 +34,7 @@ def test_the_nodes_pods_are_of_the_clusters():
         ),
     ],
 )
-def test_the_cluster_is_reached_without_the_machines_proxy(given: dict[str, str], direct: str):
+def test_requests_to_the_cluster_bypass_the_machines_proxy(given: dict[str, str], direct: str):
     env = network.direct({**given, "HTTPS_PROXY": "http://proxy"})
 
     assert env == {"HTTPS_PROXY": "http://proxy", "NO_PROXY": direct, "no_proxy": direct}

@@ -27,7 +27,7 @@ def test_only_what_is_missing_is_installed(only: Programs):
     ]
 
 
-def test_where_nothing_is_missing_apt_is_not_asked(only: Programs):
+def test_apt_is_not_called_if_nothing_is_missing(only: Programs):
     for name in ("one", "two", "three", "apt-get"):
         only.add(name)
 
@@ -37,12 +37,12 @@ def test_where_nothing_is_missing_apt_is_not_asked(only: Programs):
 
 
 @pytest.mark.usefixtures("only")
-def test_without_apt_the_packages_are_named():
-    with pytest.raises(OperationError, match=r"install these first .*: the-one, the-three, the-two"):
+def test_the_error_without_apt_names_the_packages():
+    with pytest.raises(OperationError, match=r"install these programs first: the-one, the-three, the-two"):
         packages.install_packages()
 
 
-def test_a_package_is_known_by_its_file_where_it_brings_no_program(
+def test_a_package_without_a_program_is_found_by_its_file(
     only: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(packages, "PACKAGES", {str(tmp_path / "keys.gpg"): "keys"})
@@ -54,7 +54,7 @@ def test_a_package_is_known_by_its_file_where_it_brings_no_program(
     assert only.lines == []
 
 
-def test_the_registry_that_its_package_starts_is_stopped(
+def test_the_service_that_the_registrys_package_starts_is_stopped(
     only: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(packages, "_SYSTEMD", tmp_path)
@@ -66,7 +66,7 @@ def test_the_registry_that_its_package_starts_is_stopped(
     assert only.lines[-1] == "systemctl disable --now the-one"
 
 
-def test_a_registry_that_was_there_before_is_left_alone(
+def test_a_registry_that_was_installed_before_is_not_stopped(
     only: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(packages, "_SYSTEMD", tmp_path)

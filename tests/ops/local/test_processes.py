@@ -76,7 +76,7 @@ def test_a_process_that_ended_by_itself_is_not_found(start: Start):
     assert processes.started() == ["brief"]
 
 
-def test_another_process_that_got_its_number_is_neither_found_nor_stopped(start: Start, folders: Path):
+def test_a_later_process_with_the_same_pid_is_neither_found_nor_stopped(start: Start, folders: Path):
     process = start("stranger", "import time; time.sleep(60)")
     note = folders / "pids" / "stranger"
     note.write_text(json.dumps({**json.loads(note.read_text()), "created": 1.0}))
@@ -87,7 +87,9 @@ def test_another_process_that_got_its_number_is_neither_found_nor_stopped(start:
     assert process.is_running()
 
 
-def test_a_process_that_does_not_hear_is_killed(start: Start, folders: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_process_that_ignores_sigterm_is_killed(
+    start: Start, folders: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(processes, "STOP_SECONDS", 0.2)
     process = start("stubborn", STUBBORN)
     log = folders / "logs" / "stubborn.log"
@@ -105,21 +107,21 @@ def test_processes_are_listed_in_the_order_of_their_start(start: Start):
     assert processes.started() == ["etcd", "api", "node"]
 
 
-def test_a_process_that_ends_too_early_is_told_with_its_last_words(start: Start):
+def test_the_error_for_a_process_that_ended_has_the_end_of_its_log(start: Start):
     start("broken", "raise SystemExit('no such flag')")
 
     with pytest.raises(OperationError, match=r"(?s)broken ended before it listens; .*no such flag"):
         processes.wait_for("broken", "it listens", lambda: False, seconds=10)
 
 
-def test_a_process_that_is_never_ready_is_told_with_its_log(start: Start):
+def test_the_error_for_a_process_that_is_never_ready_names_its_log(start: Start):
     start("slow", "import time; time.sleep(60)")
 
     with pytest.raises(OperationError, match=r"it listens took longer than 0 s; see .*slow\.log"):
         processes.wait_for("slow", "it listens", lambda: False, seconds=0.1)
 
 
-def test_a_process_that_is_ready_is_not_waited_for_any_longer(start: Start):
+def test_waiting_ends_as_soon_as_the_process_is_ready(start: Start):
     start("quick", "import time; time.sleep(60)")
 
     processes.wait_for("quick", "it listens", lambda: True, seconds=0)

@@ -6,14 +6,14 @@ from ops.errors import OperationError
 from ops.local.together import together
 
 
-def test_works_are_done_at_the_same_time():
+def test_pieces_of_work_run_at_the_same_time():
     both = Barrier(2, timeout=30)
 
     # Either would wait in vain for the other if they were done in turn.
     together(both.wait, both.wait)
 
 
-def test_a_failure_is_told_and_what_the_others_make_is_kept(capsys: pytest.CaptureFixture[str]):
+def test_after_a_failure_the_other_work_continues(capsys: pytest.CaptureFixture[str]):
     made: list[str] = []
 
     def fail() -> None:
@@ -26,7 +26,7 @@ def test_a_failure_is_told_and_what_the_others_make_is_kept(capsys: pytest.Captu
     assert "error: apt has no network\n" in capsys.readouterr().err
 
 
-def test_every_failure_is_in_the_error():
+def test_the_error_has_every_failure():
     def fail(why: str) -> None:
         raise OperationError(why)
 

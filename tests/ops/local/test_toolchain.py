@@ -44,7 +44,7 @@ def test_a_go_that_is_new_enough_is_used(only: Programs, there: str):
 
 
 @pytest.mark.parametrize("there", [None, "go1.19.8", "go1.26.3"])
-def test_where_go_is_missing_or_too_old_another_is_installed_once(
+def test_go_is_installed_once_if_it_is_missing_or_too_old(
     only: Programs, environment: Path, there: str | None
 ):
     if there:
@@ -60,7 +60,7 @@ def test_where_go_is_missing_or_too_old_another_is_installed_once(
 
 
 @pytest.mark.usefixtures("only")
-def test_a_failed_installation_is_not_taken_for_a_go(environment: Path):
+def test_the_remains_of_a_failed_installation_are_not_used(environment: Path):
     installer(environment, status=1)
 
     with pytest.raises(OperationError, match="exited with 1"):

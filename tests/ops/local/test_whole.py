@@ -10,7 +10,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "cache" / "programs"
 
 
-def test_it_is_not_there_before_it_is_whole(path: Path):
+def test_the_path_does_not_exist_before_it_is_complete(path: Path):
     with made_whole(path) as draft:
         draft.mkdir()
         assert not path.exists()
@@ -19,7 +19,7 @@ def test_it_is_not_there_before_it_is_whole(path: Path):
     assert not draft.exists()
 
 
-def test_after_a_failure_nothing_is_there(path: Path):
+def test_nothing_is_left_after_a_failure(path: Path):
     def fail() -> None:
         with made_whole(path) as draft:
             draft.write_text("half")
@@ -31,7 +31,7 @@ def test_after_a_failure_nothing_is_there(path: Path):
     assert list(path.parent.iterdir()) == []
 
 
-def test_what_a_killed_attempt_has_left_is_removed_first(path: Path):
+def test_the_draft_of_a_killed_attempt_is_removed_first(path: Path):
     path.parent.mkdir()
     path.with_name("programs.draft").write_text("half")
 
@@ -40,7 +40,7 @@ def test_what_a_killed_attempt_has_left_is_removed_first(path: Path):
         draft.mkdir()
 
 
-def test_a_link_to_a_folder_is_removed_and_the_folder_stays(tmp_path: Path):
+def test_a_link_to_a_folder_is_removed_but_not_the_folder(tmp_path: Path):
     folder, link = tmp_path / "folder", tmp_path / "link"
     folder.mkdir()
     link.symlink_to(folder)

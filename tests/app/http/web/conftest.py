@@ -1,4 +1,4 @@
-"""A browser, servers for it, and a page that is watched."""
+"""Fixtures for tests in a browser: the browser, a page that records failures, and servers."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.app.browser import Watched, chromium
 from tests.app.process import Process
 
-# The machine may be busy.
+# Long, because the machine may be busy.
 expect.set_options(timeout=30_000)
 
 Start = Callable[..., Process]
@@ -17,16 +17,16 @@ Start = Callable[..., Process]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as program:
-        yield program
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
 def watched(browser: Browser) -> Iterator[Watched]:
     with browser.new_context() as context:
-        one = Watched(context.new_page())
-        yield one
-        one.check()
+        watched = Watched(context.new_page())
+        yield watched
+        watched.check()
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def page(watched: Watched) -> Page:
     return watched.page
 
 
-def started(start: Start, artifact: Path) -> Process:
+def start_ready(start: Start, artifact: Path) -> Process:
     server = start(artifact)
     server.wait_for("/health/ready")
     return server
@@ -42,20 +42,21 @@ def started(start: Start, artifact: Path) -> Process:
 
 @pytest.fixture(scope="module")
 def tiny_server(start_module: Start, tiny: Path) -> Process:
-    return started(start_module, tiny)
+    return start_ready(start_module, tiny)
 
 
 @pytest.fixture(scope="module")
 def colours_server(start_module: Start, colours: Path) -> Process:
-    return started(start_module, colours)
+    return start_ready(start_module, colours)
 
 
 @pytest.fixture(scope="module")
 def lookup_server(start_module: Start, lookup: Path) -> Process:
-    return started(start_module, lookup)
+    return start_ready(start_module, lookup)
 
 
 def predict(page: Page, text: str | None = None) -> None:
+    """Send an input from the page: JSON if `text` is given, else what the page already has."""
     if text is not None:
         page.get_by_label("A sample, or a list of samples").fill(text)
     page.get_by_role("button", name="Predict").click()

@@ -15,7 +15,7 @@ from tests.app.process import Process
 PREFIX = "/models/tiny"
 
 
-def test_docs_show_the_operations(page: Page, tiny_server: Process):
+def test_the_docs_page_shows_all_operations(page: Page, tiny_server: Process):
     page.goto(f"{tiny_server.url}/docs")
 
     expect(page.locator(".opblock-summary-path").get_by_text("/predict")).to_be_visible()
@@ -26,26 +26,26 @@ def test_docs_show_the_operations(page: Page, tiny_server: Process):
 
 @contextmanager
 def behind_a_prefix(server: Process) -> Iterator[str]:
-    """Give the address of a proxy that takes a prefix off each path."""
+    """Start a proxy that removes a prefix from each path; yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
-        def pass_on(self) -> None:
+        def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             if not self.path.startswith(f"{PREFIX}/"):
                 self.send_error(404)
                 return
             headers = {"content-type": self.headers.get("content-type", "")}
             path = self.path.removeprefix(PREFIX)
-            answer = httpx.request(self.command, f"{server.url}{path}", content=body, headers=headers)
-            self.send_response(answer.status_code)
+            response = httpx.request(self.command, f"{server.url}{path}", content=body, headers=headers)
+            self.send_response(response.status_code)
             for name in ("content-type", "content-security-policy"):
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
-            self.send_header("content-length", str(len(answer.content)))
+                if name in response.headers:
+                    self.send_header(name, response.headers[name])
+            self.send_header("content-length", str(len(response.content)))
             self.end_headers()
-            self.wfile.write(answer.content)
+            self.wfile.write(response.content)
 
-        do_GET = do_POST = pass_on  # noqa: N815 - the library's names
+        do_GET = do_POST = forward  # noqa: N815 - the library's names
 
         def log_message(self, *_: object) -> None:
             pass
@@ -66,12 +66,12 @@ def test_the_page_works_behind_a_path_prefix(page: Page, tiny_server: Process):
         predict(page, "[0, 0, 0, 0, 0, 0]")
 
         expect(page.locator("#answer li").first).to_contain_text("33.3 %")
-        # The proxy does not pass the metrics on.
+        # The proxy does not forward the metrics port.
         expect(page.get_by_text(f"Metrics: port {tiny_server.metrics_port}, /metrics")).to_be_visible()
         page.goto("about:blank")
 
 
-def test_docs_call_the_server_behind_a_path_prefix(watched: Watched, tiny_server: Process):
+def test_the_docs_page_calls_the_server_behind_a_path_prefix(watched: Watched, tiny_server: Process):
     page = watched.page
     with behind_a_prefix(tiny_server) as url:
         page.goto(f"{url}/docs")

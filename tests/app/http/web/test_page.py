@@ -1,4 +1,7 @@
-"""The page at / in a real browser. Each test also checks that nothing fails and no other host is asked."""
+"""The page at / in a real browser.
+
+Each test also checks that no script or request fails, and that no other host is contacted.
+"""
 
 import base64
 import json
@@ -12,12 +15,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.app.browser import Watched
 from tests.app.conftest import VERSION, picture
-from tests.app.http.web.conftest import predict, started
+from tests.app.http.web.conftest import predict, start_ready
 from tests.app.process import Process
 from tests.app.versions import times
 
 Start = Callable[..., Process]
-HURT = '<img src=x onerror="window.hurt = true">'
+HOSTILE_HTML = '<img src=x onerror="window.attacked = true">'
 
 
 def drop(page: Page, content: bytes, name: str, kind: str) -> None:
@@ -33,7 +36,7 @@ def drop(page: Page, content: bytes, name: str, kind: str) -> None:
     page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
 
 
-def test_the_page_tells_what_is_served(page: Page, tiny_server: Process):
+def test_the_page_shows_the_facts_about_the_model(page: Page, tiny_server: Process):
     page.goto(tiny_server.url)
 
     expect(page.get_by_role("heading", name="tiny")).to_be_visible()
@@ -46,7 +49,7 @@ def test_the_page_tells_what_is_served(page: Page, tiny_server: Process):
 @pytest.mark.parametrize(
     ("colour", "label"), [((255, 0, 0), "red"), ((0, 255, 0), "green"), ((0, 0, 255), "blue")]
 )
-def test_a_picture_that_is_dropped_is_answered_with_its_label(
+def test_a_dropped_picture_gets_its_label(
     page: Page, colours_server: Process, colour: tuple[int, int, int], label: str
 ):
     page.goto(colours_server.url)
@@ -62,8 +65,8 @@ def test_a_picture_that_is_dropped_is_answered_with_its_label(
 
 
 def test_a_picture_can_be_chosen_with_the_keyboard_alone(page: Page, colours_server: Process):
-    # Playwright asks Chromium for the event when somebody listens, and does not wait for it. Asked before the
-    # page is loaded, Chromium knows of it in time.
+    # Playwright subscribes to this event without waiting for Chromium. Subscribe before loading the page, so
+    # that Chromium knows it in time.
     page.on("filechooser", lambda _chooser: None)
     page.goto(colours_server.url)
     page.locator("#file").wait_for(state="attached")
@@ -79,15 +82,15 @@ def test_a_picture_can_be_chosen_with_the_keyboard_alone(page: Page, colours_ser
 
 
 @pytest.mark.parametrize(
-    ("content", "kind", "words"),
+    ("content", "kind", "message"),
     [
-        (b"GIF89a", "image/gif", "a.bin is image/gif. The model takes image/jpeg and image/png"),
-        (b"?", "", "a.bin is no picture"),
-        (b" " * (8 * 2**20 + 1), "image/png", "larger than the 8 MiB"),
+        (b"GIF89a", "image/gif", "a.bin is image/gif. The model accepts image/jpeg and image/png"),
+        (b"?", "", "a.bin is not a picture"),
+        (b" " * (8 * 2**20 + 1), "image/png", "larger than the limit of 8 MiB"),
     ],
 )
-def test_what_is_no_picture_of_the_models_is_not_sent(
-    watched: Watched, colours_server: Process, content: bytes, kind: str, words: str
+def test_a_file_that_the_model_does_not_accept_is_not_sent(
+    watched: Watched, colours_server: Process, content: bytes, kind: str, message: str
 ):
     page = watched.page
     page.goto(colours_server.url)
@@ -95,31 +98,33 @@ def test_what_is_no_picture_of_the_models_is_not_sent(
     drop(page, content, "a.bin", kind)
     predict(page)
 
-    expect(page.get_by_role("alert")).to_contain_text(words)
+    expect(page.get_by_role("alert")).to_contain_text(message)
     assert not [url for url in watched.requests if url.endswith("/predict")]
 
 
-def test_a_broken_picture_is_refused_in_the_servers_words(page: Page, colours_server: Process):
-    answer = httpx.post(f"{colours_server.url}/predict", content=b"?", headers={"content-type": "image/png"})
+def test_a_broken_picture_shows_the_error_of_the_server(page: Page, colours_server: Process):
+    response = httpx.post(
+        f"{colours_server.url}/predict", content=b"?", headers={"content-type": "image/png"}
+    )
     page.goto(colours_server.url)
     expect(page.get_by_role("button", name="Predict")).to_be_enabled()
     drop(page, b"?", "a.png", "image/png")
     predict(page)
 
-    expect(page.get_by_role("alert")).to_contain_text(answer.json()["detail"])
+    expect(page.get_by_role("alert")).to_contain_text(response.json()["detail"])
 
 
-def test_the_example_is_there_to_send(page: Page, tiny_server: Process):
+def test_the_example_can_be_sent_at_once(page: Page, tiny_server: Process):
     page.goto(tiny_server.url)
     predict(page)
 
     expect(page.locator("#answer li").first).to_contain_text("twice")
     assert page.locator("#answer li").count() == 3
     page.get_by_text("As JSON").click()
-    expect(page.locator("#whole-text")).to_contain_text('"model_version": "0123456789ab"')
+    expect(page.locator("#response-json")).to_contain_text('"model_version": "0123456789ab"')
 
 
-def test_json_is_sent_with_the_keyboard_alone(page: Page, tiny_server: Process):
+def test_json_can_be_sent_with_the_keyboard_alone(page: Page, tiny_server: Process):
     page.goto(tiny_server.url)
     predict(page, "[0, 0, 0, 0, 0, 0]")
     expect(page.locator("#answer li").first).to_contain_text("33.3 %")
@@ -129,57 +134,61 @@ def test_json_is_sent_with_the_keyboard_alone(page: Page, tiny_server: Process):
     expect(page.locator("#answer li").first).to_contain_text("100.0 %")
 
 
-@pytest.mark.parametrize("wrong", ["[1,", "[1, 2]", '{"y": 1}', '["a"]'])
-def test_wrong_json_is_refused_in_the_servers_words(page: Page, tiny_server: Process, wrong: str):
-    answer = httpx.post(f"{tiny_server.url}/predict", content=wrong)
-    assert answer.status_code == 400
+@pytest.mark.parametrize("invalid_json", ["[1,", "[1, 2]", '{"y": 1}', '["a"]'])
+def test_invalid_json_shows_the_error_of_the_server(page: Page, tiny_server: Process, invalid_json: str):
+    response = httpx.post(f"{tiny_server.url}/predict", content=invalid_json)
+    assert response.status_code == 400
     page.goto(tiny_server.url)
-    predict(page, wrong)
+    predict(page, invalid_json)
 
     expect(page.get_by_role("alert")).to_contain_text("400 Bad Request")
-    expect(page.get_by_role("alert")).to_contain_text(answer.json()["detail"])
-    expect(page.locator("#whole")).to_be_hidden()
+    expect(page.get_by_role("alert")).to_contain_text(response.json()["detail"])
+    expect(page.locator("#response-details")).to_be_hidden()
 
 
-def test_an_answer_without_labels_is_shown_as_json(page: Page, lookup_server: Process):
+def test_predictions_without_labels_are_shown_as_json(page: Page, lookup_server: Process):
     page.goto(lookup_server.url)
     predict(page, '{"rows": [1, 2], "value": [0.5]}')
 
     expect(page.locator("#answer pre")).to_contain_text('"doubled": [1]')
 
 
-def test_the_answer_to_many_samples_is_cut(page: Page, tiny_server: Process):
+def test_only_the_first_of_many_predictions_are_shown(page: Page, tiny_server: Process):
     page.goto(tiny_server.url)
     predict(page, json.dumps([[0] * 6] * 12))
 
     expect(page.get_by_text("Sample 10 of 12")).to_be_visible()
-    expect(page.get_by_text("2 more are in the whole answer.")).to_be_visible()
+    expect(page.get_by_text("2 more are in the complete response.")).to_be_visible()
 
 
-def test_a_long_answer_is_cut(page: Page, start: Start, ragged: Path):
-    page.goto(started(start, ragged).url)
+def test_a_long_prediction_is_shortened(page: Page, start: Start, ragged: Path):
+    page.goto(start_ready(start, ragged).url)
     predict(page, json.dumps([[[0.123456789] * 1000]]))
 
     expect(page.locator("#answer pre")).to_contain_text("more characters")
     assert len(page.locator("#answer pre").inner_text()) < 5000
 
 
-def test_names_of_the_model_are_text_and_never_markup(page: Page, start: Start, tiny: Path, tmp_path: Path):
+def test_names_of_the_model_are_shown_as_text_and_not_as_html(
+    page: Page, start: Start, tiny: Path, tmp_path: Path
+):
     artifact = tmp_path / "hostile"
     shutil.copytree(tiny, artifact)
     signature = json.loads((artifact / "signature.json").read_text())
-    labels = ["<script>window.hurt = true</script>", HURT, HURT]
-    (artifact / "signature.json").write_text(json.dumps({**signature, "version": HURT, "labels": labels}))
-    page.goto(started(start, artifact).url)
+    labels = ["<script>window.attacked = true</script>", HOSTILE_HTML, HOSTILE_HTML]
+    (artifact / "signature.json").write_text(
+        json.dumps({**signature, "version": HOSTILE_HTML, "labels": labels})
+    )
+    page.goto(start_ready(start, artifact).url)
     predict(page, "[0, 0, 0, 0, 0, 0]")
 
     expect(page.locator("#answer .label")).to_have_text(labels)
-    expect(page.locator("#version")).to_have_text(HURT)
+    expect(page.locator("#version")).to_have_text(HOSTILE_HTML)
     assert page.locator("#answer img, #answer script, #version img").count() == 0
-    assert page.evaluate("window.hurt") is None
+    assert page.evaluate("window.attacked") is None
 
 
-def test_the_page_follows_a_new_version(page: Page, start: Start, tmp_path: Path):
+def test_the_page_shows_a_new_version_when_it_is_served(page: Page, start: Start, tmp_path: Path):
     link = tmp_path / "latest"
     link.symlink_to(times(2, tmp_path / "v2"))
     server = start(link, reload_seconds=0.05)
@@ -193,8 +202,8 @@ def test_the_page_follows_a_new_version(page: Page, start: Start, tmp_path: Path
     expect(page.locator("#version")).to_have_text("v3")
 
 
-def test_a_server_that_is_gone_is_told(page: Page, start: Start, tiny: Path):
-    server = started(start, tiny)
+def test_the_page_shows_that_the_server_does_not_answer(page: Page, start: Start, tiny: Path):
+    server = start_ready(start, tiny)
     page.goto(server.url)
     expect(page.get_by_role("button", name="Predict")).to_be_enabled()
     server.terminate()
@@ -205,7 +214,7 @@ def test_a_server_that_is_gone_is_told(page: Page, start: Start, tiny: Path):
     expect(page.get_by_role("status")).to_have_text("no answer")
 
 
-def test_the_metrics_are_linked_where_they_are_reached(page: Page, tiny_server: Process):
+def test_the_page_links_the_metrics_if_it_can_reach_them(page: Page, tiny_server: Process):
     page.goto(tiny_server.url)
     link = page.get_by_role("link", name="Metrics")
 
@@ -213,18 +222,18 @@ def test_the_metrics_are_linked_where_they_are_reached(page: Page, tiny_server: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_all_of_it_without_scrolling_sideways(
+def test_the_page_fits_on_a_phone_without_horizontal_scrolling(
     browser: Browser, colours_server: Process, scheme: str
 ):
     with browser.new_context(viewport={"width": 320, "height": 640}, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto(colours_server.url)
         expect(page.get_by_role("button", name="Predict")).to_be_visible()
-        grounds = page.evaluate(
+        width, background = page.evaluate(
             "[document.body.scrollWidth, getComputedStyle(document.body).backgroundColor]"
         )
 
-    width, ground = grounds
     assert width <= 320
-    light = sum(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")) / 3
-    assert (light > 200) if scheme == "light" else (light < 50)
+    channels = background.removeprefix("rgb(").removesuffix(")").split(",")
+    brightness = sum(int(channel) for channel in channels) / 3
+    assert (brightness > 200) if scheme == "light" else (brightness < 50)

@@ -1,4 +1,4 @@
-"""A queue before a model that tests can hold back."""
+"""A queue before a model that a test can block."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ import pytest
 from app.errors import RequestError
 from app.serving.batching import Batcher
 from app.serving.predictions import BatchOutputs
-from app.serving.work import Limits, QueuedRequest
+from app.serving.queued_request import Limits, QueuedRequest
 from app.signature import Signature
 from app.tensors import Arrays
 
@@ -33,7 +33,7 @@ POISON = 666
 
 
 class Model:
-    """Doubles each sample's first value; remembers its batches; refuses poison; waits at a gate."""
+    """Doubles the first value of each sample; fails on POISON; waits at a gate that a test can close."""
 
     def __init__(self) -> None:
         self.batches: list[list[float]] = []
@@ -43,20 +43,22 @@ class Model:
     def __call__(self, inputs: Arrays) -> BatchOutputs:
         first = inputs["x"][:, 0]
         self.batches.append(first.tolist())
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if POISON in first:
             raise ValueError("poison")
         return BatchOutputs({"y": first * 2}, SIGNATURE)
 
 
-class Silent:
-    """Is told, and tells nobody."""
+class RecordingObserver:
+    """Keeps what the queue reports."""
 
     def __init__(self) -> None:
         self.depths: list[float] = []
         self.waits: list[float] = []
         self.sizes: list[float] = []
-        self.queued, self.waited, self.batched = self.depths.append, self.waits.append, self.sizes.append
+        self.set_queue_depth = self.depths.append
+        self.observe_wait = self.waits.append
+        self.observe_batch_size = self.sizes.append
 
 
 @pytest.fixture
@@ -77,32 +79,32 @@ def batcher(model: Model, executor: ThreadPoolExecutor | None = None, **options:
     return Batcher(
         model,
         limits=Limits(**{name: options.pop(name, value) for name, value in limits.items()}),  # type: ignore[arg-type]
-        seconds_a_sample=options.pop("seconds_a_sample", 1e-4),
+        seconds_per_sample=options.pop("seconds_per_sample", 1e-4),
         executor=executor,
         executors=options.pop("executors", 1),
-        observer=options.pop("observer", Silent()),
+        observer=options.pop("observer", RecordingObserver()),
         **options,
     )
 
 
 class Request:
-    """Samples with values of their own, and what came of them."""
+    """A request with one sample for each value, and its results."""
 
-    def __init__(self, *values: float, width: int = 1, seconds: float = 10) -> None:
+    def __init__(self, *values: float, width: int = 1, seconds: float = 60) -> None:
         self.values = values
         self.results: list[list[float] | Exception] = []
         inputs = {"x": np.repeat(np.array(values, np.float32)[:, np.newaxis], width, axis=1)}
-        self.work = QueuedRequest(inputs, time.monotonic() + seconds, self._done)
+        self.queued = QueuedRequest(inputs, time.monotonic() + seconds, self._on_result)
 
-    def _done(self, result: BatchOutputs | Exception, first: int) -> None:
+    def _on_result(self, result: BatchOutputs | Exception, first: int) -> None:
         self.results.append(
             result if isinstance(result, Exception) else result.arrays(first, len(self.values))["y"].tolist()
         )
 
     @property
     def result(self) -> list[float] | Exception:
-        (only,) = self.results
-        return only
+        (result,) = self.results
+        return result
 
     @property
     def error(self) -> type[RequestError]:
@@ -110,14 +112,17 @@ class Request:
         return type(self.result)
 
 
-def run(work: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(10):
-            await work()
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    """Run the asynchronous part of a test, for a minute at most."""
 
-    asyncio.run(bounded())
+    async def run_with_timeout() -> None:
+        async with asyncio.timeout(60):
+            await test()
+
+    asyncio.run(run_with_timeout())
 
 
-async def until(true: Callable[[], object]) -> None:
-    while not true():  # noqa: ASYNC110 - what is waited for knows nothing of events
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds."""
+    while not condition():  # noqa: ASYNC110 - the objects under test set no events
         await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""The bound on what is received."""
+"""The limit on the memory of requests that are being received."""
 
 import json
 import time
@@ -8,13 +8,20 @@ from contextlib import ExitStack
 import pytest
 
 from app.errors import ReceiveBufferFull
-from app.serving.received import Body, Received
-from tests.app.http.test_connection import HEAD, answers, connect, metric, still_serves
+from app.serving.received_bytes import Body, ReceivedBytes
+from tests.app.http.wire import (
+    HEAD,
+    connect,
+    read_responses,
+    read_statuses,
+    rejected_requests,
+    still_serves,
+)
 from tests.app.process import Process
 
 
-def test_a_body_is_what_was_added():
-    body = Body(Received(100))
+def test_a_body_has_the_pieces_that_were_added():
+    body = Body(ReceivedBytes(100))
     assert body.content == b""
     body.add(b"ab")
     assert body.content == b"ab"
@@ -24,44 +31,44 @@ def test_a_body_is_what_was_added():
     assert bytes(body.content) == b"abcd"
 
 
-def test_a_body_grows_into_a_place_of_its_own():
-    received = Received(100)
+def test_a_body_can_be_moved_into_a_buffer_for_the_whole():
+    received = ReceivedBytes(100)
     body = Body(received)
     body.add(b"ab")
-    place = memoryview(bytearray(4))
+    buffer = memoryview(bytearray(4))
 
-    rest = body.grow(place)
+    rest = body.move_into(buffer)
     rest[:] = b"cd"
 
     assert bytes(body.content) == b"abcd"
     assert received.held == 4
 
 
-def test_all_bodies_together_are_bounded_and_give_their_memory_back():
-    received = Received(10)
+def test_all_bodies_together_are_bounded_and_released_bytes_are_free_again():
+    received = ReceivedBytes(10)
     first, second = Body(received), Body(received)
     first.add(b"x" * 6)
     with pytest.raises(ReceiveBufferFull) as caught:
         second.add(b"x" * 5)
     assert caught.value.retry_after == 1
     with pytest.raises(ReceiveBufferFull):
-        second.grow(memoryview(bytearray(5)))
+        second.move_into(memoryview(bytearray(5)))
 
-    first.drop()
+    first.release()
     second.add(b"x" * 5)
 
     assert received.held == 5
 
 
-def test_what_is_announced_is_refused_where_there_is_no_room_and_counted_when_it_comes():
-    received = Received(10)
-    received.take(4, announced=6)
+def test_announced_bytes_must_fit_but_are_not_counted_before_they_arrive():
+    received = ReceivedBytes(10)
+    received.add(4, announced=6)
     assert received.held == 4
     with pytest.raises(ReceiveBufferFull):
-        received.take(0, announced=7)
+        received.add(0, announced=7)
 
 
-def test_bodies_beyond_the_bound_get_503_and_those_within_are_answered(start: Callable[..., Process]):
+def test_bodies_beyond_the_limit_get_503_and_the_others_are_answered(start: Callable[..., Process]):
     server = start(max_received_bytes=5_000_000)
     server.wait_for("/health/ready")
     length = 2_000_000
@@ -73,19 +80,19 @@ def test_bodies_beyond_the_bound_get_503_and_those_within_are_answered(start: Ca
         time.sleep(0.3)
         with connect(server) as connection:
             connection.sendall(HEAD + b"content-length: %d\r\n\r\n" % length)
-            ((code, headers, text),) = answers(connection, 1)
-        # In chunks, too, which announce nothing.
+            ((status, headers, text),) = read_responses(connection, 1)
+        # A chunked body, which does not announce its length, is refused as well.
         with connect(server) as connection:
             connection.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b" % (length, body))
-            assert [code for code, _, _ in answers(connection, 1)] == [503]
+            assert read_statuses(connection, 1) == [503]
         assert still_serves(server)
         for connection in held:
             connection.sendall(body[-1:])
-            assert [code for code, _, _ in answers(connection, 1)] == [200]
+            assert read_statuses(connection, 1) == [200]
 
-    assert (code, headers["retry-after"]) == (503, "1")
+    assert (status, headers["retry-after"]) == (503, "1")
     assert "memory" in json.loads(text)["detail"]
-    assert metric(server, "request_rejected_total", 'model="tiny",reason="memory"') == 2
+    assert rejected_requests(server, "memory") == 2
     with connect(server) as connection:
         connection.sendall(HEAD + b"content-length: %d\r\n\r\n" % length + body)
-        assert [code for code, _, _ in answers(connection, 1)] == [200]
+        assert read_statuses(connection, 1) == [200]

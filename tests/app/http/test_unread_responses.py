@@ -1,4 +1,4 @@
-"""Clients that ask for long answers and do not read them, against a server in 512 MiB."""
+"""Clients that request long responses and do not read them, on a server with 512 MiB of memory."""
 
 import json
 import socket
@@ -15,20 +15,20 @@ from tests.app.conftest import write_artifact
 from tests.app.memory_cgroup import MemoryCgroup, memory_cgroup_or_skip
 from tests.app.process import Process
 
-LIMIT = 512 * 2**20
+MEMORY_LIMIT = 512 * 2**20
 WIDTH, ROWS = 50_000, 32
 CLIENTS = 200
 
 
 @pytest.fixture
 def group() -> Iterator[MemoryCgroup]:
-    with memory_cgroup_or_skip(LIMIT) as group:
+    with memory_cgroup_or_skip(MEMORY_LIMIT) as group:
         yield group
 
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that answers a number with 50,000 of them."""
+    """A model that repeats its input number 50,000 times."""
     return write_artifact(
         tmp_path_factory.mktemp("artifacts") / "wide",
         [helper.make_node("MatMul", ["x", "ones"], ["y"])],
@@ -57,38 +57,38 @@ def post(path: str, body: bytes) -> bytes:
 REQUESTS = {
     "binary": post("/v2/models/wide/infer", infer(binary=True)),
     "json": post("/v2/models/wide/infer", infer(binary=False)),
-    "by the application": post("/predict?x", json.dumps([[1]] * ROWS).encode()),
+    "through the application": post("/predict?x", json.dumps([[1]] * ROWS).encode()),
     "files": b"GET /swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n",
 }
 
 
-def unread(port: int, request: bytes, buffer: int = 4096) -> socket.socket:
+def send_without_reading(port: int, request: bytes, receive_buffer: int = 4096) -> socket.socket:
     client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     client.connect(("127.0.0.1", port))
     client.sendall(request)
     return client
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-def test_answers_that_nobody_reads_do_not_fill_the_memory(kind: str, server: Process, group: MemoryCgroup):
+def test_unread_responses_do_not_fill_the_memory(kind: str, server: Process, group: MemoryCgroup):
     with ExitStack() as clients:
         for _ in range(CLIENTS):
-            clients.enter_context(unread(server.port, REQUESTS[kind]))
-        # The queue is bounded: a client that may have to wait asks again.
+            clients.enter_context(send_without_reading(server.port, REQUESTS[kind]))
+        # The queue may be full: then the client must send its request again.
         transport = httpx.HTTPTransport(retries=3)
-        with httpx.Client(transport=transport, base_url=server.url, timeout=60) as honest:
-            while (answer := honest.post("/predict", json=[[2.0]])).status_code == 503:
-                assert answer.headers["retry-after"]
+        with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client:
+            while (response := client.post("/predict", json=[[2.0]])).status_code == 503:
+                assert response.headers["retry-after"]
 
-        assert answer.json()["predictions"] == [[2.0] * WIDTH]
+        assert response.json()["predictions"] == [[2.0] * WIDTH]
         assert server.process.poll() is None
         assert group.kills == 0
 
 
-def test_a_client_that_reads_slowly_gets_a_long_answer_whole(server: Process):
-    with unread(server.port, REQUESTS["json"], buffer=2**18) as client:
-        # Its answer is beyond what unread answers may take, and another's is asked for meanwhile.
+def test_a_client_that_reads_slowly_gets_a_long_response_completely(server: Process):
+    with send_without_reading(server.port, REQUESTS["json"], receive_buffer=2**18) as client:
+        # The response is larger than the memory for unread responses, and another client gets one meanwhile.
         assert httpx.post(f"{server.url}/predict", json=[[2.0]] * ROWS, timeout=60).status_code == 200
         client.settimeout(60)
         received = b""
@@ -97,6 +97,6 @@ def test_a_client_that_reads_slowly_gets_a_long_answer_whole(server: Process):
             assert piece, received[:300]
             received += piece
 
-    answer = json.loads(received.partition(b"\r\n\r\n")[2])
-    assert np.allclose(answer["outputs"][0]["data"], 0.123456)
-    assert len(answer["outputs"][0]["data"]) == ROWS * WIDTH
+    content = json.loads(received.partition(b"\r\n\r\n")[2])
+    assert np.allclose(content["outputs"][0]["data"], 0.123456)
+    assert len(content["outputs"][0]["data"]) == ROWS * WIDTH
