@@ -149,6 +149,22 @@ class KubePrometheusStackValues(TypedDict):
     kubeScheduler: NotRequired[Enabled]
 
 
+ResourcePolicy = TypedDict("ResourcePolicy", {"helm.sh/resource-policy": str})
+"""https://helm.sh/docs/howto/charts_tips_and_tricks/#tell-helm-not-to-uninstall-a-resource"""
+
+
+class KedaDefinitions(TypedDict):
+    """The definitions of KEDA's kinds."""
+
+    additionalAnnotations: ResourcePolicy
+
+
+class KedaValues(TypedDict):
+    """https://github.com/kedacore/charts/tree/main/keda."""
+
+    crds: KedaDefinitions
+
+
 class AdapterPrometheus(TypedDict):
     """Address of the Prometheus that prometheus-adapter queries."""
 

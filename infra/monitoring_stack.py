@@ -12,6 +12,7 @@ from infra.charts import (
     KEDA,
     KUBE_PROMETHEUS_STACK,
     PROMETHEUS_ADAPTER,
+    KedaValues,
     KubePrometheusStackValues,
     PrometheusAdapterValues,
 )
@@ -33,6 +34,9 @@ RETAINED_SHARE = Decimal("0.8")
 """The share of the storage at which the oldest samples are deleted. Prometheus does not count everything it
 stores: https://prometheus.io/docs/prometheus/latest/storage/#right-sizing-retention-size
 """
+
+KEDA_VALUES: KedaValues = {"crds": {"additionalAnnotations": {"helm.sh/resource-policy": "keep"}}}
+"""If Helm deleted the definitions of KEDA's kinds, the ScaledObjects of all other stacks would go too."""
 
 CONTROL_PLANE = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
 """Components that Prometheus does not reach on most clusters. Each that is watched and not reached causes an
@@ -103,8 +107,8 @@ class MonitoringStack(pulumi.ComponentResource):
 
     The charts define the kinds ServiceMonitor, PrometheusRule and ScaledObject. Resources of these kinds must
     depend on this component: then they are created after it and deleted before it. Otherwise their finalizers
-    would wait for a controller that no longer runs. Helm does not delete the definitions of
-    kube-prometheus-stack; `kubectl delete crd` does, together with every object of their kinds.
+    would wait for a controller that no longer runs. Helm does not delete the definitions of the kinds;
+    `kubectl delete crd` does, together with every object of these kinds.
 
     Without a volume, which not every cluster offers, Prometheus keeps its samples on the disk of its node.
     When it moves to another node, samples and error budgets start anew.
@@ -139,7 +143,7 @@ class MonitoringStack(pulumi.ComponentResource):
         stack = KUBE_PROMETHEUS_STACK.release(name, namespace, _stack_values(args, admin), child)
         after = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[stack]))
         if args.has_keda:
-            KEDA.release(name, namespace, {}, after)
+            KEDA.release(name, namespace, KEDA_VALUES, after)
         if args.adapter_rule:
             PROMETHEUS_ADAPTER.release(name, namespace, _adapter_values(args, args.adapter_rule), after)
         self.register_outputs({})

@@ -5,7 +5,7 @@ import asyncio
 import json
 import sys
 
-from ops import deploy
+from ops import deploy, scrape
 from ops.choice import CHOICES
 from ops.errors import OperationError
 from ops.load import load
@@ -106,6 +106,7 @@ def _render(stack: Stack, _: argparse.Namespace) -> None:
 def _smoke(stack: Stack, options: argparse.Namespace) -> None:
     """Send the artifact's sample to a stack and check the prediction."""
     _show(json.dumps(smoke(deploy.address(stack, options.engine), ensure_artifact(stack))))
+    scrape.check(stack)
 
 
 def _load(stack: Stack, options: argparse.Namespace) -> None:

@@ -4,12 +4,10 @@ The engine would find out only while it deploys, and say no more than that the o
 """
 
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
-from ops.commands import output_of
 from ops.errors import OperationError
+from ops.shared import Kubectl, kubectl_of
 from ops.stack import Stack
 
 PART_OF = "app.kubernetes.io/part-of"
@@ -19,18 +17,6 @@ NOBODY = ""
 
 PROMETHEUS = "http://kube-prometheus-stack-prometheus.{namespace}:9090"
 """Address of a Prometheus that a stack has installed."""
-
-
-def kubectl_of(stack: Stack) -> list[str] | None:
-    """Return the command line of kubectl for a stack's cluster; None if it is not known here."""
-    if shutil.which("kubectl") is None or stack.get("cluster") != "kubeconfig" or stack.get("clusterStack"):
-        return None
-    kubeconfig, context = stack.get("kubeconfig"), stack.get("kubeContext")
-    return [
-        "kubectl",
-        *(["--kubeconfig", str(Path(kubeconfig).expanduser())] if kubeconfig else []),
-        *(["--context", context] if context else []),
-    ]
 
 
 def check(stack: Stack) -> None:
@@ -51,8 +37,8 @@ def check(stack: Stack) -> None:
         _check_monitoring(kubectl, stack)
 
 
-def _check_namespace(kubectl: list[str], stack: Stack) -> None:
-    namespace = stack.get("namespace") or f"{stack.project}-{stack.name}"
+def _check_namespace(kubectl: Kubectl, stack: Stack) -> None:
+    namespace = stack.namespace
     if _owner(kubectl, namespace, stack.name) not in (None, stack.name):
         raise OperationError(
             f"stack {stack.name}: namespace {namespace} exists already: set createNamespace to false to "
@@ -60,7 +46,7 @@ def _check_namespace(kubectl: list[str], stack: Stack) -> None:
         )
 
 
-def _check_monitoring(kubectl: list[str], stack: Stack) -> None:
+def _check_monitoring(kubectl: Kubectl, stack: Stack) -> None:
     namespace = stack.get("monitoringNamespace")
     owner = _owner(kubectl, namespace, stack.name)
     if owner in (None, stack.name):
@@ -76,13 +62,13 @@ def _check_monitoring(kubectl: list[str], stack: Stack) -> None:
     )
 
 
-def _owner(kubectl: list[str], namespace: str, stack: str) -> str | None:
+def _owner(kubectl: Kubectl, namespace: str, stack: str) -> str | None:
     """Return the stack that created a namespace; NOBODY if it is no stack's, None if there is none.
 
     Earlier versions did not write the stack's name on the namespace of Prometheus. Such a namespace counts
     as this stack's own.
     """
-    printed = output_of([*kubectl, "get", "namespace", namespace, "--ignore-not-found", "--output=json"])
+    printed = kubectl("get", "namespace", namespace, "--ignore-not-found", "--output=json")
     if not printed:
         return None
     labels: dict[str, Any] = json.loads(printed)["metadata"].get("labels", {})

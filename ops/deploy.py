@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops import apply, clashes, engine, running
+from ops import apply, clashes, engine, running, scrape
 from ops.choice import Choice, by_engine
 from ops.errors import OperationError
 from ops.local import monitoring
@@ -58,6 +58,7 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
     if _has_address(stack):
         with step("ask for a prediction"):
             prediction = smoke(outputs["url"], artifact, patience_seconds=ADDRESS_SECONDS)
+    scrape.check(stack, patience_seconds=scrape.SECONDS)
     return Deployed(artifact=artifact, outputs=outputs, prediction=prediction)
 
 

@@ -35,6 +35,11 @@ class Stack:
         """Whether the stack runs on the local cluster of this machine."""
         return self.get("cluster") == "local"
 
+    @property
+    def namespace(self) -> str:
+        """The namespace of the cluster that it is deployed into."""
+        return self.get("namespace") or f"{self.project}-{self.name}"
+
     def get(self, key: str) -> str:
         """Return the value of a setting.
 

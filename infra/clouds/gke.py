@@ -33,6 +33,9 @@ class GkeCluster(CloudCluster):
     location: str
     """Its zone, or its region."""
 
+    is_autopilot: pulumi.Input[bool | None]
+    """Whether Google alone creates its nodes."""
+
     account: pulumi.Input[str | None]
     """E-mail address of the account that its nodes run as. None means the project's default account."""
 
@@ -49,6 +52,7 @@ class GkeCluster(CloudCluster):
         authority = cluster.master_auths[0].cluster_ca_certificate
         return cls(
             name=name,
+            is_autopilot=cluster.enable_autopilot,
             kubeconfig=_kubeconfig(pulumi.Output.from_input(name), cluster.endpoint, authority),
             identifier=cluster.self_link,
             location=location,
@@ -101,6 +105,7 @@ class GkeCluster(CloudCluster):
         )
         return cls(
             name=cluster.name,
+            is_autopilot=False,
             kubeconfig=_kubeconfig(
                 cluster.name, cluster.endpoint, cluster.master_auth.cluster_ca_certificate
             ),
@@ -125,7 +130,7 @@ class GkeCluster(CloudCluster):
         """Declare a pool of GPU nodes: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus.
 
         Raises:
-            pulumi.RunError: The cluster is a regional one, and no zones are given.
+            pulumi.RunError: The cluster is a regional one, and no zones are given; or an Autopilot cluster.
 
         """
         machine_type = nodes.machine_type or gke_gpus.MACHINE_TYPE
@@ -143,7 +148,7 @@ class GkeCluster(CloudCluster):
         )
         gcp.container.NodePool(
             name,
-            cluster=self.name,
+            cluster=pulumi.Output.from_input(self.is_autopilot).apply(self._with_node_pools),
             location=self.location,
             node_locations=[*nodes.zones] or None,
             initial_node_count=nodes.min_nodes,
@@ -170,6 +175,15 @@ class GkeCluster(CloudCluster):
             ),
             opts=_without_initial_count(opts),
         )
+
+    def _with_node_pools(self, is_autopilot: bool | None) -> pulumi.Input[str]:
+        """Return the cluster's name, if pools of nodes can be created in it."""
+        if is_autopilot:
+            raise pulumi.RunError(
+                f"device: 'gpu': {self.name} is an Autopilot cluster, in which no pool of GPU nodes can be "
+                "created: set clusterName to a Standard cluster, or device to cpu"
+            )
+        return self.name
 
 
 def _without_initial_count(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:

@@ -112,8 +112,10 @@ class Combination:
             },
         }.get(cluster, set())
         repository = {"aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"}
+        from_artifact_registry = cluster == "gke" and "pkg.dev" in self.config["registry"]
+        pulls = {"gcp:artifactregistry/repositoryIamMember:RepositoryIamMember"}
         return (
-            (made if is_made else set())
+            (made | (pulls if from_artifact_registry else set()) if is_made else set())
             | (pool if self.config["device"] == "gpu" else set())
             | (repository if self.config["registry"] == ECR else set())
         )

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from infra.charts import KubePrometheusStackValues, PrometheusAdapterValues
+from infra.charts import KedaValues, KubePrometheusStackValues, PrometheusAdapterValues
 from ops.helm import Release
 from ops.program import Run
 from tests.infra.conftest import CLOUD_CONFIG, GPU, INSTALL, QUEUE_DEPTH
@@ -24,7 +24,7 @@ ADAPTER = {"autoscalingBackend": "prometheus-adapter", **QUEUE_DEPTH}
 TYPES: dict[str, type | None] = {
     "kube-prometheus-stack": KubePrometheusStackValues,
     "prometheus-adapter": PrometheusAdapterValues,
-    "keda": None,
+    "keda": KedaValues,
 }
 HANDED_ON = "securityContext"
 """Values that charts pass on to Kubernetes unchanged. A chart documents only some of their keys."""

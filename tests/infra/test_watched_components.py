@@ -7,7 +7,7 @@ import pytest
 
 from ops.program import Run
 from tests.conftest import StackOf
-from tests.infra.conftest import CLOUD_CONFIG, EXISTING, INSTALL
+from tests.infra.conftest import CLOUD_CONFIG, EXISTING, INSTALL, QUEUE_DEPTH
 from tests.parsing import problems
 
 CONTROL_PLANE = ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
@@ -59,6 +59,13 @@ def test_an_upgrade_of_the_chart_updates_the_definitions_of_its_kinds(values: Ca
 
     assert job["enabled"] is True
     assert job["image"]["busybox"]["tag"] != "latest"
+
+
+def test_a_stack_that_is_destroyed_leaves_the_scaled_objects_of_others(program: Callable[..., Run]):
+    declared = program(**INSTALL, **QUEUE_DEPTH, autoscalingBackend="keda")
+
+    (keda,) = [release for release in declared.releases() if release.chart == "keda"]
+    assert keda.values["crds"]["additionalAnnotations"] == {"helm.sh/resource-policy": "keep"}
 
 
 @pytest.mark.parametrize(

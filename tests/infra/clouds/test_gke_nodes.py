@@ -119,3 +119,15 @@ def test_what_no_node_can_have_is_refused(
     ((key, said),) = problems(stack_of(**config))
 
     assert (key, said.removeprefix("'': ")) == problem
+
+
+@pytest.mark.usefixtures("clouds")
+def test_an_autopilot_cluster_is_given_no_pool_of_gpu_nodes(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+):
+    token = "gcp:container/getCluster:getCluster"
+    monkeypatch.setitem(ANSWERS, token, {**ANSWERS[token], "enableAutopilot": True})
+
+    assert program(**GKE, clusterName="theirs").outputs["namespace"] == "slipway-prod"
+    with pytest.raises(OperationError, match="theirs is an Autopilot cluster, in which no pool of GPU nodes"):
+        program(**GKE, clusterName="theirs", **GPU)

@@ -55,6 +55,7 @@ class Machine:
 
         monkeypatch.setattr(deploy, "driver", lambda: self.cluster)
         monkeypatch.setattr(deploy.clashes, "check", lambda _: None)
+        monkeypatch.setattr(deploy.scrape, "check", lambda *_, **__: None)
         monkeypatch.setattr(deploy.monitoring, "up", does("monitoring up"))
         monkeypatch.setattr(deploy, "ensure_artifact", does("model", Path("artifact")))
         monkeypatch.setattr(deploy, "artifact_folder", lambda _: self.artifact)
