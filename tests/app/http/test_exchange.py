@@ -121,6 +121,13 @@ def test_a_body_for_whose_buffer_there_is_no_memory_is_refused(tiny: Path, serve
     assert second.responses[0].reason == "memory"
 
 
+def test_a_body_that_is_announced_and_will_not_fit_is_refused_from_its_head(tiny: Path, serve: Serve):
+    service = serve(tiny, max_received_bytes=100_000)
+
+    assert Client(service, 100_000).statuses == []
+    assert Client(service, 100_001).statuses == [503]
+
+
 def test_a_refusal_names_the_request(tiny: Path, serve: Serve):
     client = Client(serve(tiny), 1, x_request_id="of-the-client")
 
