@@ -99,7 +99,7 @@ mutants: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Edit the 
 	@cat mutants/mutmut-cicd-stats.json
 
 e2e: $(INSTALLED)/core $(INSTALLED)/checks ## Run the end-to-end test on the local cluster
-	$(RUN) -m pytest tests/e2e --capture=no --timeout 3000
+	$(RUN) -m pytest tests/e2e --capture=no --durations 0 --timeout 3000
 
 lint: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Check style, types, imports between the folders and unused names
 	ruff check

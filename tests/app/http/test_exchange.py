@@ -121,6 +121,13 @@ def test_a_body_for_whose_buffer_there_is_no_memory_is_refused(tiny: Path, serve
     assert second.responses[0].reason == "memory"
 
 
+def test_a_body_that_is_announced_and_will_not_fit_is_refused_from_its_head(tiny: Path, serve: Serve):
+    service = serve(tiny, max_received_bytes=100_000)
+
+    assert Client(service, 100_000).statuses == []
+    assert Client(service, 100_001).statuses == [503]
+
+
 def test_a_refusal_names_the_request(tiny: Path, serve: Serve):
     client = Client(serve(tiny), 1, x_request_id="of-the-client")
 
@@ -131,7 +138,7 @@ def test_a_refusal_names_the_request(tiny: Path, serve: Serve):
 
 
 class BlockedPool:
-    """The thread that decodes bodies, blocked until `release`; a body is expected to take a second."""
+    """The thread that decodes bodies, blocked until `release`. It expects 0.1 seconds for a body."""
 
     def __init__(self, service: Service) -> None:
         self._gate = threading.Event()
@@ -203,6 +210,39 @@ def test_long_responses_are_compressed_on_a_thread_and_their_memory_is_released(
     answers = [json.loads(gzip.decompress(client.responses[0].body)) for client in clients]
     assert [answer["predictions"][0][0][0] for answer in answers] == [2, 4]
     assert service.computed_budget.reserved == service.received_bytes.held == 0
+
+
+def test_a_request_that_expires_before_it_is_decoded_gets_504(tiny: Path, serve: Serve):
+    service = serve(tiny, threads=1)
+    blocked = BlockedPool(service)
+
+    async def scenario() -> None:
+        await blocked.block()
+        client = Client(service, 100_000, x_envoy_expected_rq_timeout_ms="1000")
+        client.send(padded(100_000))
+        await until(lambda: client.responses)
+        assert client.statuses == [504]
+        await blocked.release()
+
+    run(scenario)
+
+
+def test_the_outputs_of_a_long_response_count_as_memory_until_they_are_encoded(ragged: Path, serve: Serve):
+    service = serve(ragged)
+    gate = threading.Event()
+    service.encode_pool.submit(gate.wait, 60)
+    client = Client(service, None)
+
+    async def scenario() -> None:
+        client.send(json.dumps(np.ones((1, 10_000)).tolist()).encode())
+        await until(lambda: service.computed_budget.reserved)
+        gate.set()
+        await until(lambda: client.responses)
+
+    run(scenario)
+
+    assert client.statuses == [200]
+    assert service.computed_budget.reserved == 0
 
 
 @pytest.mark.parametrize(("microseconds", "status"), [(1, 504), (60_000_000, 200)])
