@@ -8,11 +8,18 @@ OWN = ["export", "--factory", "a:b", "--checkpoint", "w.pt", "--name", "mine"]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export"], "give one of digits, efficientnet-lite0, --factory"),
+        (["export"], "give one of digits, efficientnet-lite0, or one of --factory or --torchscript"),
+        (
+            ["export", "--factory", "a:b", "--saved-model", "x", "--name", "a"],
+            "--factory and --saved-model name two models",
+        ),
         (["export", "dogits"], "invalid choice: 'dogits'"),
         (["export", "digits", "--factory", "a:b"], "give one of"),
         (["export", "--factory", "a:b"], "--name"),
-        (["export", "--factory", "a:b", "--name", "mine"], "--input-shape 3,224,224 or --example"),
+        (
+            ["export", "--factory", "a:b", "--name", "mine", "--checkpoint", "x"],
+            "--input-shape 3,224,224 or --example",
+        ),
         (["export", "--factory", "a:b", "--name", "mine", "--input-shape", "3"], "--checkpoint FILE"),
         (["export", "--input-shape", "3x3"], "--input-shape: '3x3': give sizes above 0"),
         (["export", "--input-shape", "3,0"], "--input-shape: '3,0': give sizes above 0"),
