@@ -4,6 +4,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,12 @@ import pytest
 
 from tests.readme import blocks
 
-pytest.importorskip("torch", reason="PyTorch is not installed here")
-pytest.importorskip("sklearn", reason="scikit-learn is not installed here")
+# Looked for and not imported, because the commands import them in processes of their own.
+INSTALLED = all(find_spec(name) for name in ("torch", "sklearn"))
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not INSTALLED, reason="PyTorch or scikit-learn is not installed: make pytorch"),
+]
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path("examples", "own_model")
@@ -32,7 +37,7 @@ def test_the_commands_of_its_readme_train_and_export_the_model(tmp_path):
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             check=True,
-            timeout=100,
+            timeout=250,
         )
 
     artifact = tmp_path / "build" / "model" / "irises" / "latest"
