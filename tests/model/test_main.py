@@ -238,7 +238,9 @@ def test_the_sizes_that_requests_must_have_are_shown(own, capsys):
     output = capsys.readouterr().out
     assert "input input: FP32 [-1, 3, 6, 6]" in output
     assert "output output: FP32 [-1, 2]" in output
-    assert "axes 1 and 2 and 3 of input are fixed at 3 and 6 and 6; --open-axis input:1 opens axis 1" in output
+    assert (
+        "axes 1 and 2 and 3 of input are fixed at 3 and 6 and 6; --open-axis input:1 opens axis 1" in output
+    )
 
 
 def test_a_signal_leaves_no_unfinished_artifact(own, tmp_path):
