@@ -84,11 +84,26 @@ class ImageInput(_Frozen):
     input: str
     """The name of the input."""
 
-    resize: Pixels
-    """The length of the shorter side after resizing, in pixels."""
+    fit: Literal["crop", "squash", "letterbox"] = "crop"
+    """How a picture gets the size of the input.
+
+    `crop` keeps its middle, `squash` changes its proportions, and `letterbox` adds bars at its edges.
+    """
+
+    resize: Pixels | None = None
+    """The length of the shorter side after resizing, in pixels. Only for `crop`."""
 
     crop: tuple[Pixels, Pixels]
-    """The height and width of the part in the middle that is kept, in pixels."""
+    """The height and width of the input, in pixels."""
+
+    fill: Annotated[int, Field(ge=0, le=255)] = 114
+    """The value of the bars of `letterbox`, in all channels."""
+
+    color: Literal["RGB", "BGR", "grey"] = "RGB"
+    """The channels of the input, in their order."""
+
+    datatype: Literal["FP32", "UINT8"] = "FP32"
+    """The data type of the input. UINT8 holds the values of 0 to 255 as they are."""
 
     interpolation: Literal["bilinear", "bicubic", "lanczos"]
     layout: Literal["NCHW", "NHWC"]
@@ -97,18 +112,31 @@ class ImageInput(_Frozen):
     scale: FiniteFloat
     """The factor for values of 0 to 255. Then `mean` is subtracted, and the result is divided by `std`."""
 
-    mean: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
-    std: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+    mean: tuple[FiniteFloat, ...]
+    std: tuple[FiniteFloat, ...]
+    """`mean` and `std` have a number for each channel, in the order of the channels."""
+
+    @property
+    def channels(self) -> int:
+        """How many channels the input has."""
+        return 1 if self.color == "grey" else 3
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the input tensor, with -1 for the batch."""
-        return (-1, 3, *self.crop) if self.layout == "NCHW" else (-1, *self.crop, 3)
+        channels = self.channels
+        return (-1, channels, *self.crop) if self.layout == "NCHW" else (-1, *self.crop, channels)
 
     @model_validator(mode="after")
     def _check_factors(self) -> Self:
         if 0 in (self.scale, *self.std):
             raise ValueError("scale and std must not be 0")
+        if {len(self.mean), len(self.std)} != {self.channels}:
+            raise ValueError(f"mean and std need {self.channels} numbers for {self.color}")
+        if (self.resize is None) == (self.fit == "crop"):
+            raise ValueError("resize belongs to the fit crop, which needs it, and to no other")
+        if self.datatype == "UINT8" and (self.scale != 1 or any(self.mean) or {*self.std} != {1}):
+            raise ValueError("UINT8 holds the values as they are: scale must be 1, mean 0 and std 1")
         return self
 
 
@@ -160,9 +188,9 @@ class Signature(_Frozen):
             raise ValueError(f"image: the step {self.steps.before.kind} takes no pictures")
         if image is not None:
             taken = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
-            if taken != [(image.input, "FP32", image.shape)] or not self.batched:
+            if taken != [(image.input, image.datatype, image.shape)] or not self.batched:
                 raise ValueError(
-                    f"image: a picture becomes {image.input!r} FP32 {list(image.shape)}, "
+                    f"image: a picture becomes {image.input!r} {image.datatype} {list(image.shape)}, "
                     "and this must be the only input"
                 )
         return self

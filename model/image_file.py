@@ -3,11 +3,10 @@
 import io
 import json
 import math
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +16,7 @@ from model.preprocessing import preprocess, upright
 from model.signature import ImageInput
 
 KEYS = tuple(field.name for field in fields(ImageInput))
+REQUIRED = tuple(field.name for field in fields(ImageInput) if field.default is MISSING)
 
 EXAMPLE = (
     '{"input": "image", "resize": 256, "crop": [224, 224], "interpolation": "bilinear", "layout": "NCHW", '
@@ -48,7 +48,7 @@ def read(file: Path) -> ImageInput:
         raise ExportError(f"--image {file}: must hold an object. An example: {EXAMPLE}")
     given = cast(dict[str, Any], content)
     problems = [
-        *(f"{key} is missing" for key in KEYS if key not in given),
+        *(f"{key} is missing" for key in REQUIRED if key not in given),
         *(f"{key} is unknown" for key in given if key not in KEYS),
     ]
     try:
@@ -66,7 +66,7 @@ def read(file: Path) -> ImageInput:
     )
 
 
-def photograph(file: Path, image: ImageInput) -> tuple[bytes, NDArray[np.float32]]:
+def photograph(file: Path, image: ImageInput) -> tuple[bytes, NDArray[Any]]:
     """Return a photograph as PNG, and the input that it becomes.
 
     A picture above `MAX_SAMPLE_PIXELS` is made smaller first, so that it can be sent to the service.

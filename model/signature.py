@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 from numpy.typing import NDArray
@@ -116,17 +116,30 @@ class ImageInput:
     input: str
     """Name of the input tensor, FP32 of shape [-1, 3, height, width] or [-1, height, width, 3]."""
 
-    resize: int
-    """Pixels of the shorter side."""
+    fit: Literal["crop", "squash", "letterbox"] = "crop"
+    """`crop` keeps the middle, `squash` changes the proportions, and `letterbox` adds bars at the edges."""
+
+    resize: int | None = None
+    """Pixels of the shorter side after resizing; for `crop` alone."""
 
     crop: tuple[int, int]
-    """Height and width in pixels."""
+    """Height and width of the input in pixels."""
+
+    fill: int = 114
+    """The value of the bars of `letterbox`."""
+
+    color: Literal["RGB", "BGR", "grey"] = "RGB"
+    """The channels of the input, in their order."""
+
+    datatype: Literal["FP32", "UINT8"] = "FP32"
+    """UINT8 holds the values of 0 to 255 as they are."""
 
     interpolation: Literal["bilinear", "bicubic", "lanczos"]
     layout: Literal["NCHW", "NHWC"]
     scale: float
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    """`mean` and `std` have a number for each channel, in the order of the channels."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that would destroy the picture.
@@ -135,7 +148,15 @@ class ImageInput:
             ExportError: a length is below 1, a number is not finite, or `scale` or a `std` is 0.
 
         """
-        if min(self.resize, *self.crop) < 1:
+        if (self.resize is None) == (self.fit == "crop"):
+            raise ExportError("image: resize belongs to the fit crop, which needs it, and to no other")
+        if {len(self.mean), len(self.std)} != {self.channels}:
+            raise ExportError(f"image: mean and std need {self.channels} numbers for {self.color}")
+        if not 0 <= self.fill <= 255:
+            raise ExportError(f"image: fill is {self.fill}; give a value of 0 to 255")
+        if self.datatype == "UINT8" and (self.scale != 1 or any(self.mean) or {*self.std} != {1}):
+            raise ExportError("image: UINT8 holds the values as they are: scale must be 1, mean 0 and std 1")
+        if min(self.resize or 1, *self.crop) < 1 or self.resize == 0:
             raise ExportError(
                 f"image: resize is {self.resize} and crop {list(self.crop)}; give pixels, 1 or more"
             )
@@ -148,7 +169,13 @@ class ImageInput:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the input that a photograph becomes, -1 for the batch."""
-        return (-1, 3, *self.crop) if self.layout == "NCHW" else (-1, *self.crop, 3)
+        channels = self.channels
+        return (-1, channels, *self.crop) if self.layout == "NCHW" else (-1, *self.crop, channels)
+
+    @property
+    def channels(self) -> int:
+        """How many channels the input has."""
+        return 1 if self.color == "grey" else 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,12 +231,12 @@ class Signature:
             raise ExportError(f"image: the step {self.steps.before.kind} takes no pictures; give one of them")
         if image is not None:
             inputs = [(tensor.name, tensor.datatype, tensor.shape) for tensor in self.inputs]
-            if inputs != [(image.input, "FP32", image.shape)] or not self.inputs[0].batched:
+            if inputs != [(image.input, image.datatype, image.shape)] or not self.inputs[0].batched:
                 found = ", ".join(f"{name!r} {kind} {list(shape)}" for name, kind, shape in inputs)
                 raise ExportError(
-                    f"image: a photograph becomes {image.input!r} FP32 {list(image.shape)}, and must be the "
-                    f"only input; the model takes {found}. Change the image's input, crop or layout, or do "
-                    "the rest inside the model"
+                    f"image: a photograph becomes {image.input!r} {image.datatype} {list(image.shape)}, "
+                    f"and must be the only input; the model takes {found}. Change the image's input, crop, "
+                    "color, datatype or layout, or do the rest inside the model"
                 )
 
     def _check_labels(self, first: Tensor) -> None:
@@ -241,10 +268,15 @@ class Signature:
     def to_json(self) -> str:
         """Return the signature as JSON with sorted keys: the same signature is the same text.
 
-        `batched` is written where it is false, and `steps` where there are some, so that an artifact from
-        before they were known keeps its version.
+        `batched` is written where it is false, `steps` where there are some, and a key of `image` where it is
+        not the default, so that an artifact from before these were known keeps its version.
         """
         content = asdict(self)
+        if self.image is not None:
+            defaults = {entry.name: entry.default for entry in fields(ImageInput)}
+            content["image"] = {
+                key: value for key, value in content["image"].items() if value != defaults[key]
+            }
         for tensor in (*content["inputs"], *content["outputs"]):
             if tensor["batched"]:
                 del tensor["batched"]

@@ -4,6 +4,7 @@ import io
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +54,7 @@ def memory_cost(body: bytes | memoryview, content_type: str, image: ImageInput, 
         return picture_size.memory_cost(picture, body, image)
 
 
-def decode(
-    body: bytes | memoryview, content_type: str, image: ImageInput, tensor: Tensor
-) -> NDArray[np.float32]:
+def decode(body: bytes | memoryview, content_type: str, image: ImageInput, tensor: Tensor) -> NDArray[Any]:
     """Decode a picture to a batch of one sample.
 
     Args:
@@ -109,23 +108,45 @@ def _rgb(picture: Image.Image, tensor: Tensor) -> Image.Image:
     return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
-def _preprocess(picture: Image.Image, image: ImageInput, tensor: Tensor) -> NDArray[np.float32]:
-    """Resize, crop and normalize a picture as torchvision does: Resize, CenterCrop, ToTensor and Normalize.
+def _preprocess(picture: Image.Image, image: ImageInput, tensor: Tensor) -> NDArray[Any]:
+    """Fit and normalize a picture as torchvision does: Resize, CenterCrop, Grayscale, ToTensor and Normalize.
 
     https://docs.pytorch.org/vision/stable/transforms.html
     """
+    fitted = _fitted(picture, image, tensor)
+    pixels = np.asarray(fitted.convert("L") if image.color == "grey" else fitted)
+    pixels = pixels.reshape(*image.crop, image.channels)
+    if image.color == "BGR":
+        pixels = pixels[..., ::-1]
+    values = pixels if image.datatype == "UINT8" else _normalized(pixels, image)
+    return np.ascontiguousarray(values.transpose(2, 0, 1) if image.layout == "NCHW" else values)[np.newaxis]
+
+
+def _fitted(picture: Image.Image, image: ImageInput, tensor: Tensor) -> Image.Image:
+    """Return a picture in the size of the input."""
+    height, width = image.crop
+    resampling = Image.Resampling[image.interpolation.upper()]
+    if image.fit == "squash":
+        return picture.resize((width, height), resampling)
+    if image.fit == "letterbox":
+        ratio = min(width / picture.width, height / picture.height)
+        wide, high = (max(1, round(side * ratio)) for side in picture.size)
+        whole = Image.new("RGB", (width, height), (image.fill,) * 3)
+        whole.paste(picture.resize((wide, high), resampling), ((width - wide) // 2, (height - high) // 2))
+        return whole
+    assert image.resize is not None  # noqa: S101 - checked with the signature
     shorter = min(picture.size)
-    width, height = (int(image.resize * side / shorter) for side in picture.size)
+    wide, high = (int(image.resize * side / shorter) for side in picture.size)
     # A picture of 1 by a million pixels has more pixels after resizing.
-    _check_pixels((width, height), tensor)
-    resized = picture.resize((width, height), Image.Resampling[image.interpolation.upper()])
-    crop_height, crop_width = image.crop
-    left, top = _crop_start(width, crop_width), _crop_start(height, crop_height)
-    pixels = np.asarray(resized.crop((left, top, left + crop_width, top + crop_height)))
+    _check_pixels((wide, high), tensor)
+    left, top = _crop_start(wide, width), _crop_start(high, height)
+    return picture.resize((wide, high), resampling).crop((left, top, left + width, top + height))
+
+
+def _normalized(pixels: NDArray[np.uint8], image: ImageInput) -> NDArray[np.float32]:
     mean, std = np.array(image.mean, np.float32), np.array(image.std, np.float32)
     # Multiply in 64 bits: in 32 bits, a product with 1/255 is not always equal to the quotient by 255.
-    normal = ((pixels * np.float64(image.scale)).astype(np.float32) - mean) / std
-    return np.ascontiguousarray(normal.transpose(2, 0, 1) if image.layout == "NCHW" else normal)[np.newaxis]
+    return ((pixels * np.float64(image.scale)).astype(np.float32) - mean) / std
 
 
 def _crop_start(length: int, crop: int) -> int:

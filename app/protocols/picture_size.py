@@ -59,6 +59,10 @@ def memory_cost(picture: Image.Image, body: bytes | memoryview, image: ImageInpu
 
 def resized(size: tuple[int, int], image: ImageInput) -> tuple[int, int]:
     """Return the approximate width and height of a picture after resizing."""
+    if image.resize is None:
+        # It is at most as large as the input.
+        height, width = image.crop
+        return width, height
     factor = image.resize / min(size)
     return round(size[0] * factor), round(size[1] * factor)
 

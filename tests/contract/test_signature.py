@@ -27,8 +27,12 @@ CLASSIFIER: dict[str, Any] = {
     "activation": "softmax",
     "image": {
         "input": "image",
+        "fit": "crop",
         "resize": 9,
         "crop": [8, 6],
+        "fill": 114,
+        "color": "RGB",
+        "datatype": "FP32",
         "interpolation": "bilinear",
         "layout": "NCHW",
         "scale": 0.5,
@@ -72,6 +76,22 @@ GOOD = {
     "two inputs": changed(PLAIN, "inputs.1", SECOND),
     "a scalar a sample": changed(PLAIN, "inputs.0.shape", [-1]),
     "open axes": changed(PLAIN, "inputs.0.shape", [-1, -1, 3]),
+    "a grey photograph": changed(
+        changed(CLASSIFIER, "inputs.0.shape", [-1, 1, 8, 6]),
+        "image",
+        CLASSIFIER["image"] | {"color": "grey", "mean": [0], "std": [1]},
+    ),
+    "a photograph of 8 bits": changed(
+        changed(CLASSIFIER, "inputs.0.datatype", "UINT8"),
+        "image",
+        CLASSIFIER["image"] | {"datatype": "UINT8", "scale": 1},
+    ),
+    "a squashed photograph": changed(
+        CLASSIFIER, "image", CLASSIFIER["image"] | {"fit": "squash", "resize": None}
+    ),
+    "a photograph between bars": changed(
+        CLASSIFIER, "image", CLASSIFIER["image"] | {"fit": "letterbox", "resize": None, "fill": 0}
+    ),
     "channels last": changed(changed(CLASSIFIER, "image.layout", "NHWC"), "inputs.0.shape", [-1, 8, 6, 3]),
     "a crop beyond the picture": changed(CLASSIFIER, "image.resize", 5),
     "a long name": changed(PLAIN, "name", "a" * 63),
@@ -115,6 +135,13 @@ BAD = {
     "an unknown interpolation": changed(CLASSIFIER, "image.interpolation", "nearest"),
     "no pixels": changed(CLASSIFIER, "image.resize", 0),
     "an open crop": changed(changed(CLASSIFIER, "image.crop", [-1, -1]), "inputs.0.shape", [-1, 3, -1, -1]),
+    "a squashed photograph that is resized": changed(CLASSIFIER, "image.fit", "squash"),
+    "a cropped photograph that is not resized": changed(CLASSIFIER, "image.resize", None),
+    "a grey photograph of three means": changed(CLASSIFIER, "image.color", "grey"),
+    "bars beyond white": changed(CLASSIFIER, "image.fill", 256),
+    "8 bits that are scaled": changed(
+        changed(CLASSIFIER, "inputs.0.datatype", "UINT8"), "image.datatype", "UINT8"
+    ),
     "a deviation of 0": changed(CLASSIFIER, "image.std", [1, 0, 1]),
     "a scale of 0": changed(CLASSIFIER, "image.scale", 0),
     "an endless scale": changed(CLASSIFIER, "image.scale", float("inf")),
@@ -180,7 +207,7 @@ def test_the_server_knows_every_data_type_that_is_exported_by_the_same_name():
 SHAPES = st.lists(st.sampled_from([-2, -1, -1, 0, 1, 2, 3, 6, 8]), max_size=4)
 NAMES = st.one_of(st.sampled_from(["image", "logits", "second", ""]), st.text("abc-_.\n A1é", max_size=3))
 DATATYPE_NAMES = st.sampled_from([*DATATYPES.values(), "BF16", ""])
-TRIPLES = st.lists(st.sampled_from([-1, 0, 0.5, 2]), min_size=2, max_size=4)
+TRIPLES = st.lists(st.sampled_from([-1, 0, 0.5, 1, 2]), min_size=1, max_size=4)
 VALUES = {
     "name": NAMES,
     "labels": st.lists(st.sampled_from(["a", "b", ""]), max_size=3),
@@ -199,11 +226,15 @@ VALUES = {
     },
     "image": st.none(),
     "image.input": NAMES,
-    "image.resize": st.integers(-1, 9),
+    "image.fit": st.sampled_from(["crop", "squash", "letterbox", "pad"]),
+    "image.fill": st.integers(-1, 256),
+    "image.color": st.sampled_from(["RGB", "BGR", "grey", "CMYK"]),
+    "image.datatype": st.sampled_from(["FP32", "UINT8", "FP16"]),
+    "image.resize": st.one_of(st.none(), st.integers(-1, 9)),
     "image.crop": st.lists(st.sampled_from([-1, 0, 6, 8]), min_size=1, max_size=3),
     "image.interpolation": st.sampled_from(["bilinear", "bicubic", "lanczos", "nearest"]),
     "image.layout": st.sampled_from(["NCHW", "NHWC", "HWC"]),
-    "image.scale": st.sampled_from([-1, 0, 0.5]),
+    "image.scale": st.sampled_from([-1, 0, 0.5, 1]),
     "image.mean": TRIPLES,
     "image.std": TRIPLES,
 }

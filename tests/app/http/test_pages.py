@@ -87,7 +87,8 @@ def test_the_page_gets_the_facts_about_the_model(tiny: Path, client_of: Callable
     assert (facts["state"], facts["device"], facts["runtime"]) == ("ready", "cpu", "onnx")
     assert facts["media_types"] == ["application/json", "application/octet-stream"]
     assert facts["example"] == [[0, pytest.approx(0.1), pytest.approx(0.2)], pytest.approx([0.3, 0.4, 0.5])]
-    assert facts["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2, 3]}]
+    assert facts["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2, 3], "batched": True}]
+    assert facts["asks"] is None
 
 
 def test_the_page_is_told_that_the_model_accepts_pictures(colours: Path, client_of: Callable[..., Client]):
