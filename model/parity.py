@@ -1,6 +1,6 @@
 """The parity gate: an export must answer as the model that it was made from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -94,8 +94,8 @@ class Difference:
     worst_ratio: float
     """That difference divided by its tolerance; above 1 the export fails."""
 
-    shapes: dict[str, tuple[int, ...]]
-    """The shapes of the inputs."""
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    """The shapes of the inputs; empty in a report from before they were kept."""
 
 
 def compare(

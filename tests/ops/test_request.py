@@ -50,6 +50,22 @@ def test_several_inputs_are_sent_by_name_and_never_as_raw_values(artifact: Artif
     assert json.loads(requests["JSON instances"].body) == {"instances": [{"x": [1.0, 2.0], "z": ["a"]}]}
 
 
+def test_a_sample_without_a_batch_axis_is_sent_as_it_is(artifact: Artifact):
+    folder = artifact()
+    signature = json.loads((folder / "signature.json").read_text())
+    inputs = [{"name": name, "datatype": "FP64", "batched": False} for name in ("state", "rate")]
+    (folder / "signature.json").write_text(json.dumps({**signature, "inputs": inputs}))
+    np.savez(folder / "sample.npz", state=np.array([[1.0, 2.0]]), rate=np.array(3.0))
+
+    requests = by_title(folder)
+
+    sample = {"state": [[1.0, 2.0]], "rate": 3.0}
+    assert json.loads(requests["JSON"].body) == sample
+    assert json.loads(requests["JSON instances"].body) == {"instances": [sample]}
+    tensors = json.loads(requests["Open Inference Protocol"].body)["inputs"]
+    assert [tensor["shape"] for tensor in tensors] == [[1, 2], []]
+
+
 def test_a_picture_is_sent_if_the_artifact_has_one(artifact: Artifact):
     assert Request.of(artifact(photograph=b"PNG")).body == b"PNG"
 
