@@ -142,6 +142,8 @@ requirements: $(INSTALLED)/core ## Lock pyproject.toml and each .in file
 	  $(LOCK) $(HASHED) app/requirements/$$runtime.in --constraints requirements-tensorflow.txt --constraints requirements.txt \
 	    --output-file app/requirements/$$runtime.txt || exit 1; \
 	done
+	$(LOCK) --generate-hashes app/requirements/steps/tokenizer.in --constraints requirements-models.txt \
+	  --output-file app/requirements/steps/tokenizer.txt
 	for runtime in $(GPU_RUNTIMES); do \
 	  $(LOCK_GPU) app/requirements/$$runtime-gpu.in --constraints app/requirements/$$runtime.txt \
 	    --output-file app/requirements/$$runtime-gpu.txt || exit 1; \

@@ -73,8 +73,8 @@ def test_tensors_without_a_batch_are_taken_and_given_as_bytes(client: Client):
         {**tensor("state", STATE), "parameters": {"binary_data_size": STATE.nbytes}},
         {**tensor("step", np.array(3, np.float32)), "parameters": {"binary_data_size": 4}},
     ]
-    for one in described:
-        del one["data"]
+    for description in described:
+        del description["data"]
     head = orjson.dumps(
         {"inputs": described, "outputs": [{"name": "next", "parameters": {"binary_data": True}}]}
     )
@@ -118,12 +118,12 @@ def test_a_batch_axis_in_a_request_is_refused(client: Client):
     inputs = [tensor("state", STATE[np.newaxis]), tensor("step", np.array(3, np.float32))]
     answer = client.request("POST", INFER, json={"inputs": inputs})
     assert answer.status_code == 400
-    assert "expected FP32 of shape [2, 2], -1 being any length" in answer.json()["detail"]
+    assert "expected FP32 of shape [2, 2], where -1 is any length" in answer.json()["detail"]
 
 
 def test_one_sample_is_computed_at_a_time(counter: Path):
     model = Model.load(Artifact.read(counter), "onnx", 1, "cpu")
-    assert model.pace(1).batch_size == 1
+    assert model.profile_batches(1).batch_size == 1
 
 
 def test_a_sample_with_a_batch_axis_is_not_this_models(counter: Path, tmp_path: Path):
