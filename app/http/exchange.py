@@ -235,30 +235,21 @@ class Exchange:
         if isinstance(outputs, Exception):
             self._fail(outputs)
             return
-        coding = self._head.response_coding
-        if self._is_slow_to_encode:
-            self._encode_by_steps(outputs, first, coding)
-            return
-        if outputs.value_count <= MAX_INLINE_VALUES:
-            self._respond_or_fail(encode_outputs(self._encode, outputs, first, coding))
+        encode = partial(encode_outputs, self._encode, outputs, first, self._head.response_coding)
+        if outputs.value_count <= MAX_INLINE_VALUES and not self._is_slow_to_encode:
+            self._respond_or_fail(encode())
             return
         # The inputs are not needed any more: release their memory before the response takes some.
         self._release()
         self._reservation = self._service.computed_budget.reserve_unchecked(outputs.nbytes)
+        if self._is_slow_to_encode:
+            # A step after the model may run for long, and must end at the deadline.
+            expire = partial(self._fail, DeadlineExceeded())
+            self._decode_job = DecodeJob(self._deadline, encode, self._respond_or_fail, expire)
+            self._service.decode_pool.submit(self._model, self._decode_job)
+            return
         assert self._decoder is not None  # noqa: S101 - the request was admitted
-        encode_response = partial(encode_outputs, self._encode, outputs, first, coding)
-        encode_on_thread(
-            self._service, self._decoder, outputs.value_count, encode_response, self._respond_or_fail
-        )
-
-    def _encode_by_steps(self, outputs: BatchOutputs, first: int, coding: str | None) -> None:
-        """Encode the response on a thread of the decode pool, until the deadline of the request."""
-        self._release()
-        self._reservation = self._service.computed_budget.reserve_unchecked(outputs.nbytes)
-        encode = partial(encode_outputs, self._encode, outputs, first, coding)
-        expire = partial(self._fail, DeadlineExceeded())
-        self._decode_job = DecodeJob(self._deadline, encode, self._respond_or_fail, expire)
-        self._service.decode_pool.submit(self._model, self._decode_job)
+        encode_on_thread(self._service, self._decoder, outputs.value_count, encode, self._respond_or_fail)
 
     def _respond_or_fail(self, response: Response | Exception) -> None:
         if isinstance(response, Exception):

@@ -2,7 +2,7 @@
 
 import re
 from itertools import chain
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.errors import InvalidInput
 from app.protocols import json_numbers
 from app.protocols.messages import check_sample_count, sample_count
+from app.protocols.refusals import MAX_SHOWN_CHARACTERS, position, preview, refuse
 from app.signature import Signature, Tensor
 from app.tensors import DTYPES, Arrays
 
@@ -22,10 +23,6 @@ JSON_TYPES: dict[str, set[type]] = {
     "O": {str},
 }
 """The types of values that a tensor accepts, by NumPy's letter for its kind. A boolean is not a number."""
-
-VALUE_NAMES = {"b": "booleans", "i": "integers", "u": "integers", "f": "numbers", "O": "strings"}
-MAX_SHOWN_CHARACTERS = 40
-"""How many characters of a wrong value an error message repeats."""
 
 VALUES_PER_CALL = 16 * 1024
 """How many values are converted in one call. A call holds Python's global lock, so nothing else can run."""
@@ -84,7 +81,7 @@ def decode(body: bytes, signature: Signature, *, batch_size: int) -> Arrays:
         try:
             array = json_numbers.read_numbers(body, single)
         except json_numbers.StructureError:
-            _refuse(single, "has brackets and commas that do not fit samples")
+            refuse(single, "has brackets and commas that do not fit samples")
         if array is not None:
             return {single.name: array}
     parsed = parse(body)
@@ -129,13 +126,13 @@ def decode_octets(body: bytes | memoryview, tensor: Tensor) -> NDArray[Any]:
     dtype = DTYPES[tensor.datatype].newbyteorder("<")
     size = tensor.sample_size
     if size is None:
-        _refuse(tensor, "has an axis of any length, so it cannot be sent as octets")
+        refuse(tensor, "has an axis of any length, so it cannot be sent as octets")
     if not body or len(body) % (size * dtype.itemsize):
-        _refuse(tensor, f"has {len(body)} octets, but a sample has {size * dtype.itemsize}")
+        refuse(tensor, f"has {len(body)} octets, but a sample has {size * dtype.itemsize}")
     array = np.frombuffer(body, dtype).reshape(-1, *tensor.sample_shape)
     if dtype.kind == "f" and not np.isfinite(array).all():
         index = int(np.argmin(np.isfinite(array)))
-        _refuse(tensor, f"holds a number that is not finite{_position(index, array.shape)}")
+        refuse(tensor, f"holds a number that is not finite{position(index, array.shape)}")
     return array
 
 
@@ -165,7 +162,7 @@ def _instances(parsed: object, signature: Signature, batch_size: int) -> Arrays:
     for arrays in decoded:
         for tensor in signature.inputs:
             if len(arrays[tensor.name]) != 1:
-                _refuse(tensor, f"of an instance holds {len(arrays[tensor.name])} samples")
+                refuse(tensor, f"of an instance holds {len(arrays[tensor.name])} samples")
     try:
         return {
             tensor.name: np.concatenate([arrays[tensor.name] for arrays in decoded])
@@ -179,7 +176,7 @@ def _batch(instances: list[Any], tensor: Tensor) -> NDArray[Any]:
     array = _tensor(instances, tensor)
     if len(array) != len(instances):
         # The whole list is one sample, nested or flat, and not a list of samples.
-        _refuse(tensor, f"has {len(instances)} instances that are not samples")
+        refuse(tensor, f"has {len(instances)} instances that are not samples")
     return array
 
 
@@ -222,7 +219,7 @@ def _check_types(values: list[Any], shape: tuple[int, ...], tensor: Tensor) -> N
     accepted = JSON_TYPES[DTYPES[tensor.datatype].kind]
     if not _types(values) <= accepted:
         index = next(index for index, value in enumerate(values) if type(value) not in accepted)
-        _refuse(tensor, f"holds {_preview(values[index])}{_position(index, shape)}")
+        refuse(tensor, f"holds {preview(values[index])}{position(index, shape)}")
 
 
 def _array(values: list[Any], shape: tuple[int, ...], tensor: Tensor) -> NDArray[Any]:
@@ -235,10 +232,10 @@ def _array(values: list[Any], shape: tuple[int, ...], tensor: Tensor) -> NDArray
                     values[start : start + VALUES_PER_CALL], dtype
                 )
     except OverflowError:
-        _refuse(tensor, f"holds an integer beyond {tensor.datatype}")
+        refuse(tensor, f"holds an integer beyond {tensor.datatype}")
     if dtype.kind == "f" and not np.isfinite(array).all():
         index = int(np.argmin(np.isfinite(array)))
-        _refuse(tensor, f"holds a number beyond {tensor.datatype}{_position(index, shape)}")
+        refuse(tensor, f"holds a number beyond {tensor.datatype}{position(index, shape)}")
     return array
 
 
@@ -253,11 +250,11 @@ def _flatten(parsed: object, tensor: Tensor) -> tuple[list[Any], tuple[int, ...]
     while _types(level) == {list}:
         lengths = set(map(len, level))
         if len(lengths) > 1:
-            _refuse(tensor, f"is ragged: it has lists of {min(lengths)} and of {max(lengths)} values")
+            refuse(tensor, f"is ragged: it has lists of {min(lengths)} and of {max(lengths)} values")
         shape.append(lengths.pop())
         level = list(chain.from_iterable(level))
     if not level:
-        _refuse(tensor, "is an empty list")
+        refuse(tensor, "is an empty list")
     return level, tuple(shape)
 
 
@@ -277,31 +274,5 @@ def _batch_shape(shape: tuple[int, ...], tensor: Tensor) -> tuple[int, ...]:
     if tensor.fits(shape[1:]):
         return shape
     if shape[1:] != (size,):
-        _refuse(tensor, f"has the shape {list(shape)}")
+        refuse(tensor, f"has the shape {list(shape)}")
     return (shape[0], *tensor.sample_shape)
-
-
-def _preview(value: object) -> str:
-    """Return a value for an error message, shortened: a client may send long strings and deep lists."""
-    if isinstance(value, list | dict):
-        return "a list" if isinstance(value, list) else "an object"
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return "an integer of more than 64 bits"
-    return orjson.dumps(value[:MAX_SHOWN_CHARACTERS] if isinstance(value, str) else value).decode()
-
-
-def _position(index: int, shape: tuple[int, ...]) -> str:
-    """Return where a value of a nested list is, as its index in code: ` at [0][2]`."""
-    where = "".join(f"[{step}]" for step in np.unravel_index(index, shape))
-    return f" at {where}" if where else ""
-
-
-def _refuse(tensor: Tensor, what: str) -> NoReturn:
-    size = tensor.sample_size
-    flat = "" if size is None else f", or {size} {VALUE_NAMES[DTYPES[tensor.datatype].kind]} flat"
-    many = ", or a list of such samples" if tensor.batched else ""
-    raise InvalidInput(
-        f"input {tensor.name!r} {what}; expected {tensor.datatype} of shape {list(tensor.sample_shape)}{flat}"
-        f"{many}",
-        tensor=tensor,
-    )

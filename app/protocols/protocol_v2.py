@@ -28,7 +28,7 @@ from app.protocols.messages import (
     checked_sample_count,
     without_byte_order_mark,
 )
-from app.protocols.payload import MAX_SHOWN_CHARACTERS
+from app.protocols.refusals import MAX_SHOWN_CHARACTERS
 from app.runtimes import RUNTIMES
 from app.serving.predictions import BatchOutputs
 from app.signature import Signature, Tensor

@@ -19,6 +19,7 @@ SDKS = ("pulumi_aws", "pulumi_azure_native", "pulumi_gcp")
 
 CONVERTERS = (
     "catboost",
+    "keras",
     "lightgbm",
     "onnxmltools",
     "pandas",
@@ -39,8 +40,8 @@ def main() -> int:
     if skipped:
         names = ", ".join(map(str, skipped))
         say(
-            f"types not checked in {len(skipped)} files, whose packages `make clouds models` would "
-            f"install: {names}"
+            f"types not checked in {len(skipped)} files, whose packages "
+            f"`make clouds models tensorflow` would install: {names}"
         )
     CONFIG.parent.mkdir(exist_ok=True)
     ignored = [f"../{path}" for path in skipped]

@@ -1,7 +1,6 @@
 """Tiny artifacts, written here as the export writes them, and a service that serves one."""
 
 import asyncio
-import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,12 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from PIL import Image
 from starlette.types import ASGIApp
 
 from app.http.api import create_app
 from app.serving.service import Service
 from app.settings import Settings
+from tests.app.pictures import picture
 from tests.app.process import Process
 
 VERSION = "0123456789ab"
@@ -264,13 +263,6 @@ class Client:
 def client_of(serve: Callable[..., Service]) -> Callable[..., Client]:
     """Serve an artifact to a client: `client_of(path, batch_size=2)`."""
     return lambda path, **settings: Client(create_app(serve(path, **settings)))
-
-
-def picture(colour: tuple[int, int, int], kind: str = "PNG", size: tuple[int, int] = (8, 6)) -> bytes:
-    """Return a file of one colour."""
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, kind)
-    return file.getvalue()
 
 
 @pytest.fixture(name="picture")
