@@ -116,8 +116,8 @@ def clock(axes: Axes, span: Span) -> None:
     length = span.end - span.start
     pixels = axes.get_window_extent().width
     apart = next(
-        (each for each in (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
-         if length / each * 78 <= pixels),
+        (seconds for seconds in (10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+         if length / seconds * 78 <= pixels),
         172800,
     )  # fmt: skip
     first = math.ceil(span.start / apart) * apart

@@ -108,22 +108,24 @@ class Panel:
     def override(self, name: str) -> dict[str, Any]:
         """Return what holds for the line of that name alone."""
         return {
-            one["id"]: one["value"]
+            setting["id"]: setting["value"]
             for override in self.json["fieldConfig"].get("overrides", [])
             if _matches(override["matcher"], name)
-            for one in override["properties"]
+            for setting in override["properties"]
         }
 
     def lines(self, prometheus: Prometheus, span: Span) -> list[Line]:
         """Ask for everything that the panel shows."""
         lines: list[Line] = []
         for target in self.json.get("targets", []):
-            answered = [one for one in prometheus.over(substitute(target["expr"], span), span) if one.times]
+            found = prometheus.over(substitute(target["expr"], span), span)
+            answered = [series for series in found if series.times]
             if target.get("instant"):
-                now = max((one.times[-1] for one in answered), default=0)
-                answered = [one for one in answered if one.times[-1] == now]
+                now = max((series.times[-1] for series in answered), default=0)
+                answered = [series for series in answered if series.times[-1] == now]
             lines += [
-                Line(name=legend(target.get("legendFormat", ""), one.labels), series=one) for one in answered
+                Line(name=legend(target.get("legendFormat", ""), series.labels), series=series)
+                for series in answered
             ]
         return lines
 
@@ -158,7 +160,7 @@ class Dashboard:
     @property
     def panels(self) -> list[Panel]:
         """The panels, rows among them; those of a folded row are shown, too."""
-        return [Panel(panel) for one in self._json["panels"] for panel in (one, *(one.get("panels") or ()))]
+        return [Panel(panel) for top in self._json["panels"] for panel in (top, *(top.get("panels") or ()))]
 
     def panel(self, title: str) -> Panel:
         """Return the panel of that title.

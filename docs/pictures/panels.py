@@ -116,7 +116,7 @@ def number(panel: Panel, lines: Sequence[Line], frame: Frame) -> None:
     latest = line.series.values[-1]
     tint = color([name for least, name in panel.steps if latest >= least][-1])
     if panel.options.get("textMode") == "name":
-        text = "\n".join(one.name for one in lines)
+        text = "\n".join(line.name for line in lines)
     else:
         text = write(latest, panel.unit)
     if panel.options.get("graphMode") == "area":
@@ -219,4 +219,4 @@ def _aligned(lines: Sequence[Line]) -> tuple[list[float], list[list[float]]]:
     """Return all times, and each line's values at them, nothing being zero."""
     times = sorted({time for line in lines for time in line.series.times})
     known = [dict(zip(line.series.times, line.series.values, strict=True)) for line in lines]
-    return times, [[each.get(time, 0.0) for time in times] for each in known]
+    return times, [[values.get(time, 0.0) for time in times] for values in known]

@@ -167,11 +167,11 @@ def tensors(name: str) -> dict[str, Request]:
         return f"/v2/models/{name}/infer", JSON, inputs[: BODY - 1], {}
 
     tensor = b'{"name":"image","shape":[1,3,224,224],"datatype":"FP32","data":%b}'
-    one = tensor % b"[0]"
+    smallest = tensor % b"[0]"
     return {
         "data": infer(b'{"inputs":[' + tensor % filled(b"0", BODY - 200) + b"]}"),
         "deep data": infer(b'{"inputs":[' + tensor % filled(b"[[0]]", BODY - 200) + b"]}"),
-        "inputs": infer(b'{"inputs":' + filled(one, BODY - 200) + b"}"),
+        "inputs": infer(b'{"inputs":' + filled(smallest, BODY - 200) + b"}"),
         "shape": infer(b'{"inputs":[{"name":"image","shape":' + filled(b"9999", BODY - 200) + b"}]}"),
         "outputs": infer(b'{"inputs":[],"outputs":' + filled(b'{"name":"a"}', BODY - 200) + b"}"),
         "octets": ("/predict", OCTETS, bytes(13 * 3 * 224 * 224 * 4), {}),

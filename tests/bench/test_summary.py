@@ -15,8 +15,8 @@ def figures(per_second: float = 100, p50_ms: float = 1, p99_ms: float = 2) -> Fi
 
 def loops(scenario: str, server: str, rounds: Sequence[Figures]) -> list[Closed]:
     return [
-        Closed(round=number, scenario=scenario, server=server, body="json", connections=32, figures=each)
-        for number, each in enumerate(rounds, 1)
+        Closed(round=number, scenario=scenario, server=server, body="json", connections=32, figures=figures)
+        for number, figures in enumerate(rounds, 1)
     ]
 
 

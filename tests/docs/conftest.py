@@ -23,7 +23,7 @@ Draw = Callable[..., Drawn]
 def series(labels: dict[str, str], start: float, end: float, step: float, value: float) -> dict[str, Any]:
     """A series that has one value all the time."""
     count = int((end - start) / step) + 1
-    return {"metric": labels, "values": [[start + step * each, str(value)] for each in range(count)]}
+    return {"metric": labels, "values": [[start + step * number, str(value)] for number in range(count)]}
 
 
 def answer(query: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def answer(query: str, start: float, end: float, step: float) -> list[dict[str, 
         labels = [({"code": "200"}, 20), ({"code": "503"}, 5)]
     if query.startswith("sum by (le)"):
         labels = [({"le": bound}, value) for bound, value in (("0.1", 4), ("+Inf", 9), ("0.5", 7))]
-    return [series(each, start, end, step, value) for each, value in labels]
+    return [series(names, start, end, step, value) for names, value in labels]
 
 
 @dataclass

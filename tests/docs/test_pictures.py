@@ -37,7 +37,7 @@ def dashboard(settings_of: SettingsOf) -> str:
 def only(dashboard: str, title: str) -> str:
     """The dashboard with one panel left, at its top."""
     board = json.loads(dashboard)
-    board["panels"] = [one for one in board["panels"] if one["title"] == title]
+    board["panels"] = [panel for panel in board["panels"] if panel["title"] == title]
     board["panels"][0]["gridPos"] |= {"x": 0, "y": 0, "w": 24}
     board["annotations"]["list"] = []
     return json.dumps(board)
@@ -66,7 +66,7 @@ def test_every_query_of_the_dashboard_is_asked_with_numbers_for_its_variables(
 
     assert (drawn.returncode, drawn.stderr) == (0, "")
     declared = re.findall(r'"expr": "((?:[^"\\]|\\.)*)"', dashboard)
-    wanted = {json.loads(f'"{one}"').replace("$__rate_interval", "60s") for one in declared}
+    wanted = {json.loads(f'"{query}"').replace("$__rate_interval", "60s") for query in declared}
     assert set(prometheus.queries) == wanted
     assert picture(tmp_path).std() > 1
 
@@ -187,19 +187,19 @@ def test_what_scaled_is_told_with_the_time_from_wanted_to_ready(
     wanted_at, ready_at = 0.4, 0.6
 
     def scaled(query: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
-        one = answer(query, start, end, step)
+        series = answer(query, start, end, step)
         for metric, share in (("spec_replicas{", wanted_at), ("status_replicas_ready", ready_at)):
             if metric in query:
-                for value in one[0]["values"]:
+                for value in series[0]["values"]:
                     value[1] = "4" if value[0] >= start + share * (end - start) else "2"
-        return one
+        return series
 
     prometheus.answer = scaled
     assert draw("scaling", dashboard).returncode == 0
 
     shown = picture(tmp_path)
     # The line goes from top to bottom of each panel: no column holds more of its colour.
-    wanted, ready = (np.bincount(places(shown, each)[1]).argmax() for each in (ORANGE, GREEN))
+    wanted, ready = (np.bincount(places(shown, colour)[1]).argmax() for colour in (ORANGE, GREEN))
     assert 0.30 < wanted / shown.shape[1] < 0.36
     assert 0.42 < ready / shown.shape[1] < 0.50
 

@@ -42,10 +42,10 @@ class Sum(torch.nn.Module):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 def test_inputs_and_outputs_have_the_order_of_the_signature(tmp_path: Path):
-    one, two = np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)
-    made = artifact(tmp_path, Sum(), {"a": one, "b": two}, {"sum": one + two, "difference": one - two})
+    a, b = np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)
+    made = artifact(tmp_path, Sum(), {"a": a, "b": b}, {"sum": a + b, "difference": a - b})
 
-    answer = Model.load(made, "torchscript", 2, "cpu").run({"b": one, "a": two})
+    answer = Model.load(made, "torchscript", 2, "cpu").run({"b": a, "a": b})
 
     assert answer["sum"].tolist() == [[3]]
     assert answer["difference"].tolist() == [[1]]
@@ -69,8 +69,8 @@ def doubler(tmp_path: Path) -> Artifact:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x + x
 
-    one = np.array([[1.0]], np.float32)
-    return artifact(tmp_path, Double(), {"x": one}, {"y": one + one})
+    x = np.array([[1.0]], np.float32)
+    return artifact(tmp_path, Double(), {"x": x}, {"y": x + x})
 
 
 @pytest.fixture

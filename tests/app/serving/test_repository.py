@@ -18,11 +18,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_an_artifact_folder_is_a_repository_with_one_model(folder: Path):
-    one = folder / "times" / "v2"
+    artifact = folder / "times" / "v2"
 
-    found = Repository.scan(one)
+    found = Repository.scan(artifact)
 
-    assert found.artifacts == {("times", "v2"): one}
+    assert found.artifacts == {("times", "v2"): artifact}
     assert found.defaults(found.artifacts) == {"times": "v2"}
 
 
