@@ -10,8 +10,8 @@ from infra.settings import Settings
 from ops.stack import Stack
 from tests.parsing import parse
 
-STARTS_A_PROGRAM = {"start", "start_module", "browser"}
-"""Fixtures that start a server or a browser."""
+SLOW_FIXTURES = {"start", "start_module", "browser", "clouds", "exported", "gate"}
+"""Fixtures that start a server or a browser, load the SDK of a cloud, or export a model."""
 
 VERSION = "0123456789ab"
 StackOf = Callable[..., Stack]
@@ -19,9 +19,9 @@ SettingsOf = Callable[..., Settings]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that starts a server or a browser as slow."""
+    """Mark every test with a slow fixture as slow."""
     for item in items:
-        if isinstance(item, pytest.Function) and STARTS_A_PROGRAM & {*item.fixturenames}:
+        if isinstance(item, pytest.Function) and SLOW_FIXTURES & {*item.fixturenames}:
             item.add_marker(pytest.mark.slow)
 
 
