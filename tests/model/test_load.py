@@ -54,9 +54,9 @@ def test_where_it_is_said_how_a_photograph_becomes_an_input_its_shape_need_not_b
 
 
 def test_an_unknown_key_of_an_image_ends_with_status_1(own_module, capsys):
-    Path("image.json").write_text(json.dumps({**IMAGE, "color": "BGR"}))
+    Path("image.json").write_text(json.dumps({**IMAGE, "colours": "BGR"}))
     assert main([*own_module, "--name", "mine", "--image", "image.json"]) == 1
-    assert "color is unknown" in capsys.readouterr().err
+    assert "colours is unknown" in capsys.readouterr().err
 
 
 def test_the_photograph_beside_the_sample_is_upright(own_module):
@@ -104,10 +104,10 @@ def test_a_file_that_cannot_be_read_is_named(own_module, tmp_path, option, conte
 
 
 def test_without_pytorch_the_command_that_adds_it_is_named(own_module, capsys, monkeypatch):
-    for name in [name for name in sys.modules if name in {"model.torch_source", "model.checkpoint"}]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in ("checkpoint", "torch_source"):
-        monkeypatch.delattr(f"model.{name}", raising=False)
+    for name in ("pytorch", "checkpoint", "factory"):
+        for package in ("model", "model.sources"):
+            monkeypatch.delitem(sys.modules, f"{package}.{name}", raising=False)
+            monkeypatch.delattr(f"{package}.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
 
     assert main([*own_module, "--name", "mine", "--input-shape", "3,6,6"]) == 1

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from ops.program import Run
-from tests.infra.conftest import CLOUD_CONFIG, one_of
+from tests.infra.conftest import CLOUD_CONFIG, one_of, require_sdks
 
 
 @pytest.fixture
 def cluster(program: Callable[..., Run], clouds: Any) -> dict[str, Any]:  # noqa: ARG001
+    require_sdks("pulumi_azure_native")
     return one_of(program(**CLOUD_CONFIG["aks"]), "azure-native:containerservice:ManagedCluster")
 
 

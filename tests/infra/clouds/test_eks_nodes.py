@@ -9,7 +9,7 @@ from infra.monitoring_stack import NODE_STORAGE
 from infra.settings.values import mebibytes
 from ops.errors import OperationError
 from ops.program import Run
-from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, GPU, INSTALL
+from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, GPU, INSTALL, require_sdks
 from tests.infra.declarations import declarations
 
 EKS = CLOUD_CONFIG["eks"]
@@ -73,6 +73,7 @@ def test_where_nodes_can_be_created_nowhere_the_message_says_why(
     config: dict[str, str],
     said: str,
 ):
+    require_sdks("pulumi_aws")
     monkeypatch.setitem(ANSWERS, token, answer)
 
     with pytest.raises(OperationError, match=said):

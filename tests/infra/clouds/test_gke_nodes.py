@@ -8,7 +8,7 @@ import pytest
 from ops.errors import OperationError
 from ops.program import Run
 from tests.conftest import StackOf
-from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, GPU, one_of
+from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, GPU, one_of, require_sdks
 from tests.infra.declarations import declarations
 from tests.parsing import problems
 
@@ -75,6 +75,8 @@ def test_gpu_nodes_are_created_in_the_zones_that_are_named(program: Program):
 
 @pytest.mark.usefixtures("clouds")
 def test_a_regional_cluster_asks_for_the_zones_that_have_the_gpu(program: Program):
+    require_sdks("pulumi_gcp")
+
     with pytest.raises(OperationError, match="gpuZones: '': the zones of europe-west4 that have nvidia-l4"):
         program(**REGIONAL, **GPU)
 

@@ -153,7 +153,7 @@ def test_a_pickled_module_is_read_only_where_its_code_may_run(exported, capsys):
     torch.save(small(), "net.pt")
     with pytest.raises(SystemExit):
         exported("--pickled", "net.pt", "--input-shape", "4")
-    assert "--run-code-in-file is missing: reading --pickled runs code" in capsys.readouterr().err
+    assert "--run-code-in-file is missing: " in capsys.readouterr().err
     status, said = exported("--pickled", "net.pt", "--input-shape", "4", "--run-code-in-file")
     assert (status, "this runs code that is in the file" in said) == (0, True)
 

@@ -58,7 +58,7 @@ def test_the_exported_model_knows_other_photographs(efficientnet, photograph, la
 def test_tensorflow_computes_the_same_network_and_is_not_needed_where_it_is_not_asked_for(
     efficientnet, tmp_path
 ):
-    assert efficientnet.signature.formats == ("onnx", "torchscript")
+    assert efficientnet.signature.formats == ("onnx",)
     tensorflow()
 
     exported = export(load("efficientnet-lite0", lambda _: None), ["savedmodel"], tmp_path, lambda _: None)
