@@ -57,6 +57,8 @@ def lookup_server(start_module: Start, lookup: Path) -> Process:
 
 def predict(page: Page, text: str | None = None) -> None:
     """Send an input from the page: JSON if `text` is given, else what the page already has."""
+    # Until then the page may still write its example, while the browser inserts the text.
+    expect(page.get_by_role("button", name="Predict")).to_be_enabled()
     if text is not None:
         page.get_by_label("A sample, or a list of samples").fill(text)
     page.get_by_role("button", name="Predict").click()
