@@ -80,7 +80,7 @@ MODELS := catboost huggingface lightgbm sklearn text xgboost
 models: catboost huggingface lightgbm sklearn text xgboost ## Add the libraries of every kind of model but TensorFlow
 
 # Both at once, because the type checker keeps one core busy for half a minute.
-check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in less than a minute
+check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in about two minutes
 	@printf 'lint\nfast\n' | xargs --max-args 1 --max-procs 2 $(MAKE) --no-print-directory
 
 fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the tests that start no server and take no second
