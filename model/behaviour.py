@@ -175,11 +175,11 @@ def _answer(eager: Run, inputs: Arrays) -> Arrays:
     for name, array in answer.items():
         if array.shape[:1] != (size,):
             raise ExportError(
-                f"output {name!r} has the shape {list(array.shape)} for a batch of {size}: the first axis of "
-                "each output must be the batch. Look for squeeze(), which removes a batch of 1, for a sum or "
-                "mean over all axes, and for a recurrent layer's hidden state, whose first axis is the "
-                "layer. A "
-                "model without a batch axis, or for a batch of 1 alone, is exported with --no-batch-axis"
+                f"output {name!r} has the shape {list(array.shape)} for a batch of {size}: the first axis "
+                "of each output must be the batch. Look for squeeze(), which removes a batch of 1, for a "
+                "sum or mean over all axes, and for a recurrent layer's hidden state, whose first axis is "
+                "the layer. A model without a batch axis, or for a batch of 1 alone, is exported with "
+                "--no-batch-axis"
             )
         if not array.size:
             raise ExportError(

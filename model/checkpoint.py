@@ -151,14 +151,12 @@ def _foreign_kind(file: Path) -> str | None:
     if "constants.pkl" in records:
         return (
             "this is TorchScript, a whole program: give --torchscript FILE. Its weights alone are a "
-            "checkpoint: "
-            "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')"
+            "checkpoint: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pt')"
         )
     if "archive_format" in records or any(record.startswith("models/") for record in records):
         return (
             "this is a program of torch.export: give --exported-program FILE. Its weights alone are a "
-            "checkpoint: "
-            "torch.save(dict(torch.export.load(FILE).state_dict), 'weights.pt')"
+            "checkpoint: torch.save(dict(torch.export.load(FILE).state_dict), 'weights.pt')"
         )
     return None
 

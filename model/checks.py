@@ -122,8 +122,7 @@ def open_outputs(source: Source, groups: Sequence[Arrays]) -> Mapping[str, tuple
         if len(set(map(len, shapes))) > 1:
             raise ExportError(
                 f"output {name!r} has the shapes {', '.join(str(list(shape)) for shape in shapes)} for "
-                "inputs "
-                "of different lengths: it must always have the same number of axes"
+                "inputs of different lengths: it must always have the same number of axes"
             )
         differing = [axis for axis in range(1, array.ndim) if len({shape[axis] for shape in shapes}) > 1]
         axes[name] = tuple(sorted({*source.open_axes.get(name, ()), *differing}))

@@ -30,8 +30,7 @@ def external_files(file: Path) -> dict[str, Path]:
         if path.is_absolute() or ".." in path.parts:
             raise ExportError(
                 f"--onnx {file}: its data is at {location}, outside of its folder: save it again with the "
-                "data "
-                "beside the file"
+                "data beside the file"
             )
         if not (file.parent / path).is_file():
             raise ExportError(

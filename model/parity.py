@@ -178,9 +178,8 @@ def compare_given(
                 kind = "none" if found is None else list(found.shape)
                 raise ParityError(
                     f"--expected: {name!r} has the shape {list(wanted.shape)} for the samples from {start} "
-                    "on, "
-                    f"and the model's is {kind}; its outputs are {', '.join(answer)}. Give an array for an "
-                    "output under its name, with an answer for each sample of --example"
+                    f"on, and the model's is {kind}; its outputs are {', '.join(answer)}. Give an array for "
+                    "an output under its name, with an answer for each sample of --example"
                 )
             bound = tolerance.bound(wanted, float(_finite(array).max(initial=0.0)))
             difference = _difference(name, wanted, found, bound, {})
@@ -190,8 +189,7 @@ def compare_given(
                     f"the model does not answer as --expected says: for sample {start + index[0]} "
                     f"{name}{list(index)} is {found[index]:.6g}, and {wanted[index]:.6g} in --expected; the "
                     f"tolerance is {bound[index]:.3g}. Look for other weights, for training mode when the "
-                    "file "
-                    "was written, or accept the difference with --rtol or --atol"
+                    "file was written, or accept the difference with --rtol or --atol"
                 )
 
 
@@ -232,8 +230,8 @@ def _checked_output(
     if found is None or (found.shape, found.dtype) != (expected.shape, expected.dtype):
         kind = "nothing" if found is None else f"{found.dtype}{list(found.shape)}"
         raise ParityError(
-            f"{format_name}: at batch size {len(expected)} {name!r} is {kind}, "
-            f"and {expected.dtype}{list(expected.shape)} in the model; no artifact is written. Try another "
+            f"{format_name}: at batch size {len(expected)} {name!r} is {kind}, and "
+            f"{expected.dtype}{list(expected.shape)} in the model; no artifact is written. Try another "
             "--format"
         )
     return found

@@ -41,9 +41,8 @@ def read(file: Path) -> Arrays:
         raise ExportError(f"--example {file}: {error.strerror or error}") from None
     except ImportError:
         raise ExportError(
-            f"--example {file}: pandas needs the package pyarrow for .parquet. Install it, or save the "
-            "rows by "
-            "frame.to_csv(FILE, index=False)"
+            f"--example {file}: pandas needs the package pyarrow for .parquet. Install it, or save the rows "
+            "by frame.to_csv(FILE, index=False)"
         ) from None
     except Exception as error:
         raise ExportError(
@@ -80,7 +79,6 @@ def _column(name: str, values: NDArray[Any]) -> NDArray[Any]:
         kinds = ", ".join(sorted({type(value).__name__ for value in known}))
         raise ExportError(
             f"--example: column {name!r} holds {kinds}: a request carries numbers and text. Convert the "
-            "column "
-            "to one of them before training, for example a date to the days since another"
+            "column to one of them before training, for example a date to the days since another"
         ) from None
     return numbers

@@ -65,9 +65,9 @@ def program_of(
     except UserError as error:
         raise NotFollowedError(
             f"{name}: torch.export cannot follow the module with {_freedom(open_axes)}: {quoted(error)}. "
-            "Where forward() needs the length of such an axis, it must ask x.shape[0] for it, not len(x) "
-            "or a "
-            "fixed number; nn.Transformer, nn.MultiheadAttention and recurrent layers need batch_first=True"
+            "Where forward() needs the length of such an axis, it must ask x.shape[0] for it, not len(x) or "
+            "a fixed number; nn.Transformer, nn.MultiheadAttention and recurrent layers need "
+            "batch_first=True"
         ) from error
     except Exception as error:
         raise ExportError(

@@ -98,10 +98,16 @@ def _check_start(body: bytes | memoryview, content_type: str) -> None:
 
 
 def _encode(signature: Signature, size: int, outputs: BatchOutputs, first: int) -> Response:
-    return Response.json(
-        {
-            "model_name": signature.name,
-            "model_version": signature.version,
-            "predictions": outputs.predictions(first, size),
-        }
-    )
+    return predictions_response(signature, outputs.predictions(first, size))
+
+
+def predictions_response(signature: Signature, predictions: object) -> Response:
+    """Return the response with the predictions of one request.
+
+    Args:
+        signature: of the model.
+        predictions: a list with a prediction for each sample, or what orjson can encode in its place.
+
+    """
+    content = {"model_name": signature.name, "model_version": signature.version, "predictions": predictions}
+    return Response.json(content)

@@ -31,8 +31,8 @@ def refuse(tensor: Tensor, what: str) -> NoReturn:
     flat = "" if size is None else f", or {size} {VALUE_NAMES[DTYPES[tensor.datatype].kind]} flat"
     many = ", or a list of such samples" if tensor.batched else ""
     raise InvalidInput(
-        f"input {tensor.name!r} {what}; expected {tensor.datatype} of shape {list(tensor.sample_shape)}{flat}"
-        f"{many}",
+        f"input {tensor.name!r} {what}; expected {tensor.datatype} of shape "
+        f"{list(tensor.sample_shape)}{flat}{many}",
         tensor=tensor,
     )
 

@@ -13,7 +13,7 @@ from app.protocols.messages import (
     checked_sample_count,
     without_byte_order_mark,
 )
-from app.protocols.predict_protocol import PredictProtocol
+from app.protocols.predict_protocol import PredictProtocol, predictions_response
 from app.serving.predictions import BatchOutputs
 from app.serving.served_model import ServedModel
 from app.serving.step_predictions import predictions
@@ -81,10 +81,4 @@ class StepPredictProtocol:
     def _encode(self, signature: Signature, inputs: Arrays, answers: BatchOutputs, first: int) -> Response:
         size = len(next(iter(inputs.values())))
         made = predictions(self._model.steps, signature, inputs, answers.arrays(first, size))
-        return Response.json(
-            {
-                "model_name": signature.name,
-                "model_version": signature.version,
-                "predictions": orjson.Fragment(made),
-            }
-        )
+        return predictions_response(signature, orjson.Fragment(made))

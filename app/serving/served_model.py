@@ -132,21 +132,21 @@ class ServedModel:
         """Load the steps of the model, and check them by the example of the artifact."""
         steps = load_steps(self.artifact.path, self.signature)
         assert steps is not None  # noqa: S101 - the signature has some
-        most = profile.batch_size if self.signature.batchable else self._settings.batch_size
-
-        def run(inputs: Arrays) -> Arrays:
-            return run_in_parts(model.run, inputs, most)
-
-        check_example(self.artifact, steps, run, self._settings.batch_size)
+        check_example(self.artifact, steps, self._run_of_any_size(model, profile), self._settings.batch_size)
         return steps
+
+    def _run_of_any_size(self, model: Model, profile: BatchProfile) -> Run:
+        """Return a function that computes a batch of any size, by `run_in_parts`."""
+        # The samples of one request to a model that is not batchable belong together, so do not split them.
+        most = profile.batch_size if self.signature.batchable else self._settings.batch_size
+        return partial(run_in_parts, model.run, most=most)
 
     def _create_batcher(self, model: Model, profile: BatchProfile) -> Batcher:
         settings, signature = self._settings, self.signature
-        # The samples of one request to a model that is not batchable belong together, so do not split them.
-        most = profile.batch_size if signature.batchable else settings.batch_size
+        run_of_any_size = self._run_of_any_size(model, profile)
 
         def run(inputs: Arrays) -> BatchOutputs:
-            return BatchOutputs(run_in_parts(model.run, inputs, most), signature)
+            return BatchOutputs(run_of_any_size(inputs), signature)
 
         return Batcher(
             run,

@@ -73,8 +73,8 @@ def serving(folder: Path, signature: str = SIGNATURE) -> Any:  # noqa: ANN401 - 
         module = tf.saved_model.load(str(folder))
     except (OSError, ValueError) as error:
         raise ExportError(
-            f"--saved-model {folder}: TensorFlow cannot load it: {quoted(error)}. Save it again, or copy the "
-            "whole folder"
+            f"--saved-model {folder}: TensorFlow cannot load it: {quoted(error)}. Save it again, or copy "
+            "the whole folder"
         ) from None
     if signature not in module.signatures:
         others = ", ".join(module.signatures)

@@ -49,11 +49,6 @@ RUN_CODE = Option(
 )
 
 
-def _extra(name: str) -> str:
-    """Return the command that adds an extra of pyproject.toml."""
-    return f"make {name}"
-
-
 TABLE = "the model or its example says it"
 
 KINDS = (
@@ -117,7 +112,7 @@ KINDS = (
             help="an estimator or pipeline of scikit-learn: .skops, or a pickle with --run-code-in-file",
         ),
         module="sklearn",
-        libraries=_extra("sklearn"),
+        libraries="make sklearn",
         takes=(RUN_CODE,),
         reads_tables=True,
         why_not=TABLE,
@@ -125,21 +120,21 @@ KINDS = (
     Kind(
         option=Option(flag="--xgboost", metavar="FILE", help="a model of XGBoost: .json or .ubj"),
         module="xgboost",
-        libraries=_extra("xgboost"),
+        libraries="make xgboost",
         reads_tables=True,
         why_not=TABLE,
     ),
     Kind(
         option=Option(flag="--lightgbm", metavar="FILE", help="a model of LightGBM: .txt"),
         module="lightgbm",
-        libraries=_extra("lightgbm"),
+        libraries="make lightgbm",
         reads_tables=True,
         why_not=TABLE,
     ),
     Kind(
         option=Option(flag="--catboost", metavar="FILE", help="a model of CatBoost: .cbm"),
         module="catboost",
-        libraries=_extra("catboost"),
+        libraries="make catboost",
         reads_tables=True,
         why_not=TABLE,
     ),
@@ -150,7 +145,7 @@ KINDS = (
             help="the folder of a model of Transformers: text or token classification, or embeddings",
         ),
         module="huggingface",
-        libraries=f"make pytorch && {_extra('huggingface')}",
+        libraries="make pytorch && make huggingface",
         why_not="the folder has it",
     ),
     Kind(

@@ -43,6 +43,24 @@ def both_probabilities(second: Any) -> NDArray[Any]:  # noqa: ANN401 - as above
     return np.stack([1 - array, array], axis=1) if array.ndim == 1 else array
 
 
+def booster_answer(model: Any, booster: Any, *, is_classifier: bool) -> Answer:  # noqa: ANN401 - as above
+    """Return what a booster of XGBoost or LightGBM answers.
+
+    Args:
+        model: the booster, or the estimator that it is of, which has the names of the classes.
+        booster: the booster.
+        is_classifier: whether it answers probabilities, of two classes those of the second one alone.
+
+    """
+    return Answer(
+        name=PROBABILITIES if is_classifier else PREDICTION,
+        function=(lambda rows: both_probabilities(booster.predict(rows)))
+        if is_classifier
+        else booster.predict,
+        classes=names_of(model.classes_) if hasattr(model, "classes_") else None,
+    )
+
+
 def names_of(classes: Sequence[Any]) -> tuple[str, ...]:
     """Return the names of classes, which may be numbers."""
     return tuple(str(value) for value in classes)

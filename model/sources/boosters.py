@@ -45,8 +45,7 @@ def register() -> None:
     except ModuleNotFoundError as error:
         raise ExportError(
             f"the model uses {' and '.join(libraries)}, and {error.name}, which converts it, is not "
-            "installed: "
-            "install it and export again"
+            "installed: install it and export again"
         ) from None
 
 

@@ -83,8 +83,7 @@ def _check(model: Any, loss: str) -> None:  # noqa: ANN401 - as above
     if loss in REFUSED:
         raise ExportError(
             f"CatBoost: the loss function {loss} is not supported: CatBoost writes the sum of the trees "
-            "alone to "
-            "ONNX. Train with Logloss, MultiClass or RMSE"
+            "alone to ONNX. Train with Logloss, MultiClass or RMSE"
         )
 
 

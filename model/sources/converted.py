@@ -28,7 +28,6 @@ OPSET = 18
 ALLOWED_DIFFERENCE = 1e-4
 """How far an answer may move where a number is rounded to float32, relative to the largest answer."""
 
-
 ALLOWED_ROWS = 0.01
 """Share of the rows that may be answered otherwise: a number at a tree's threshold can change its side."""
 
@@ -156,8 +155,7 @@ def _answers(answer: Answer, rows: Callable[[Arrays], Any], inputs: Arrays) -> N
         columns = ", ".join(f"{name} ({array.dtype})" for name, array in inputs.items())
         raise ExportError(
             f"the model fails on the rows of --example: {quoted(error)}. The example has {columns}; give "
-            "rows "
-            "like those of the training data"
+            "rows like those of the training data"
         ) from error
 
 
@@ -170,15 +168,13 @@ def _check_rounding(original: NDArray[Any], served: NDArray[Any], report: Report
         return
     row = int(differing[0])
     found = (
-        f"a service takes numbers as float32 and a missing text as '', and the model answers "
-        f"{len(differing)} of "
-        f"{len(original)} rows of --example otherwise then: row {row} gives {original[row]}, and "
-        f"{served[row]} as "
-        "a service takes it"
+        "a service takes numbers as float32 and a missing text as '', and the model answers "
+        f"{len(differing)} of {len(original)} rows of --example otherwise then: row {row} gives "
+        f"{original[row]}, and {served[row]} as a service takes it"
     )
     advice = (
-        "Train on values that float32 holds, as by frame.astype('float32'), and on texts without gaps, as by "
-        "frame.fillna('')"
+        "Train on values that float32 holds, as by frame.astype('float32'), and on texts without gaps, as "
+        "by frame.fillna('')"
     )
     if len(differing) > ALLOWED_ROWS * len(original):
         raise ExportError(f"{found}. {advice}")

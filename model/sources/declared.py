@@ -127,8 +127,8 @@ def _noise(inputs: Declarations, *, batched: bool) -> Arrays:
         lengths = declared.shape[1:] if batched else declared.shape
         if declared.dtype.kind != "f" or None in lengths:
             raise ExportError(
-                f"input {name!r} is {declared}, for which random numbers may be wrong: give real inputs with "
-                "--example FILE"
+                f"input {name!r} is {declared}, for which random numbers may be wrong: give real inputs "
+                "with --example FILE"
             )
         arrays[name] = sample_inputs.noise([length or 1 for length in lengths]).astype(declared.dtype)
     return arrays

@@ -70,8 +70,8 @@ def _read_pickle(file: Path) -> Any:  # noqa: ANN401 - as above
         raise ExportError(f"{file}: {error.strerror or error}") from None
     except ModuleNotFoundError as error:
         raise ExportError(
-            f"{file}: {quoted(error)}. Install the library, or run the export from the folder with "
-            "your own code"
+            f"{file}: {quoted(error)}. Install the library, or run the export from the folder with your own "
+            "code"
         ) from None
     except InconsistentVersionWarning as error:
         raise ExportError(

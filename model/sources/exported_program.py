@@ -82,8 +82,7 @@ def _read(file: Path) -> Program:
         # What is wrong with a file of this format raises errors of many types.
         raise ExportError(
             f"--exported-program {file}: not a file of torch.export.save that PyTorch {torch.__version__} "
-            "can "
-            f"read without running code from it ({quoted(error)})"
+            f"can read without running code from it ({quoted(error)})"
         ) from error
 
 
@@ -110,8 +109,7 @@ def _inputs(program: Program, file: Path) -> dict[str, Declared]:
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             raise ExportError(
                 f"--exported-program {file}: it takes {name!r}, which is no tensor: export it again with "
-                "tensors "
-                "alone as arguments"
+                "tensors alone as arguments"
             )
         try:
             dtype = np.dtype(torch.empty(0, dtype=value.dtype).numpy().dtype)

@@ -158,8 +158,7 @@ def _flat(name: str, array: NDArray[Any]) -> NDArray[Any]:
         return array.reshape(-1)
     raise ExportError(
         f"--example: {name!r} has the shape {list(array.shape)}: a column is [rows] or [rows, 1], and a "
-        "matrix "
-        "of all columns must be the only array of its file"
+        "matrix of all columns must be the only array of its file"
     )
 
 
@@ -169,15 +168,13 @@ def _chosen(columns: Arrays, names: Sequence[str] | None, count: int | None, rep
         if count is not None and len(columns) != count:
             raise ExportError(
                 f"--example has the columns {', '.join(columns)}, and the model takes {count}, without "
-                "names: "
-                "give those alone, in the order of the training data"
+                "names: give those alone, in the order of the training data"
             )
         return columns
     if missing := [name for name in names if name not in columns]:
         raise ExportError(
             f"--example has no column {', '.join(map(repr, missing))}: the model takes {', '.join(names)}, "
-            "as in "
-            "its training data"
+            "as in its training data"
         )
     if others := [name for name in columns if name not in names]:
         report(f"columns that the model does not take: {', '.join(others)}")
@@ -188,8 +185,7 @@ def _float32(name: str, numbers: NDArray[Any]) -> NDArray[np.float32]:
     if numbers.dtype.kind not in "biuf":
         raise ExportError(
             f"--example: column {name!r} holds text, and this model takes numbers: encode it as in the "
-            "training "
-            "data"
+            "training data"
         )
     narrow = numbers.astype(np.float32)
     if numbers.dtype.kind in "iu" and (narrow.astype(np.float64) != numbers.astype(np.float64)).any():
@@ -204,8 +200,8 @@ def _text(name: str, column: NDArray[Any], report: Report) -> NDArray[np.str_]:
     missing = np.array([value is None for value in column])
     if missing.any():
         report(
-            f"column {name!r} lacks {missing.sum()} texts: a request has no missing text, and '' stands "
-            "for it"
+            f"column {name!r} lacks {missing.sum()} texts: a request has no missing text, and '' stands for "
+            "it"
         )
     return np.where(missing, "", column).astype(np.str_)
 

@@ -155,9 +155,8 @@ def _task(folder: Path, config: Any) -> Task:  # noqa: ANN401 - as above
                 return task
     raise ExportError(
         f"--huggingface {folder}: {', '.join(names) or 'a model without architectures'} is not supported: "
-        "models "
-        f"for text classification, token classification and embeddings are ({', '.join(TASKS)}). For text "
-        "generation use a server for language models, such as vLLM"
+        f"models for text classification, token classification and embeddings are ({', '.join(TASKS)}). For "
+        "text generation use a server for language models, such as vLLM"
     )
 
 
@@ -166,9 +165,8 @@ def _tokenizer(folder: Path) -> Any:  # noqa: ANN401 - as above
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise ExportError(
-            f"--huggingface {folder}: has no tokenizer that Transformers can load ({quoted(error)}). Add "
-            "it by "
-            "tokenizer.save_pretrained(DIR), or give --example FILE.npz with the tokens of some texts"
+            f"--huggingface {folder}: has no tokenizer that Transformers can load ({quoted(error)}). Add it "
+            "by tokenizer.save_pretrained(DIR), or give --example FILE.npz with the tokens of some texts"
         ) from error
 
 

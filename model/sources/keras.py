@@ -69,8 +69,7 @@ def _read(file: Path) -> Any:  # noqa: ANN401 - Keras has no types
         raise ExportError(
             f"--keras {file}: Keras {keras.__version__} cannot read it without running code from it: "
             f"{quoted(error)}. Where it holds layers of your own or Lambda layers, load it in Python and "
-            "write a "
-            "SavedModel by model.export(DIR); then give --saved-model DIR"
+            "write a SavedModel by model.export(DIR); then give --saved-model DIR"
         ) from error
 
 

@@ -12,7 +12,7 @@ from model.errors import ExportError, quoted
 from model.signature import Arrays
 from model.source import Source
 from model.sources import features, lightgbm_trees
-from model.sources.answer import PREDICTION, PROBABILITIES, Answer, both_probabilities, names_of
+from model.sources.answer import booster_answer
 from model.sources.converted import Conversion, source_of
 from model.sources.kind import Given
 
@@ -60,14 +60,7 @@ def lightgbm_source(model: Any, given: Given) -> Source:  # noqa: ANN401 - untyp
         report=given.report,
         categories=[list(map(str, values)) for values in categories],
     )
-    is_classifier = objective in CLASSIFIERS
-    answer = Answer(
-        name=PROBABILITIES if is_classifier else PREDICTION,
-        function=(lambda rows: both_probabilities(booster.predict(rows)))
-        if is_classifier
-        else booster.predict,
-        classes=names_of(model.classes_) if hasattr(model, "classes_") else None,
-    )
+    answer = booster_answer(model, booster, is_classifier=objective in CLASSIFIERS)
     given.report(f"converting {objective} by onnxmltools {onnxmltools.__version__}")
     ((name, matrix),) = example.inputs.items()
     try:

@@ -45,8 +45,7 @@ def check(text: str) -> None:
     if refused := [setting for setting, is_there in found.items() if is_there]:
         raise ExportError(
             f"LightGBM: the model was trained with {', '.join(refused)}, which its converter to ONNX does "
-            "not "
-            "support: train it without"
+            "not support: train it without"
         )
 
 

@@ -45,8 +45,7 @@ def load(given: Given) -> Source:
     if flavor is None:
         raise ExportError(
             f"--mlflow {folder}: has the flavors {', '.join(flavors)}, and {', '.join(FLAVORS)} are "
-            "supported. Log "
-            "the model by the module of its library, as mlflow.sklearn.log_model"
+            "supported. Log the model by the module of its library, as mlflow.sklearn.log_model"
         )
     file = folder / str(flavors[flavor].get(FLAVORS[flavor], ""))
     given.report(f"{folder} holds the flavor {flavor}: {file.relative_to(folder)}")
@@ -92,8 +91,7 @@ def _pytorch(folder: Path, given: Given) -> Source:
     if not given.options.get("run_code_in_file"):
         raise UsageError(
             f"--mlflow {given.model}: {pickled.name} is a pickle of a whole module, and loading it can run "
-            "code "
-            "that is in it. If it is your own, add --run-code-in-file; or log it with an input_example as "
-            "serialization_format='pt2', which holds none"
+            "code that is in it. If it is your own, add --run-code-in-file; or log it with an input_example "
+            "as serialization_format='pt2', which holds none"
         )
     return _by_kind("pickled", replace(given, model=pickled))

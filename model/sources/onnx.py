@@ -105,8 +105,8 @@ def _session(file: Path) -> Any:  # noqa: ANN401 - ONNX Runtime has no types
     except UNREADABLE as error:
         raise ExportError(
             f"--onnx {file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {_first_line(error)}. "
-            "Is it an ONNX "
-            "file, complete, with its external data beside it, and without operators of a library of its own?"
+            "Is it an ONNX file, complete, with its external data beside it, and without operators of a "
+            "library of its own?"
         ) from None
 
 

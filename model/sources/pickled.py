@@ -29,8 +29,7 @@ def load(given: Given) -> Source:
     except Exception as error:
         raise ExportError(
             f"--pickled {file}: cannot be unpickled ({quoted(error)}). The code of its classes must be "
-            "importable "
-            "from the current directory, under the name that it had when the file was written"
+            "importable from the current directory, under the name that it had when the file was written"
         ) from error
     if not isinstance(module, nn.Module):
         raise ExportError(

@@ -209,8 +209,8 @@ def first_answer(eager: Run, example: Arrays, name: str) -> Arrays:
         raise ExportError(
             f"{name}: the module fails on inputs of shape {given}, in a batch of {EXAMPLE_SIZE}: "
             f"{quoted(error)}. Give --example FILE with the shapes and data types that forward() takes "
-            "(numpy.save writes float64 unless the array is converted, as by .astype('float32')); a batch of "
-            "any size must go"
+            "(numpy.save writes float64 unless the array is converted, as by .astype('float32')); a batch "
+            "of any size must go"
         ) from error
 
 

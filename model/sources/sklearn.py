@@ -136,8 +136,7 @@ def _answer(estimator: Any) -> Answer:  # noqa: ANN401 - as above
         if isinstance(estimator.classes_, list):
             raise ExportError(
                 f"{kind} has several outputs, and a service has one set of labels: fit and export a model "
-                "for "
-                "each output"
+                "for each output"
             )
         classes = names_of(estimator.classes_)
         if hasattr(estimator, "predict_proba"):
@@ -148,9 +147,8 @@ def _answer(estimator: Any) -> Answer:  # noqa: ANN401 - as above
     if is_regressor(estimator):
         return Answer(name=PREDICTION, function=estimator.predict)
     raise ExportError(
-        f"{kind} is neither a classifier nor a regressor, and only those are exported: put it before one "
-        "of them, "
-        "in a pipeline"
+        f"{kind} is neither a classifier nor a regressor, and only those are exported: put it before one of "
+        "them, in a pipeline"
     )
 
 
@@ -173,10 +171,8 @@ def _convert(estimator: Any, inputs: Arrays) -> onnx.ModelProto:  # noqa: ANN401
     except Exception as error:
         raise ExportError(
             f"skl2onnx cannot convert {type(estimator).__name__}: {quoted(error)}. It converts the classes "
-            "in "
-            f"{SUPPORTED}; replace the step, or do its work before the model. A function of your own "
-            "cannot be "
-            "converted; for missing text train on '' with SimpleImputer(missing_values='')"
+            f"in {SUPPORTED}; replace the step, or do its work before the model. A function of your own "
+            "cannot be converted; for missing text train on '' with SimpleImputer(missing_values='')"
         ) from error
 
 

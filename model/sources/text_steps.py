@@ -52,16 +52,14 @@ def _pooling(folder: Path, hidden_state: str, mask: str | None) -> tuple[MeanPoo
     if unknown := set(kinds) - {"Transformer", "Pooling", "Normalize"}:
         raise ExportError(
             f"--huggingface {folder}: {', '.join(sorted(unknown))} in {MODULES_FILE} is not supported: "
-            "Pooling "
-            "and Normalize are. Export the folder without that file, and do the rest in the client"
+            "Pooling and Normalize are. Export the folder without that file, and do the rest in the client"
         )
     config = cast(dict[str, Any], _json(folder / kinds["Pooling"] / "config.json"))
     modes = {key for key, value in config.items() if key.startswith("pooling_mode") and value}
     if modes != {"pooling_mode_mean_tokens"} and config.get("pooling_mode") != "mean":
         raise ExportError(
             f"--huggingface {folder}: {', '.join(sorted(modes)) or 'its pooling'} is not supported: the "
-            "mean of the "
-            f"tokens is. Remove {MODULES_FILE}: the service then answers a vector for each token"
+            f"mean of the tokens is. Remove {MODULES_FILE}: the service then answers a vector for each token"
         )
     return (MeanPoolingStep(output=hidden_state, mask=mask, normalize="Normalize" in kinds),)
 

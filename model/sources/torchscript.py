@@ -40,8 +40,7 @@ def load(given: Given) -> Source:
     if bound is not module:
         raise ExportError(
             f"--torchscript {file}: the example leaves out an argument of forward() before others: give an "
-            "array "
-            "for each of them"
+            "array for each of them"
         )
     run = partial(run_module, module, given.outputs)
     eager = run if batched else one_by_one(run)

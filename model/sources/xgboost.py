@@ -13,7 +13,7 @@ from model.errors import ExportError, quoted
 from model.signature import Arrays
 from model.source import Source
 from model.sources import features
-from model.sources.answer import PREDICTION, PROBABILITIES, Answer, both_probabilities, names_of
+from model.sources.answer import booster_answer
 from model.sources.converted import Conversion, source_of
 from model.sources.kind import Given
 
@@ -65,14 +65,7 @@ def xgboost_source(model: Any, given: Given) -> Source:  # noqa: ANN401 - untype
     if objective == "multi:softmax":
         # It answers the number of a class; the other one its probabilities, from the same trees.
         booster.set_param({"objective": "multi:softprob"})
-    is_classifier = objective in CLASSIFIERS
-    answer = Answer(
-        name=PROBABILITIES if is_classifier else PREDICTION,
-        function=(lambda rows: both_probabilities(booster.predict(rows)))
-        if is_classifier
-        else booster.predict,
-        classes=names_of(model.classes_) if hasattr(model, "classes_") else None,
-    )
+    answer = booster_answer(model, booster, is_classifier=objective in CLASSIFIERS)
     given.report(f"converting {objective} by onnxmltools {onnxmltools.__version__}")
     ((name, matrix),) = example.inputs.items()
     try:
@@ -82,8 +75,7 @@ def xgboost_source(model: Any, given: Given) -> Source:  # noqa: ANN401 - untype
     except Exception as error:
         raise ExportError(
             f"onnxmltools cannot convert the model: {quoted(error)}. Train it with the objective "
-            "binary:logistic, "
-            "multi:softprob or reg:squarederror, and the booster gbtree"
+            "binary:logistic, multi:softprob or reg:squarederror, and the booster gbtree"
         ) from error
     conversion = Conversion(proto=proto, output=proto.graph.output[-1].name, answer=answer, rows=_rows)
     return source_of(conversion, example, given)
@@ -114,8 +106,7 @@ def _check(config: dict[str, Any], types: Sequence[str] | None) -> None:
     if "c" in (types or ()):
         raise ExportError(
             "XGBoost: the model has categorical features, which ONNX cannot hold. Encode them as numbers, "
-            "as by "
-            "scikit-learn's OneHotEncoder in a pipeline, and export the pipeline by --sklearn"
+            "as by scikit-learn's OneHotEncoder in a pipeline, and export the pipeline by --sklearn"
         )
 
 

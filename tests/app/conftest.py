@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from app.http.api import create_app
 from app.serving.service import Service
 from app.settings import Settings
-from tests.app.pictures import picture
+from tests.app.pictures import SMALL_IMAGE, picture
 from tests.app.process import Process
 
 VERSION = "0123456789ab"
@@ -143,16 +143,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"image": np.linspace(0, 1, 48, dtype=np.float32).reshape(1, 3, 4, 4)},
         {"scores": [-1, 3]},
         labels=["red", "green", "blue"],
-        image={
-            "input": "image",
-            "resize": 4,
-            "crop": [4, 4],
-            "interpolation": "bicubic",
-            "layout": "NCHW",
-            "scale": 1 / 255,
-            "mean": [0, 0, 0],
-            "std": [1, 1, 1],
-        },
+        image=SMALL_IMAGE,
     )
 
 

@@ -13,24 +13,13 @@ from PIL import Image
 from app.errors import InvalidInput, RequestError, TooLarge
 from app.protocols.photograph import MAX_PIXELS, decode
 from app.signature import ImageInput, Tensor
+from tests.app.pictures import SMALL_IMAGE
 
 TENSOR = Tensor(name="image", datatype="FP32", shape=(-1, 3, 4, 4))
 
 
 def image(**changes: object) -> ImageInput:
-    return ImageInput.model_validate(
-        {
-            "input": "image",
-            "resize": 4,
-            "crop": [4, 4],
-            "interpolation": "bicubic",
-            "layout": "NCHW",
-            "scale": 1 / 255,
-            "mean": [0, 0, 0],
-            "std": [1, 1, 1],
-            **changes,
-        }
-    )
+    return ImageInput.model_validate({**SMALL_IMAGE, **changes})
 
 
 def file_of(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
