@@ -17,7 +17,7 @@ PYTEST := $(RUN) -m pytest --ignore tests/e2e
 PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
+.PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render policy smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
 .SECONDARY:
 .NOTPARALLEL:
 
@@ -35,6 +35,9 @@ down: $(INSTALLED)/core ## Remove a stack, and the local cluster with the last o
 
 render: $(INSTALLED)/core ## Print a stack's Kubernetes objects as YAML
 	@$(RUN) -m ops render --stack $(STACK)
+
+policy: $(INSTALLED)/core ## Judge a stack's Kubernetes objects by the rules in policy/: make policy STACK=prod
+	@$(RUN) -m ops render --stack $(STACK) | $(RUN) -m policy.judge --stack $(STACK)
 
 smoke: $(INSTALLED)/core ## Ask a running stack for one prediction
 	@$(RUN) -m ops smoke --stack $(STACK) --engine $(ENGINE)
@@ -129,7 +132,7 @@ LOCK_GPU = env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(subst --universal,--pyth
   --no-config --no-emit-package triton --generate-hashes
 GPU_RUNTIMES := $(patsubst %-gpu.in,%,$(notdir $(wildcard app/requirements/*-gpu.in)))
 # Environments of their own.
-APART := bench/plot docs/pictures $(wildcard bench/peers/*) tests/app/kserve
+APART := bench/plot docs/pictures $(wildcard bench/peers/*) policy tests/app/kserve tests/infra/checkov
 
 requirements: $(INSTALLED)/core ## Lock pyproject.toml and each .in file
 	$(LOCK) pyproject.toml --group program --group pytorch --group checks --output-file requirements.txt
