@@ -51,8 +51,9 @@ class ClusterArgs:
     def of(cls, settings: Settings, instance: str) -> "ClusterArgs":
         """Take from the settings what concerns the cluster."""
         return cls(
-            cloud=settings.cloud,
+            cloud=settings.cluster_cloud,
             cloud_name=settings.cluster_name,
+            new=settings.cloud,
             stack=settings.cluster_stack,
             kubeconfig=settings.kubeconfig,
             context=settings.kube_context,

@@ -107,6 +107,9 @@ class CloudCluster(ABC):
 
         """
 
+    def before_monitoring(self) -> None:  # noqa: B027 - most clusters allow it
+        """Warn if the cluster does not allow what kube-prometheus-stack installs."""
+
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:  # noqa: ARG002
         """Declare a pool of GPU nodes. A cloud whose row has `gpu` must override this.
 

@@ -153,6 +153,12 @@ class EksCluster(CloudCluster):
         https://docs.aws.amazon.com/eks/latest/userguide/ml-eks-k8s-device-plugin.html
 
         """
+        if self.new is None and nodes.min_nodes < nodes.max_nodes:
+            pulumi.log.warn(
+                f"device: 'gpu': nodes are added to {self.name} only by an autoscaler that it has already. "
+                "Slipway cannot see whether one does: install the cluster autoscaler, or set gpuMinNodes to "
+                f"gpuMaxNodes, {nodes.max_nodes}"
+            )
         machine_type = nodes.machine_type or GPU_INSTANCE_TYPE
         node_group(
             name,

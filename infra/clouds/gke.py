@@ -160,6 +160,13 @@ class GkeCluster(CloudCluster):
         elif registry.host.endswith("gcr.io"):
             allow_project(name, self.account, project, opts)
 
+    def before_monitoring(self) -> None:
+        """Warn if the cluster is an Autopilot cluster.
+
+        https://cloud.google.com/kubernetes-engine/docs/concepts/autopilot-security
+        """
+        pulumi.Output.all(self.is_autopilot, self.name).apply(lambda known: _warn_of_autopilot(*known))
+
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
         """Declare a pool of GPU nodes: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus.
 
@@ -222,6 +229,15 @@ class GkeCluster(CloudCluster):
                 "created: set clusterName to a Standard cluster, or device to cpu"
             )
         return self.name
+
+
+def _warn_of_autopilot(is_autopilot: bool | None, name: str) -> None:
+    if is_autopilot:
+        pulumi.log.warn(
+            f"monitoring: 'install': {name} is an Autopilot cluster, which refuses pods with access to nodes "
+            "and objects in kube-system: kube-prometheus-stack does not install there. Set clusterName to a "
+            "Standard cluster, or monitoring to existing"
+        )
 
 
 def _without_initial_count(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:

@@ -1,13 +1,25 @@
 """Settings of a cluster that is created in a cloud: its network, who reaches it, and how it is protected."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
-from infra.settings.values import CONFIG, OptionalText, invalid
+from infra.clouds import CLOUDS, Form
+from infra.settings.cluster import is_created
+from infra.settings.values import CONFIG, OptionalText, ScalarText, either, invalid
 
 
 def _network(value: str) -> str:
@@ -26,7 +38,7 @@ def _listed(value: object) -> object:
 Network = Annotated[str, AfterValidator(_network)]
 """A network in CIDR notation."""
 
-Texts = Annotated[Sequence[Annotated[str, Field(min_length=1)]], BeforeValidator(_listed)]
+Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_listed)]
 UpgradeChannel = Literal["rapid", "regular", "stable"]
 
 
@@ -49,7 +61,7 @@ class NewCluster:
     """Whether the Kubernetes API is reached from the cluster's network alone, for example by VPN. The machine
     that deploys must be there too."""
 
-    api_ranges: Annotated[Sequence[Network], BeforeValidator(_listed)] = ()
+    api_ranges: Annotated[tuple[Network, ...], BeforeValidator(_listed)] = ()
     """Networks in CIDR notation that reach the Kubernetes API at its public address. Empty, every network
     does. Credentials are needed in any case."""
 
@@ -83,5 +95,40 @@ class NewCluster:
     uptime_sla: bool = False
     """AKS: whether the control plane has a guaranteed uptime (tier Standard), which costs money."""
 
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    tags: Mapping[str, ScalarText] = field(default_factory=dict[str, str])
     """Tags of the cluster and its nodes, in GKE labels, beside one with the stack's name."""
+
+
+def fits_the_cloud(new: NewCluster, info: ValidationInfo) -> NewCluster:
+    """Refuse what the cloud of a stack does not know. It is a validator of the field in `Settings`."""
+    if new == NewCluster() or not {"cluster", "cluster_name"} <= info.data.keys():
+        return new
+    if not is_created(info):
+        raise invalid(f"empty, unless cluster is {either(CLOUDS)}, without clusterName")
+    cluster = info.data["cluster"]
+    creation = CLOUDS[cluster].creation
+    for name in sorted(creation.lacks):
+        if getattr(new, name) != getattr(NewCluster(), name):
+            raise invalid(f"not set, for cluster is {cluster}", to_camel(name))
+    fewest, most = creation.fewest_subnets, creation.most_subnets
+    if new.subnets and not fewest <= len(new.subnets) <= (most or len(new.subnets)):
+        raise invalid(f"{'one' if most == 1 else f'at least {fewest}'}, for cluster is {cluster}", "subnets")
+    if new.network and not new.subnets:
+        raise invalid("empty, unless subnets names the subnet", "network")
+    if new.api_ranges and new.private_endpoint and not creation.ranges_of_private_endpoint:
+        raise invalid("empty, for privateEndpoint is true", "apiRanges")
+    for path, value, form in _formed(new, cluster):
+        if not re.fullmatch(form.pattern, value):
+            raise invalid(form.words, *path)
+    return new
+
+
+def _formed(new: NewCluster, cluster: str) -> Iterator[tuple[tuple[str | int, ...], str, Form]]:
+    """Yield the values whose form depends on the cloud, each with its path and its form."""
+    creation = CLOUDS[cluster].creation
+    for index, admin in enumerate(new.admins):
+        yield ("admins", index), admin, creation.admin
+    if new.encryption_key:
+        yield ("encryptionKey",), new.encryption_key, creation.encryption_key
+    for key, value in new.tags.items():
+        yield ("tags", key), f"{key}={value}", creation.tag

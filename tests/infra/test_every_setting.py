@@ -39,6 +39,10 @@ def tolerating(**others: object) -> str:
     return json.dumps({"tolerations": [{"key": "team", "effect": "NoExecute", **others}]})
 
 
+def cloud(name: str = "gke", **chosen: object) -> Change:
+    return Change(json.dumps(chosen), CLOUD_CONFIG[name])
+
+
 CHANGES: dict[str, Change] = {
     "cluster": Change("local"),
     "clusterName": Change("theirs", CLOUD_CONFIG["gke"]),
@@ -110,6 +114,20 @@ CHANGES: dict[str, Change] = {
     "drainDelaySeconds": Change("4"),
     "drainTimeoutSeconds": Change("19"),
     "terminationGracePeriodSeconds": Change("40"),
+    "cloud.network": cloud(network="ours", subnets=["nodes"]),
+    "cloud.subnets": cloud(subnets=["nodes"]),
+    "cloud.privateNodes": cloud(privateNodes=True),
+    "cloud.privateEndpoint": cloud(privateEndpoint=True),
+    "cloud.apiRanges": cloud(apiRanges=["203.0.113.0/24"]),
+    "cloud.admins": cloud(admins=["group:platform@example.com"]),
+    "cloud.version": cloud(version="1.34"),
+    "cloud.upgradeChannel": cloud(upgradeChannel="stable"),
+    "cloud.controlPlaneLogs": cloud(controlPlaneLogs=False),
+    "cloud.deletionProtection": cloud(deletionProtection=False),
+    "cloud.encryptionKey": cloud(encryptionKey="projects/acme/locations/eu/keyRings/ours/cryptoKeys/slipway"),
+    "cloud.hostEncryption": cloud("aks", hostEncryption=True),
+    "cloud.uptimeSla": cloud("aks", uptimeSla=True),
+    "cloud.tags": cloud(tags={"team": "vision"}),
     "pod.nodeSelector": Change('{"nodeSelector": {"disk": "ssd"}}'),
     "pod.tolerations": Change(tolerating()),
     "pod.tolerations[].key": Change(tolerating(key="user"), before=tolerating()),
