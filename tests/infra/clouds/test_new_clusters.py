@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from ops.program import Run
+from policy.rules.deletion import deletion_protection
+from policy.rules.resource import Resource
 from tests.conftest import StackOf
 from tests.infra.conftest import CLOUD_CONFIG, GPU, one_of
 from tests.infra.declarations import declarations
@@ -45,6 +47,27 @@ def test_a_cluster_is_protected_from_deletion_unless_it_is_told_otherwise(
         assert (CLUSTERS["aks"] in protected) is chosen
     assert created(program, "gke")["deletionProtection"]
     assert created(program, "eks")["deletionProtection"]
+
+
+@pytest.mark.usefixtures("clouds")
+@pytest.mark.parametrize("cloud", CLUSTERS)
+@pytest.mark.parametrize("is_protected", [True, False])
+def test_a_cluster_keeps_the_rule_for_deletion_unless_its_stack_says_otherwise(
+    stack_of: StackOf, cloud: str, is_protected: bool
+):
+    chosen = {} if is_protected else {"cloud": '{"deletionProtection": false}'}
+    (cluster,) = [
+        Resource(
+            type=item.type,
+            name=item.name,
+            properties=item.inputs,
+            is_protected=item.options.get("protect", False),
+        )
+        for item in declarations(stack_of(**CLOUD_CONFIG[cloud], **chosen))
+        if item.type == CLUSTERS[cloud]
+    ]
+
+    assert not [*deletion_protection(cluster)] is is_protected
 
 
 @pytest.mark.usefixtures("clouds")
