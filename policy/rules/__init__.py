@@ -47,7 +47,7 @@ STACK_RULES: Sequence[StackRule] = (
     ),
     StackRule(
         name="no-open-door",
-        description="What everyone can reach asks for API keys, or has TLS.",
+        description="What everyone can reach asks for API keys and has TLS.",
         broken=no_open_door,
     ),
 )

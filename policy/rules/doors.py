@@ -1,4 +1,4 @@
-"""The rule for public doors: what is reached from outside the cluster asks for a key, or has TLS."""
+"""The rule for public doors: what is reached from outside the cluster asks for API keys, and has TLS."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -34,17 +34,20 @@ KEYS_PATH = ("API_KEYS_PATH", "SLIPWAY_API_KEYS_PATH")
 
 
 def no_open_door(resources: Sequence[Resource]) -> Iterator[Broken]:
-    """Find doors that everyone can reach, without API keys and without TLS."""
+    """Find doors that everyone can reach, without API keys, or with keys that cross them in plain text."""
     for door in resources:
-        if not _is_public(door) or _has_tls(door):
+        if not _is_public(door):
             continue
         behind = [item for item in resources if selects(_selector(door, resources), item.pod_labels)]
         if not any(_asks_for_keys(item, resources) for item in behind):
-            yield Broken(
-                resource=door,
-                message="everyone can reach it, without an API key and without TLS: set API keys, TLS or "
-                "source ranges, or keep it within the network",
-            )
+            message = "everyone who reaches it can use what is behind it: ask for API keys"
+        elif not _has_tls(door, resources):
+            message = "API keys cross it in plain text: give it TLS"
+        else:
+            continue
+        yield Broken(
+            resource=door, message=f"{message}, or limit it by source ranges or to the cluster's network"
+        )
 
 
 def _is_public(door: Resource) -> bool:
@@ -54,43 +57,44 @@ def _is_public(door: Resource) -> bool:
         case "Service" if door.spec.get("type") == "LoadBalancer":
             ranges = door.spec.get("loadBalancerSourceRanges") or EVERYONE
             return any(allowed in EVERYONE for allowed in ranges)
-        case "Ingress" | "Gateway":
+        case "Ingress" | "HTTPRoute":
             return True
         case _:
             return False
 
 
-def _has_tls(door: Resource) -> bool:
+def _has_tls(door: Resource, resources: Sequence[Resource]) -> bool:
     if any(door.annotations.get(key) for key in CERTIFICATES):
         return True
-    if door.kind == "Gateway":
-        # A listener without TLS beside it may lead to the one that has it.
-        return any(listener.get("protocol") in ("HTTPS", "TLS") for listener in parts(door.spec, "listeners"))
+    if door.kind == "HTTPRoute":
+        # The Gateway may be of another stack, which is judged for itself.
+        names = {parent.get("name") for parent in parts(door.spec, "parentRefs")}
+        gateways = [item for item in resources if item.kind == "Gateway" and item.name in names]
+        return not gateways or any(map(_listens_with_tls, gateways))
     return door.kind == "Ingress" and bool(door.spec.get("tls"))
+
+
+def _listens_with_tls(gateway: Resource) -> bool:
+    return any(listener.get("protocol") in ("HTTPS", "TLS") for listener in parts(gateway.spec, "listeners"))
 
 
 def _selector(door: Resource, resources: Sequence[Resource]) -> Properties | None:
     """Return the labels of the pods behind a door."""
     if door.kind == "Service":
         return door.spec.get("selector")
-    names = {*_backends(door, resources)}
+    names = {*_backends(door)}
     for item in resources:
         if item.kind == "Service" and item.name in names:
             return item.spec.get("selector")
     return None
 
 
-def _backends(door: Resource, resources: Sequence[Resource]) -> Iterator[str | None]:
-    """Yield the names of the Services behind an Ingress or a Gateway."""
-    if door.kind == "Gateway":
-        for route in resources:
-            parents = parts(route.spec, "parentRefs") if route.kind == "HTTPRoute" else ()
-            if any(parent.get("name") == door.name for parent in parents):
-                for rule in parts(route.spec, "rules"):
-                    yield from (backend.get("name") for backend in parts(rule, "backendRefs"))
-        return
+def _backends(door: Resource) -> Iterator[str | None]:
+    """Yield the names of the Services behind an Ingress or an HTTPRoute."""
     yield part(door.spec, "defaultBackend", "service").get("name")
     for rule in parts(door.spec, "rules"):
+        for backend in parts(rule, "backendRefs"):
+            yield backend.get("name")
         for path in parts(rule, "http", "paths"):
             yield part(path, "backend", "service").get("name")
 

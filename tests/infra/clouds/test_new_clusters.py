@@ -67,7 +67,7 @@ def test_a_cluster_keeps_the_rule_for_deletion_unless_its_stack_says_otherwise(
         if item.type == CLUSTERS[cloud]
     ]
 
-    assert not [*deletion_protection(cluster)] is is_protected
+    assert bool([*deletion_protection(cluster)]) is not is_protected
 
 
 @pytest.mark.usefixtures("clouds")
