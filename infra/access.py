@@ -63,7 +63,7 @@ class AccessArgs:
         Args:
             name: Resource name.
             metadata: Metadata of the Secret, with its name.
-            opts: Options of the Secret. Without `enable_secret_mutable` of its provider, the engine deletes the
+            opts: Options of the Secret. If its provider lacks `enable_secret_mutable`, the engine deletes the
                 Secret and makes it anew when the keys change.
 
         """
