@@ -110,6 +110,7 @@ class ModelServiceArgs:
             resources=ResourcesArgs.of(settings),
             scaling=ScalingArgs.of(settings),
             server=ServerArgs.of(settings),
+            access=AccessArgs.of(settings),
             service_type=settings.service_type,
             node_port=settings.node_port or None,
             **({"node_address": "127.0.0.1"} if settings.cluster == "local" else {}),

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 from pydantic.dataclasses import dataclass
 
+from infra.settings.access import Access
 from infra.settings.cluster import ClusterSettings
 from infra.settings.image import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
@@ -32,6 +33,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
     """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
 
     pod: Placement
+    access: Access
 
     @classmethod
     def load(cls) -> "Settings":
