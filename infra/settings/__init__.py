@@ -13,6 +13,7 @@ import yaml
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
+from infra.settings.access import Access
 from infra.settings.cloud import NewCluster, fits_the_cloud
 from infra.settings.cluster import ClusterSettings
 from infra.settings.image import ImageSettings
@@ -36,6 +37,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
     cloud: Annotated[NewCluster, AfterValidator(fits_the_cloud)]
     pod: Placement
+    access: Access
 
     @classmethod
     def load(cls) -> "Settings":

@@ -46,6 +46,15 @@ def test_the_production_stack_as_it_is_has_a_tag_and_an_open_door(judged, stack_
     ]
 
 
+def test_keys_of_the_stack_are_seen_and_cross_its_door_in_plain_text(judged, stack_of: StackOf):
+    config = {"access": json.dumps({"apiKeysSecret": "keys"}), "image": DIGEST, "registry": ""}
+
+    status, (line,) = judged(to_yaml(run(stack_of(**config))))
+
+    assert status == 1
+    assert line.startswith("no-open-door: Service model: API keys cross it in plain text: give it TLS")
+
+
 @pytest.mark.parametrize("name", ["dev", "watched"])
 def test_a_local_stack_gets_advice_alone(judged, stack_of: StackOf, name: str):
     status, lines = judged(to_yaml(run(stack_of(name))), "--stack", name)
