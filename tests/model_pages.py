@@ -54,6 +54,10 @@ class ModelPage:
         for command in self.commands:
             if not command.startswith(("make ", "curl ")):
                 run(command, folder)
+        return self.artifact(folder)
+
+    def artifact(self, folder: Path) -> Path:
+        """Return the artifact that the page's commands write into a folder."""
         return folder / "build" / "model" / self.model / "latest"
 
 

