@@ -91,7 +91,7 @@ def load(given: Given) -> Source:
             "(trust_remote_code) is never run"
         ) from error
     tokenizer = None if given.examples else _tokenizer(folder)
-    inputs = tuple(given.examples[0]) if given.examples else tokenizer.model_input_names
+    inputs = tokenizer.model_input_names if tokenizer else tuple(given.examples[0])
     given = replace(given, description=with_steps(folder, config, given.description, inputs))
     return huggingface_source(module, given, tokenizer)
 

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ class Served:
 
 
 @contextmanager
-def deployed(artifact: Path, kubectl: Kubectl, make: Make) -> Iterator[str]:
+def deployed(artifact: Path, kubectl: Kubectl, make: Make) -> Generator[str]:
     """Deploy an artifact by `make up`, with the settings of the dev stack; yield the name of its only pod."""
     config: dict[str, str] = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
     settings = {
@@ -143,8 +143,8 @@ def served(request: pytest.FixtureRequest, kubectl: Kubectl, make: Make) -> Iter
             found.ask_as_printed()
         sys.stderr.write(
             f"{name}: exported in {seconds:.0f} s; {packed:.0f} MB to pull and {whole:.0f} MB "
-            f"on disk; the server has {at_rest:.0f} MiB at rest, and {found.memory(kubectl):.0f} MiB after 100 "
-            "requests\n"
+            f"on disk; the server has {at_rest:.0f} MiB at rest, and {found.memory(kubectl):.0f} MiB "
+            "after 100 requests\n"
         )
         yield found
         assert found.restarts(kubectl) == 0

