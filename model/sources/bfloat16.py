@@ -69,15 +69,13 @@ def _answers(module: nn.Module, arguments: Sequence[torch.Tensor]) -> list[torch
     """Return the outputs of a module in float32; None if it fails, which later checks explain."""
     try:
         with torch.inference_mode():
-            answer: object = module(*arguments)
-        parts = cast(
-            "Sequence[torch.Tensor]",
-            answer.values()
-            if isinstance(answer, Mapping)
-            else answer
-            if isinstance(answer, (tuple, list))
-            else (answer,),
-        )
-        return [part.float() for part in parts]
+            return [part.float() for part in _parts(module(*arguments))]
     except Exception:  # noqa: BLE001 - of the user's module
         return None
+
+
+def _parts(answer: object) -> Sequence[torch.Tensor]:
+    if isinstance(answer, Mapping):
+        return list(cast("Mapping[str, torch.Tensor]", answer).values())
+    parts = answer if isinstance(answer, (tuple, list)) else (answer,)
+    return cast("Sequence[torch.Tensor]", parts)

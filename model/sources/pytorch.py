@@ -159,9 +159,10 @@ def _source(module: nn.Module, examples: tuple[Arrays, ...], given: Given, *, ba
         return make(open_axes=axes)
     try:
         return make(open_axes=dict.fromkeys(tokenizer.names.values(), (1,)), may_trace=False)
-    except NotFollowedError as error:
+    except ExportError as error:
+        source = make()
         given.report(f"each text is padded to {tokenizer.step.length} tokens: {error}")
-        return make()
+        return source
 
 
 def as_batch(sample: Arrays) -> Arrays:
