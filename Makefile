@@ -16,6 +16,8 @@ START := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(s
 PYTEST := $(RUN) -m pytest --ignore tests/e2e
 PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+# Without bytecode, pytest would prepare the assertions of each test file anew in each of its processes.
+check fast test coverage: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
 .SECONDARY:
@@ -84,7 +86,7 @@ check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint an
 	@printf 'lint\nfast\n' | xargs --max-args 1 --max-procs 2 $(MAKE) --no-print-directory
 
 fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the tests that start no server and take no second
-	$(PYTEST) $(PARALLEL) -m "not slow and not serial"
+	$(PYTEST) $(PARALLEL) -m "not slow and not exhaustive and not serial"
 
 test: lint ## Run lint and every test that needs neither a cluster nor root
 	$(PYTEST) $(PARALLEL) -m "not serial"

@@ -15,6 +15,8 @@ from tests.infra.conftest import CLOUD_CONFIG, EXISTING, GPU, QUEUE_DEPTH
 from tests.infra.declarations import declarations
 from tests.infra.pruning import left_behind
 
+pytestmark = pytest.mark.exhaustive
+
 KEYS = list(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"])
 
 OTHER_VERSION = "ba9876543210"
