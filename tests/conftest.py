@@ -1,5 +1,6 @@
 """Fixtures of several folders: a stack with an artifact to serve. And which tests are slow."""
 
+import functools
 import json
 import re
 from collections.abc import Callable
@@ -20,6 +21,9 @@ LEFT_OUT = re.compile(r"^pytestmark = \[?pytest\.mark\.(slow|exhaustive|serial)\
 
 FAST = "not slow and not exhaustive and not serial"
 """The expression with which `make check` selects tests."""
+
+read_stack = functools.cache(Stack.read)
+"""Reads the YAML files of a stack once: to parse them takes longer than most tests that need them."""
 
 VERSION = "0123456789ab"
 StackOf = Callable[..., Stack]
@@ -76,7 +80,7 @@ def stack_of(models: Path) -> StackOf:
     """
 
     def stack(name: str = "prod", *, secret: dict[str, str] | None = None, **config: str | None) -> Stack:
-        read = Stack.read(name)
+        read = read_stack(name)
         served = {"model": "tiny", "modelVersion": "latest", "modelDirectory": str(models)}
         given = {**served, **config, **(secret or {})}
         keys = {key if ":" in key else f"slipway:{key}": value for key, value in given.items()}
