@@ -23,9 +23,13 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
+from infra.access import keys_mount, keys_volume
 from infra.gpu.nodes import NODE_SECONDS, RESOURCE, PodGpu
+from infra.labels import ARCHITECTURE
+from infra.placement import place
 from infra.server import HTTP_PORT, METRICS_PATH, METRICS_PORT
 from infra.settings import Settings
+from infra.settings.placement import Placement
 
 NONROOT = 65532
 """User of the image, with the number that distroless images use."""
@@ -34,9 +38,6 @@ START_SECONDS = 300
 """How long a model may take to load and warm up before the kubelet restarts the pod."""
 
 _PROBE_PERIOD_SECONDS = 5
-
-ARCHITECTURE_LABEL = "kubernetes.io/arch"
-"""Label that the kubelet gives its node: https://kubernetes.io/docs/reference/labels-annotations-taints."""
 
 SCRAPE_ANNOTATIONS: Mapping[str, str] = {
     "prometheus.io/scrape": "true",
@@ -85,11 +86,15 @@ class PodArgs:
 
     service_account: pulumi.Input[str]
     pull_secret: pulumi.Input[str] | None
+    keys_secret: pulumi.Input[str] | None
+    """Name of the Secret with the API keys. None means that requests need no key."""
+
     resources: ResourcesArgs
     architecture: str | None
     """Architecture that the image is built for, `amd64` or `arm64`. None means that of every node."""
 
     termination_grace_period_seconds: int | None
+    placement: Placement
 
 
 def start_seconds(resources: ResourcesArgs) -> int:
@@ -100,7 +105,7 @@ def start_seconds(resources: ResourcesArgs) -> int:
 def pod_spec(args: PodArgs) -> PodSpecArgs:
     """Return the pod's specification, which meets the restricted Pod Security Standard."""
     gpu = args.resources.gpu
-    return PodSpecArgs(
+    spec = PodSpecArgs(
         service_account_name=args.service_account,
         automount_service_account_token=False,
         enable_service_links=False,
@@ -110,6 +115,8 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
             run_as_non_root=True,
             run_as_user=NONROOT,
             run_as_group=NONROOT,
+            # The kubelet gives the files of Secrets to root and to this group.
+            fs_group=NONROOT if args.keys_secret else None,
             seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
         ),
         topology_spread_constraints=[
@@ -124,11 +131,13 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
             )
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         ],
-        node_selector={ARCHITECTURE_LABEL: args.architecture} if args.architecture else None,
+        node_selector={ARCHITECTURE: args.architecture} if args.architecture else None,
         tolerations=gpu.tolerations() if gpu else None,
         affinity=gpu.affinity() if gpu else None,
+        volumes=[keys_volume(args.keys_secret)] if args.keys_secret else None,
         containers=[_container(args)],
     )
+    return place(spec, args.placement)
 
 
 def _container(args: PodArgs) -> ContainerArgs:
@@ -140,6 +149,7 @@ def _container(args: PodArgs) -> ContainerArgs:
             ContainerPortArgs(name="metrics", container_port=METRICS_PORT),
         ],
         env_from=[EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=args.config))],
+        volume_mounts=[keys_mount()] if args.keys_secret else None,
         startup_probe=_probe("/health", period=1, failures=START_SECONDS),
         readiness_probe=_probe("/health/ready", period=_PROBE_PERIOD_SECONDS, failures=1),
         liveness_probe=_probe("/health/live", period=_PROBE_PERIOD_SECONDS, failures=6),
