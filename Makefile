@@ -82,10 +82,10 @@ MODELS := catboost huggingface lightgbm sklearn text xgboost
 models: catboost huggingface lightgbm sklearn text xgboost ## Add the libraries of every kind of model but TensorFlow
 
 # Both at once, because the type checker keeps one core busy for half a minute.
-check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in about two minutes
+check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in about a minute
 	@printf 'lint\nfast\n' | xargs --max-args 1 --max-procs 2 $(MAKE) --no-print-directory
 
-fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the tests that start no server and take no second
+fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the fast tests: CONTRIBUTING.md says which they are
 	$(PYTEST) $(PARALLEL) -m "not slow and not exhaustive and not serial"
 
 test: lint ## Run lint and every test that needs neither a cluster nor root
