@@ -16,6 +16,8 @@ START := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(s
 PYTEST := $(RUN) -m pytest --ignore tests/e2e
 PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+# Without bytecode, pytest would prepare the assertions of each test file anew in each of its processes.
+check fast test coverage: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render policy smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
 .SECONDARY:
@@ -83,11 +85,11 @@ MODELS := catboost huggingface lightgbm sklearn text xgboost
 models: catboost huggingface lightgbm sklearn text xgboost ## Add the libraries of every kind of model but TensorFlow
 
 # Both at once, because the type checker keeps one core busy for half a minute.
-check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in about two minutes
+check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in about a minute
 	@printf 'lint\nfast\n' | xargs --max-args 1 --max-procs 2 $(MAKE) --no-print-directory
 
-fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the tests that start no server and take no second
-	$(PYTEST) $(PARALLEL) -m "not slow and not serial"
+fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the fast tests: CONTRIBUTING.md says which they are
+	$(PYTEST) $(PARALLEL) -m "not slow and not exhaustive and not serial"
 
 test: lint ## Run lint and every test that needs neither a cluster nor root
 	$(PYTEST) $(PARALLEL) -m "not serial"

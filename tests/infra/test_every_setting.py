@@ -16,6 +16,8 @@ from tests.infra.declarations import declarations
 from tests.infra.keys import SECRETS, settings_and_inner_ones
 from tests.infra.pruning import left_behind
 
+pytestmark = pytest.mark.exhaustive
+
 OTHER_VERSION = "ba9876543210"
 CREDENTIALS = {"registryUsername": "someone", "registryPassword": "hunter2"}
 GPU_POOL = {**CLOUD_CONFIG["gke"], **GPU, "clusterName": "theirs"}
