@@ -248,8 +248,15 @@ class ModelService(pulumi.ComponentResource):
             f"{self._name}-service",
             metadata=self._metadata(self._name),
             spec=ServiceSpecArgs(type=args.service_type, selector=self._selector, ports=[port]),
-            # When another model replaces this one, its pods must be ready before they get the requests.
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[deployment])),
+            opts=pulumi.ResourceOptions.merge(
+                self._child,
+                pulumi.ResourceOptions(
+                    # When another model replaces this one, its pods must be ready before they get the requests.
+                    depends_on=[deployment],
+                    # A Service with another name cannot have the port before this one is gone.
+                    delete_before_replace=args.node_port is not None,
+                ),
+            ),
         )
 
     def _disruption_budget(self) -> None:

@@ -51,7 +51,7 @@ cats_scaling = ScalingArgs(
     max_replicas=20,
     target_cpu_utilization=70,
     backend="keda",
-    metric=Metric.of_signal("queue-depth", target=8, namespace=namespace),
+    metric=Metric.of_signal("queue-depth", target=8, namespace=namespace, service="cats"),
     prometheus_url=PROMETHEUS,
 )
 cats_server = ServerArgs(batch_size=16, drain_delay_seconds=5, drain_timeout_seconds=20)

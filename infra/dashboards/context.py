@@ -16,6 +16,9 @@ class DashboardContext:
     """One model service: its names, its objectives, and the queries about it."""
 
     namespace: str
+    service: str
+    """Name of the Service, which is that of its `ModelService`."""
+
     deployment: str
     """Name of the Deployment, which is the model's."""
 
@@ -27,7 +30,7 @@ class DashboardContext:
     @cached_property
     def queries(self) -> Queries:
         """Queries of the pods' own metrics."""
-        return Queries(namespace=self.namespace)
+        return Queries(namespace=self.namespace, service=self.service)
 
     @cached_property
     def kubernetes(self) -> KubernetesQueries:

@@ -7,7 +7,7 @@ allowed.
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ PULUMI_YAML = Path(__file__).parents[2] / "Pulumi.yaml"
 USER_INFO = re.compile(r"//[^/?#]*@")
 """A user, perhaps with a password, in an address: no message repeats it."""
 
+ONLY_MODEL = "model"
+"""Name of the Service, and of the Pulumi components, of a model that a stack serves without a list of models."""
+
 SECRETS = ("registryPassword", "grafanaAdminPassword")
 
 
@@ -48,6 +51,13 @@ class SettingsError(pulumi.RunError):
 class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, ClusterSettings):
     """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
 
+    service: str
+    """Name of the model's Service, and of its Pulumi components."""
+
+    models: Sequence["Settings"]
+    """The settings of each model that the stack serves: those of the stack, with the model's own in their place.
+    Empty in these themselves."""
+
     @classmethod
     def load(cls) -> "Settings":
         """Parse the configuration of the current stack.
@@ -59,22 +69,26 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
         """
         config = pulumi.Config(NAMESPACE)
-        keys = [to_camel(name) for name in cls.__dataclass_fields__]
+        keys = [to_camel(name) for name in cls.__dataclass_fields__ if name not in ("service", "models")]
         values: dict[str, Any] = {
             key: defaults()[key] if (given := config.get(key)) is None else given for key in keys
         }
         values["namespace"] = values["namespace"] or f"{pulumi.get_project()}-{pulumi.get_stack()}"
-        problems = [*_unknown(config.name, keys), *_misplaced(keys)]
+        problems = [*_unknown(config.name, [*keys, "models"]), *_misplaced(keys)]
         for key in SECRETS:
             if values[key] and not is_config_secret(config.full_key(key)):
                 problems.append(
                     f"{key}: is in plain text; set it again with `pulumi config set --secret {key}`"
                 )
             values[key] = config.get_secret(key) if values[key] else None
+        items = config.get_object("models") or []
+        models = [{**values, **item, "service": item["model"], "models": ()} for item in items]
+        models = models or [{**values, "service": ONLY_MODEL, "models": ()}]
+        values = {**models[0], "models": models}
         try:
             settings = TypeAdapter(cls).validate_python(values)
         except ValidationError as error:
-            problems += [_describe(details) for details in error.errors()]
+            problems += [_describe(details) for details in error.errors() if details["loc"][0] != "models"]
         else:
             if not problems:
                 return settings

@@ -12,9 +12,9 @@ from tests.infra.exports import server
 from tests.infra.promql import names, parse
 from tests.infra.promtool import Series, case, needs_promtool, promtool, says, series
 
-QUERIES = Queries(namespace="apart")
+QUERIES = Queries(namespace="apart", service="cats")
 EXAMPLES: dict[str, Any] = {"window": "5m", "quantile": 0.99, "seconds": 0.5}
-OF_US = {"namespace": "apart", "service": "model-metrics"}
+OF_US = {"namespace": "apart", "service": "cats-metrics"}
 
 
 def every_query() -> dict[str, str]:
@@ -142,4 +142,4 @@ def test_a_shared_signal_is_summed_and_missing_without_scrapes(tmp_path: Path):
 
         asked(tmp_path, pods, {query: 9})
         asked(tmp_path, {of_pod(metric, namespace="other"): "3x10"}, {query: None})
-        asked(tmp_path, {of_pod(metric, service="other"): "3x10"}, {query: None})
+        asked(tmp_path, {of_pod(metric, service="dogs-metrics"): "3x10"}, {query: None})
