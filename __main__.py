@@ -11,44 +11,44 @@ from infra.monitoring_stack import MonitoringStack, MonitoringStackArgs
 from infra.service import ModelService, ModelServiceArgs
 from infra.settings import Settings
 
-settings = Settings.load()
-instance = pulumi.get_stack()
-models = artifacts(settings)
+# The settings of each model. What concerns the stack as a whole is the same in all of them.
+models = Settings.load()
+settings, instance = models[0], pulumi.get_stack()
+served_artifacts = artifacts(models)
 
 cluster = Cluster("cluster", ClusterArgs.of(settings, instance))
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
-# Resources that must exist in the cluster before the model services start.
+# Resources that must exist in the cluster before a model service starts.
 monitoring: list[pulumi.Resource] = []
 gpu_nodes: list[pulumi.Resource] = []
 if settings.monitoring == "install":
-    monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(settings, instance), in_cluster))
+    monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(models, instance), in_cluster))
 if settings.device == "gpu" and cluster.cloud:
     gpu_nodes.append(GpuNodePool("gpu", GpuNodePoolArgs.of(settings, cluster.cloud, monitoring), in_cluster))
 
 served: dict[str, dict[str, pulumi.Input[str]]] = {}
-for model, artifact in models:
-    name, former = model.service, aliases(settings, model)
-    image = (
-        model.image
-        or ModelImage(
-            name, ModelImageArgs.of(model, artifact), pulumi.ResourceOptions(aliases=former)
-        ).ref
-    )
+for model, artifact in zip(models, served_artifacts, strict=True):
+    name = model.service
+    renamed = pulumi.ResourceOptions(aliases=aliases(models, model))
+    image = model.image or ModelImage(name, ModelImageArgs.of(model, artifact), renamed).ref
     service = ModelService(
         name,
         ModelServiceArgs.of(model, artifact, image, cluster.namespace, instance),
-        pulumi.ResourceOptions(
-            providers=[cluster.provider], depends_on=[*monitoring, *gpu_nodes], aliases=former
+        pulumi.ResourceOptions.merge(
+            renamed,
+            pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[*monitoring, *gpu_nodes]),
         ),
     )
-    if settings.is_monitored:
+    if model.is_monitored:
         ModelMonitoring(
             name,
             ModelMonitoringArgs.of(model, artifact, cluster.namespace, instance),
-            pulumi.ResourceOptions(providers=[cluster.provider], depends_on=monitoring, aliases=former),
+            pulumi.ResourceOptions.merge(
+                renamed, pulumi.ResourceOptions(providers=[cluster.provider], depends_on=monitoring)
+            ),
         )
     served[model.model] = {"url": service.url, "image": image, "modelVersion": artifact.version}
 
-pulumi.export("namespace", cluster.namespace)
-for key, value in outputs(settings, served).items():
+for key, value in outputs(models, served).items():
     pulumi.export(key, value)
+pulumi.export("namespace", cluster.namespace)

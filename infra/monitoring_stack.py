@@ -79,13 +79,14 @@ class MonitoringStackArgs:
     """Address of Prometheus from within the cluster."""
 
     @classmethod
-    def of(cls, settings: Settings, instance: str) -> "MonitoringStackArgs":
-        """Take from the settings what concerns the monitoring stack.
+    def of(cls, models: Sequence[Settings], instance: str) -> "MonitoringStackArgs":
+        """Take from the settings of the stack's models what concerns the monitoring stack.
 
         Raises:
             ValueError: `monitoring` is not `install`.
 
         """
+        settings = models[0]
         if settings.monitoring != "install" or settings.grafana_admin_password is None:
             raise ValueError(f"monitoring is {settings.monitoring}: nothing is installed")
         return cls(
@@ -93,12 +94,12 @@ class MonitoringStackArgs:
             creates_namespace=settings.create_monitoring_namespace,
             instance=instance,
             grafana_admin_password=settings.grafana_admin_password,
-            retention_days=max(model.slo_window_days for model in settings.models),
+            retention_days=max(model.slo_window_days for model in models),
             storage=settings.prometheus_storage,
             has_control_plane=settings.monitor_control_plane,
             has_kube_dns=settings.cloud is not None and CLOUDS[settings.cloud].has_kube_dns,
-            has_keda=any(model.autoscaling_backend == "keda" for model in settings.models),
-            adapter_rules=adapter_rules(settings.models),
+            has_keda=any(model.autoscaling_backend == "keda" for model in models),
+            adapter_rules=adapter_rules(models),
             prometheus_url=prometheus_url(settings),
         )
 

@@ -1,9 +1,9 @@
 """Read the configuration of a stack without the Pulumi engine."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -11,6 +11,9 @@ from ops.errors import OperationError
 
 NAMESPACE = "slipway"
 """The prefix of the settings' keys. It does not change with the name of the project."""
+
+ONLY_MODEL = "model"
+"""Name of the Service of a model that a stack serves without a list of models."""
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder of Pulumi.yaml."""
@@ -48,6 +51,53 @@ class Stack:
 
         """
         return self.config[f"{NAMESPACE}:{key}"]
+
+    @property
+    def models(self) -> list["Stack"]:
+        """The stack once for each model that it serves, with the model's own settings in place of the stack's."""
+        return [
+            replace(self, config=self.config | {f"{NAMESPACE}:{key}": _text(value) for key, value in own.items()})
+            for own in self._list
+        ] or [self]
+
+    @property
+    def has_list(self) -> bool:
+        """Whether the stack has a list of models, and so names its outputs and Services after them."""
+        return bool(self._list)
+
+    @property
+    def service(self) -> str:
+        """The name of the Service of the stack's model, or of the model that this is one of `models` for."""
+        return self.get("model") if self.has_list else ONLY_MODEL
+
+    @property
+    def _list(self) -> list[dict[str, Any]]:
+        """The items of the list of models. The program says what is wrong within them.
+
+        Raises:
+            OperationError: it is no list of objects.
+
+        """
+        try:
+            items: Any = json.loads(self.get("models"))
+        except ValueError:
+            items = None
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in cast(list[Any], items)):
+            raise OperationError(f"stack {self.name}: {NAMESPACE}:models: a list of objects, each with a model")
+        return cast(list[dict[str, Any]], items)
+
+    def choose(self, model: str | None) -> list["Stack"]:
+        """Return those of `models` that serve a model of a name, or all of them if it is None.
+
+        Raises:
+            OperationError: the stack serves no model of this name.
+
+        """
+        found = [view for view in self.models if model in (None, view.get("model"))]
+        if not found:
+            names = ", ".join(view.get("model") for view in self.models)
+            raise OperationError(f"stack {self.name} serves no model {model!r}: it serves {names}")
+        return found
 
     @classmethod
     def read(cls, name: str, folder: Path = PROJECT) -> "Stack":

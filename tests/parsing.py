@@ -11,7 +11,7 @@ from ops.stack import Stack
 
 
 def parse(stack: Stack) -> Settings:
-    """Load the settings of a stack as the program does.
+    """Load the settings of a stack as the program does; those of its first model, if it has a list.
 
     Raises:
         SettingsError: something is wrong with them.
@@ -22,7 +22,7 @@ def parse(stack: Stack) -> Settings:
         reset_options()
         set_mocks(Recorder(), stack.project, stack.name)
         set_all_config(stack.config, list(stack.secret_keys))
-        return Settings.load()
+        return Settings.load()[0]
 
     # Pulumi keeps what is set in the context, and asks for an event loop.
     return contextvars.copy_context().run(asyncio.run, load())

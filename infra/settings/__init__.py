@@ -49,18 +49,19 @@ class SettingsError(pulumi.RunError):
 # A rule of one group may look at the groups to its right, which are parsed first.
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, ClusterSettings):
-    """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
+    """The settings of a stack, for one of its models. `Pulumi.yaml` describes each field, in camel case."""
 
-    service: str
-    """Name of the model's Service, and of its Pulumi components."""
+    models: Sequence[Mapping[str, Any]]
+    """The list of models as it is set. These settings are of one of them, or of `model` if it is empty."""
 
-    models: Sequence["Settings"]
-    """The settings of each model that the stack serves: those of the stack, with the model's own in their place.
-    Empty in these themselves."""
+    @property
+    def service(self) -> str:
+        """Name of the model's Service, and of its Pulumi components."""
+        return self.model if self.models else ONLY_MODEL
 
     @classmethod
-    def load(cls) -> "Settings":
-        """Parse the configuration of the current stack.
+    def load(cls) -> "list[Settings]":
+        """Parse the configuration of the current stack, for each model that it serves.
 
         A key that the stack does not set has the default of `Pulumi.yaml`, whatever the project's name is.
 
@@ -69,26 +70,25 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
         """
         config = pulumi.Config(NAMESPACE)
-        keys = [to_camel(name) for name in cls.__dataclass_fields__ if name not in ("service", "models")]
+        keys = [to_camel(name) for name in cls.__dataclass_fields__]
         values: dict[str, Any] = {
             key: defaults()[key] if (given := config.get(key)) is None else given for key in keys
         }
         values["namespace"] = values["namespace"] or f"{pulumi.get_project()}-{pulumi.get_stack()}"
-        problems = [*_unknown(config.name, [*keys, "models"]), *_misplaced(keys)]
+        problems = [*_unknown(config.name, keys), *_misplaced(keys)]
         for key in SECRETS:
             if values[key] and not is_config_secret(config.full_key(key)):
                 problems.append(
                     f"{key}: is in plain text; set it again with `pulumi config set --secret {key}`"
                 )
             values[key] = config.get_secret(key) if values[key] else None
-        items = config.get_object("models") or []
-        models = [{**values, **item, "service": item["model"], "models": ()} for item in items]
-        models = models or [{**values, "service": ONLY_MODEL, "models": ()}]
-        values = {**models[0], "models": models}
+        values["models"] = json.loads(values["models"])
         try:
-            settings = TypeAdapter(cls).validate_python(values)
+            settings = [
+                TypeAdapter(cls).validate_python({**values, **item}) for item in values["models"] or [{}]
+            ]
         except ValidationError as error:
-            problems += [_describe(details) for details in error.errors() if details["loc"][0] != "models"]
+            problems += [_describe(details) for details in error.errors()]
         else:
             if not problems:
                 return settings

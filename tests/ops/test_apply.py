@@ -34,7 +34,12 @@ class Cluster:
 
     def get(self, kinds: str, *_: str) -> dict[str, Any]:
         self.asked = kinds.split(",")
-        return {"items": self.pods if kinds == "pods" else [*self.applied, *self.there]}
+        there = [*self.applied, *self.there]
+        return {"items": self.pods if kinds == "pods" else [item for item in there if self.is_asked(item)]}
+
+    def is_asked(self, item: dict[str, Any]) -> bool:
+        names = {**apply.PRUNED, **apply.CUSTOM_PRUNED}
+        return names.get(item["kind"]) in self.asked
 
     def command(self) -> str:
         return "kubectl --kubeconfig here"

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from ops import __main__ as ops
-from ops.deploy import Deployed
+from ops.deploy import Deployed, Served
 from ops.errors import OperationError
 from ops.request import Request
 from tests.conftest import VERSION, StackOf
@@ -28,7 +28,8 @@ def test_up_prints_the_prediction_the_outputs_and_a_command_to_try(
 ):
     folder = artifact()
     outputs = {"url": "http://127.0.0.1:30080", "modelVersion": VERSION}
-    deployed = Deployed(artifact=folder, outputs=outputs, prediction={"label": "b"})
+    model = Served(name="tiny", artifact=folder, url=outputs["url"], prediction={"label": "b"})
+    deployed = Deployed(models=[model], outputs=outputs)
     monkeypatch.setattr(ops.deploy, "up", lambda *_, **__: deployed)
 
     assert command("up") == 0
@@ -87,7 +88,7 @@ def test_smoke_sends_a_request_to_the_running_stack(
         asked.append((url, folder))
         raise OperationError("nobody answers")
 
-    monkeypatch.setattr(ops.deploy, "address", lambda *_: "http://127.0.0.1:1")
+    monkeypatch.setattr(ops.deploy, "addresses", lambda stack, *_: [(stack, "http://127.0.0.1:1")])
     monkeypatch.setattr(ops, "ensure_artifact", lambda _: artifact())
     monkeypatch.setattr(ops, "smoke", smoke)
 

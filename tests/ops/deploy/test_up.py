@@ -17,7 +17,8 @@ def test_without_the_engine_kubectl_applies_a_local_stack_and_a_line_says_so(
     deployed = deploy.up(DEV)
 
     assert machine.did == ["model", "cluster up", "apply", "smoke"]
-    assert (deployed.outputs, deployed.prediction) == (OUTPUTS, PREDICTION)
+    (model,) = deployed.models
+    assert (deployed.outputs, model.url, model.prediction) == (OUTPUTS, OUTPUTS["url"], PREDICTION)
     assert "without the Pulumi engine" in capsys.readouterr().err
 
 
@@ -152,5 +153,7 @@ def test_a_service_with_a_known_address_is_asked_for_a_prediction(
     config = {**DEV.config, "slipway:cluster": cluster, "slipway:serviceType": kind}
     stack = Stack(project=DEV.project, name="dev", config=config, secret_keys=frozenset())
 
-    assert deploy.up(stack).prediction == (PREDICTION if is_asked else None)
+    (model,) = deploy.up(stack).models
+
+    assert model.prediction == (PREDICTION if is_asked else None)
     assert ("smoke" in machine.did) is is_asked
