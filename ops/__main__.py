@@ -118,9 +118,7 @@ def _smoke(stack: Stack, options: argparse.Namespace) -> None:
 def _load(stack: Stack, options: argparse.Namespace) -> None:
     """Send requests to a stack for a while, to one model after the other, on this machine only."""
     for model, url in deploy.addresses(stack, options.engine, options.model):
-        work = load(
-            url, ensure_artifact(model), connections=options.connections, seconds=options.seconds
-        )
+        work = load(url, ensure_artifact(model), connections=options.connections, seconds=options.seconds)
         _show_of(stack, model.get("model"), str(asyncio.run(work)))
 
 

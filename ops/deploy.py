@@ -91,9 +91,7 @@ def down(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> None
         _down_local(stack, choice)
 
 
-def addresses(
-    stack: Stack, choice: Choice = "auto", only: str | None = None
-) -> list[tuple[Stack, str]]:
+def addresses(stack: Stack, choice: Choice = "auto", only: str | None = None) -> list[tuple[Stack, str]]:
     """Return the URLs of a running stack, each with the one of the stack's `models` that it serves.
 
     Args:

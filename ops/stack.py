@@ -56,7 +56,9 @@ class Stack:
     def models(self) -> list["Stack"]:
         """The stack once for each model that it serves, with the model's own settings in place of the stack's."""
         return [
-            replace(self, config=self.config | {f"{NAMESPACE}:{key}": _text(value) for key, value in own.items()})
+            replace(
+                self, config=self.config | {f"{NAMESPACE}:{key}": _text(value) for key, value in own.items()}
+            )
             for own in self._list
         ] or [self]
 
@@ -83,7 +85,9 @@ class Stack:
         except ValueError:
             items = None
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in cast(list[Any], items)):
-            raise OperationError(f"stack {self.name}: {NAMESPACE}:models: a list of objects, each with a model")
+            raise OperationError(
+                f"stack {self.name}: {NAMESPACE}:models: a list of objects, each with a model"
+            )
         return cast(list[dict[str, Any]], items)
 
     def choose(self, model: str | None) -> list["Stack"]:

@@ -10,28 +10,39 @@ from ops.program import Recorder
 from ops.stack import Stack
 
 
-def parse(stack: Stack) -> Settings:
-    """Load the settings of a stack as the program does; those of its first model, if it has a list.
+def parse_all(stack: Stack) -> list[Settings]:
+    """Load the settings of each model of a stack as the program does.
 
     Raises:
         SettingsError: something is wrong with them.
 
     """
 
-    async def load() -> Settings:
+    async def load() -> list[Settings]:
         reset_options()
         set_mocks(Recorder(), stack.project, stack.name)
         set_all_config(stack.config, list(stack.secret_keys))
-        return Settings.load()[0]
+        return Settings.load()
 
     # Pulumi keeps what is set in the context, and asks for an event loop.
     return contextvars.copy_context().run(asyncio.run, load())
 
 
+def parse(stack: Stack) -> Settings:
+    """Load the settings of a stack that serves one model.
+
+    Raises:
+        SettingsError: something is wrong with them.
+
+    """
+    (settings,) = parse_all(stack)
+    return settings
+
+
 def problems(stack: Stack) -> list[tuple[str, str]]:
     """Return what is wrong with a stack's settings: a key and what is said of it, for each line."""
     try:
-        parse(stack)
+        parse_all(stack)
     except SettingsError as error:
         head, *lines = str(error).splitlines()
         assert head.startswith(f"stack {stack.name}: change these")

@@ -2,7 +2,9 @@
 
 import base64
 import importlib.util
+import json
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +17,13 @@ from infra.sdk import NOT_INSTALLED
 from ops import program as program_module
 from ops.errors import OperationError
 from ops.program import Recorder, Run, run
-from tests.conftest import StackOf
+from tests.conftest import VERSION, StackOf, write_artifact
 
 Objects = dict[str, dict[str, Any]]
 """Objects of a run by kind. The objects that serve have different kinds, and so have those that monitor."""
 
 Declare = Callable[..., Objects]
+Several = Callable[..., dict[str, str]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,6 +57,20 @@ def declare(program: Callable[..., Run]) -> Declare:
 def watch(program: Callable[..., Run]) -> Declare:
     """Return a function that runs the program and returns the objects that monitor the model."""
     return lambda *args, **config: by_kind(program(*args, **config), monitoring=True)
+
+
+@pytest.fixture
+def several(models: Path) -> Several:
+    """Return a function that gives the configuration of a list of models, and writes their artifacts."""
+
+    def of(*items: str | dict[str, Any]) -> dict[str, str]:
+        own = [{"model": item} if isinstance(item, str) else item for item in items]
+        for item in own:
+            if not (models / item["model"]).exists():
+                write_artifact(models, item["model"], VERSION)
+        return {"models": json.dumps(own), "modelVersion": VERSION}
+
+    return of
 
 
 SDKS = {name: cloud.cluster.sdk.package for name, cloud in CLOUDS.items()}

@@ -106,7 +106,10 @@ def test_every_metric_and_label_that_a_scaler_names_is_exported(
 
     assert metric
     assert len(rules) == (backend == "prometheus-adapter")
-    asked = [metric.query, *(query for rule in rules for query in (rule["seriesQuery"], rule["metricsQuery"]))]
+    asked = [
+        metric.query,
+        *(query for rule in rules for query in (rule["seriesQuery"], rule["metricsQuery"])),
+    ]
     assert unknown(asked, server()) == []
 
 

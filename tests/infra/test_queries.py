@@ -9,7 +9,7 @@ import promql_parser as promql
 from app.serving.metrics import CODES, LATENCY_BUCKETS
 from infra.queries import CLIENTS_OWN, FAULTS, TOO_LATE, WAITED, Queries
 from tests.infra.exports import server
-from tests.infra.promql import names, parse
+from tests.infra.promql import names, parse, selectors
 from tests.infra.promtool import Series, case, needs_promtool, promtool, says, series
 
 QUERIES = Queries(namespace="apart", service="cats")
@@ -31,22 +31,6 @@ def every_query() -> dict[str, str]:
         for name, method in methods
         if not name.startswith("_")
     }
-
-
-def selectors(node: Any) -> list[promql.VectorSelector]:
-    match node:
-        case promql.VectorSelector():
-            return [node]
-        case promql.MatrixSelector():
-            return [node.vector_selector]
-        case promql.Call():
-            return [found for argument in node.args for found in selectors(argument)]
-        case promql.BinaryExpr():
-            return selectors(node.lhs) + selectors(node.rhs)
-        case promql.NumberLiteral():
-            return []
-        case _:
-            return selectors(node.expr)
 
 
 def test_every_metric_and_label_that_a_query_names_is_exported():

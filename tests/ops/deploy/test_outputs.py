@@ -33,7 +33,9 @@ def test_the_error_for_a_stack_without_an_address_says_how_to_deploy_it(
     machine.has_pulumi, machine.resources = True, 0 if not outputs else 16
     monkeypatch.setattr(deploy.engine, "outputs", lambda _: outputs)
 
-    with pytest.raises(OperationError, match=r"efficientnet-lite0 of stack prod has no known address: `make up STACK=prod`"):
+    with pytest.raises(
+        OperationError, match=r"efficientnet-lite0 of stack prod has no known address: `make up STACK=prod`"
+    ):
         deploy.addresses(PROD)
 
 
