@@ -251,7 +251,7 @@ class ModelService(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 self._child,
                 pulumi.ResourceOptions(
-                    # When another model replaces this one, its pods must be ready before they get the requests.
+                    # When another model replaces this one, its pods must be ready before they get requests.
                     depends_on=[deployment],
                     # A Service with another name cannot have the port before this one is gone.
                     delete_before_replace=args.node_port is not None,

@@ -43,8 +43,8 @@ DEFINITION = "customresourcedefinition.apiextensions.k8s.io"
 def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
     """Build the images, apply the objects, wait for the pods, and delete objects that are no longer declared.
 
-    The Services are applied after the pods are ready, as the engine does: until then one may select the pods of
-    another model.
+    The Services are applied after the pods are ready, as the engine does: until then one may select the pods
+    of another model.
 
     Returns:
         The program's outputs.
@@ -140,7 +140,7 @@ def _defined(kubectl: Kubectl) -> list[str]:
 
 
 def _prune(kubectl: Kubectl, declared: Run, stack: Stack, namespace: str, kinds: list[str]) -> None:
-    """Delete the stack's objects of some kinds that the program no longer declares, such as old ConfigMaps."""
+    """Delete the stack's objects of these kinds that the program no longer declares."""
     kept = {(item["kind"], item["metadata"]["name"]) for item in declared.objects()}
     selector = f"--selector=app.kubernetes.io/managed-by=slipway,app.kubernetes.io/instance={stack.name}"
     there = kubectl.get(",".join(kinds), f"--namespace={namespace}", selector)["items"]

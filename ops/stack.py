@@ -54,7 +54,7 @@ class Stack:
 
     @property
     def models(self) -> list["Stack"]:
-        """The stack once for each model that it serves, with the model's own settings in place of the stack's."""
+        """The stack as each of its models sees it: with the model's own settings in place of the stack's."""
         return [
             replace(
                 self, config=self.config | {f"{NAMESPACE}:{key}": _text(value) for key, value in own.items()}

@@ -37,7 +37,7 @@ USER_INFO = re.compile(r"//[^/?#]*@")
 """A user, perhaps with a password, in an address: no message repeats it."""
 
 ONLY_MODEL = "model"
-"""Name of the Service, and of the Pulumi components, of a model that a stack serves without a list of models."""
+"""Name of the Service, and of the Pulumi components, of the model of a stack without a list of models."""
 
 SECRETS = ("registryPassword", "grafanaAdminPassword")
 

@@ -60,6 +60,9 @@ def namespace(name: str) -> str:
     return f"slipway-{name}"
 
 
+QUERIES = Queries(namespace=namespace(WATCHED), service=ONLY_MODEL)
+
+
 def ask(query: str) -> list[dict[str, Any]]:
     """Send a query to Prometheus and return the series with their values."""
     answer = httpx.get(f"{monitoring.URL}/api/v1/query", params={"query": query}, timeout=30).json()
@@ -181,9 +184,7 @@ def test_a_burst_adds_pods_and_a_quiet_time_removes_them(kubectl: Kubectl, event
             seconds = eventually(lambda: pods.ready() >= 4, LOAD_SECONDS)
         finally:
             enough.set()
-            queue = ask(
-                f"{Queries(namespace=namespace(WATCHED), service=ONLY_MODEL).queue_depth()}[{LOAD_SECONDS}s:15s]"
-            )
+            queue = ask(f"{QUERIES.queue_depth()}[{LOAD_SECONDS}s:15s]")
             waiting = [value for item in queue for _, value in item["values"]]
             sys.stderr.write(f"ready under load: {pods}; every 15 s there waited {waiting}\n")
         answers = burst.result()

@@ -40,7 +40,7 @@ def promtool(
     *,
     others: Sequence[list[Group]] = (),
 ) -> None:
-    """Check rules with promtool, and run tests of them. `others` are the groups of further PrometheusRules."""
+    """Check rules with promtool, and run tests of them. `others` are groups of further PrometheusRules."""
     files = {f"rules-{number}.yaml": of_file for number, of_file in enumerate([groups, *others])}
     for name, of_file in files.items():
         # JSON is YAML, and quicker to write.

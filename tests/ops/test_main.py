@@ -13,7 +13,6 @@ from ops.stack import Stack
 from tests.conftest import VERSION, StackOf
 from tests.ops.conftest import Artifact
 
-
 DEV = Stack.read("dev")
 TWO = replace(DEV, config={**DEV.config, "slipway:models": '[{"model": "cats"}, {"model": "dogs"}]'})
 

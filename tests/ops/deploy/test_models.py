@@ -22,6 +22,7 @@ TWO = replace(
 @pytest.fixture
 def asked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
     """The questions to a machine on which both models are deployed."""
+    machine.is_logged_in = True
     found: list[tuple[str, Path]] = []
 
     def smoke(url: str, artifact: Path, **_: Any) -> str:
