@@ -34,8 +34,8 @@ def artifacts(models: Sequence[Settings]) -> list[Artifact]:
 def aliases(models: Sequence[Settings], model: Settings) -> list[pulumi.Input[str | pulumi.Alias]]:
     """Return the name of a model's components before the stack got its list of models, or lost it.
 
-    The first of a list takes over the resources of the stack's only model, and the only model those that it had
-    in a list. Without the alias, the engine would create the same objects again before it deletes the old ones.
+    The first of a list takes over the resources of the stack's only model, and the only model those that it
+    had in a list. Otherwise the engine would create the same objects again before it deletes the old ones.
 
     """
     if model.service == ONLY_MODEL:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
+from ops.config_yaml import as_text, load, without_secrets
 from ops.errors import OperationError
 
 NAMESPACE = "slipway"
@@ -17,9 +16,6 @@ ONLY_MODEL = "model"
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder of Pulumi.yaml."""
-
-UNDECRYPTED = "[secret]"
-"""Used in place of a value that only the engine can decrypt. No output may hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +42,25 @@ class Stack:
     def get(self, key: str) -> str:
         """Return the value of a setting.
 
+        Args:
+            key: its key, or for a setting within a group the path of keys: `pod.priorityClass`.
+
         Raises:
             KeyError: neither the stack nor the project sets it.
 
         """
-        return self.config[f"{NAMESPACE}:{key}"]
+        key, *path = key.split(".")
+        value: Any = self.config[f"{NAMESPACE}:{key}"]
+        if path:
+            value = json.loads(value)
+        for step in path:
+            value = value[step]
+        return as_text(value)
 
     @property
     def models(self) -> list["Stack"]:
         """The stack as each of its models sees it: with the model's own settings in place of the stack's."""
-        return [
-            replace(
-                self, config=self.config | {f"{NAMESPACE}:{key}": _text(value) for key, value in own.items()}
-            )
-            for own in self._list
-        ] or [self]
+        return [self._with(own) for own in self._list] or [self]
 
     @property
     def has_list(self) -> bool:
@@ -71,6 +71,10 @@ class Stack:
     def service(self) -> str:
         """The name of the Service of the stack's model, or of the model that this is one of `models` for."""
         return self.get("model") if self.has_list else ONLY_MODEL
+
+    def _with(self, own: dict[str, Any]) -> "Stack":
+        given = {f"{NAMESPACE}:{key}": as_text(value) for key, value in own.items()}
+        return replace(self, config=self.config | given)
 
     @property
     def _list(self) -> list[dict[str, Any]]:
@@ -115,23 +119,18 @@ class Stack:
         if not file.exists():
             there = ", ".join(sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml")))
             raise OperationError(f"no stack {name!r}: {file.name} is missing (stacks: {there})")
-        project: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
-        stack: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
+        project: dict[str, Any] = load((folder / "Pulumi.yaml").read_text())
+        stack: dict[str, Any] = load(file.read_text()) or {}
         given: dict[str, Any] = stack.get("config") or {}
         defaults = {
             f"{NAMESPACE}:{key}": declared["default"]
             for key, declared in project["config"].items()
             if "default" in declared
         }
-        secret = {key for key, value in given.items() if isinstance(value, dict) and "secure" in value}
+        decrypted = {key: without_secrets(value) for key, value in given.items()}
         return cls(
             project=project["name"],
             name=name,
-            config={key: _text(value) for key, value in {**defaults, **given}.items()}
-            | dict.fromkeys(secret, UNDECRYPTED),
-            secret_keys=frozenset(secret),
+            config={key: as_text(value) for key, value in {**defaults, **decrypted}.items()},
+            secret_keys=frozenset(key for key, value in given.items() if value != decrypted[key]),
         )
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -23,7 +23,7 @@ Objects = dict[str, dict[str, Any]]
 """Objects of a run by kind. The objects that serve have different kinds, and so have those that monitor."""
 
 Declare = Callable[..., Objects]
-Several = Callable[..., dict[str, str]]
+Several = Callable[..., dict[str, Any]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,12 +63,12 @@ def watch(program: Callable[..., Run]) -> Declare:
 def several(models: Path) -> Several:
     """Return a function that gives the configuration of a list of models, and writes their artifacts."""
 
-    def of(*items: str | dict[str, Any]) -> dict[str, str]:
+    def of(*items: str | dict[str, Any]) -> dict[str, Any]:
         own = [{"model": item} if isinstance(item, str) else item for item in items]
         for item in own:
             if not (models / item["model"]).exists():
                 write_artifact(models, item["model"], VERSION)
-        return {"models": json.dumps(own), "modelVersion": VERSION}
+        return {"models": json.dumps(own), "model": None, "modelVersion": VERSION}
 
     return of
 
