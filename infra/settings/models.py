@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from infra.settings.pod import PodSettings
 from infra.settings.problems import NAMESPACE, did_you_mean, named
 from infra.settings.reading import GROUPS, Declared, View
-from infra.settings.scaling import ScalingSettings
+from infra.settings.scaling import ScalingSettings, has_one_gpu_a_node
 
 KEY = "models"
 
@@ -52,6 +52,7 @@ def misfits(values: Values, declared: Declared) -> Iterator[str]:
     merged = [{**values, **_own(values, item, declared)} for item in items]
     for (first, one), (second, other) in combinations(enumerate(merged), 2):
         yield from _pair_problems(first, one, second, other)
+    yield from _gpu_problems(values, [str(model["maxReplicas"]) for model in merged])
 
 
 def _items(values: Values) -> list[Values]:
@@ -111,3 +112,16 @@ def _pair_problems(first: int, one: Values, second: int, other: Values) -> Itera
     port = other["nodePort"]
     if port not in ("", "0") and port == one["nodePort"]:
         yield f"{named((KEY, second, 'nodePort'))}: {port!r}: another port than that of {before}"
+
+
+def _gpu_problems(values: Values, most: list[str]) -> Iterator[str]:
+    """Yield the problem of GPU nodes that are too few for the pods of all models."""
+    nodes, machine_type = str(values["gpuMaxNodes"]), str(values["gpuMachineType"]) or None
+    if not has_one_gpu_a_node(str(values["cluster"]), str(values["device"]), machine_type):
+        return
+    # What is no number is a problem of its own.
+    if all(text.isdecimal() for text in (nodes, *most)) and sum(map(int, most)) > int(nodes):
+        yield (
+            f"gpuMaxNodes: {nodes!r}: at least {sum(map(int, most))}, the sum of maxReplicas of all models: "
+            "each pod takes a GPU of its own and each node has one"
+        )

@@ -118,6 +118,11 @@ CHANGES: dict[str, Change] = {
     "pod.tolerations[].effect": Change(tolerating(effect="NoSchedule"), before=tolerating()),
     "pod.tolerations[].tolerationSeconds": Change(tolerating(tolerationSeconds=60), before=tolerating()),
     "pod.priorityClass": Change('{"priorityClass": "high"}'),
+    "models": Change(
+        '[{"model": "other"}]',
+        {"model": "efficientnet-lite0"},
+        before='[{"model": "tiny"}, {"model": "other"}]',
+    ),
 }
 """By key. For a setting within a group, the path is given and the values are those of the whole group."""
 

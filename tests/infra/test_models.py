@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pulumi.runtime.proto.resource_pb2 import (
+    RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
+    RegisterResourceRequest,
+    RegisterResourceResponse,
+)
 
-from infra.models import aliases
-from infra.settings import ONLY_MODEL
+from ops import program as program_module
 from ops.errors import OperationError
-from ops.program import IMAGE, Run
+from ops.program import IMAGE, Monitor, Run
 from ops.stack import Stack
 from tests.conftest import VERSION, StackOf
 from tests.infra.conftest import CLOUD_CONFIG, EXISTING, GPU, INSTALL, QUEUE_DEPTH, Several, one_of
 from tests.infra.declarations import Declaration, declarations
 from tests.infra.pruning import left_behind
-from tests.parsing import parse_all
 
 NAMES = ("cats", "cats-b", "model", "cluster", "monitoring", "a")
 """Names of models: some that begin like another, or that the program itself uses."""
@@ -186,16 +189,43 @@ def test_a_cluster_and_its_gpu_nodes_are_created_once(program: Callable[..., Run
     one_of(found, "gcp:container/nodePool:NodePool")
 
 
-def former_names(stack: Stack) -> dict[str, list[str]]:
-    models = parse_all(stack)
-    return {model.service: [alias.name for alias in aliases(models, model)] for model in models}  # type: ignore[union-attr]
+def urns(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
+    """Return the URN of every resource of a stack, each with those that it is an alias for."""
+    found: dict[str, set[str]] = {}
+
+    class RecordingMonitor(Monitor):
+        def RegisterResource(self, request: RegisterResourceRequest) -> RegisterResourceResponse:  # noqa: N802
+            response = super().RegisterResource(request)
+            found[response.urn] = {*request.aliasURNs}
+            return response
+
+        def GetDeploymentInfo(self, request: object) -> Any:  # noqa: N802
+            """Offer no aliases in parts: the SDK then writes each as a whole URN, as the engine would."""
+            info = super().GetDeploymentInfo(request)
+            info.supportedFeatures.remove(RESOURCE_MONITOR_FEATURE_ALIAS_SPECS)
+            return info
+
+    with monkeypatch.context() as patch:
+        patch.setattr(program_module, "Monitor", RecordingMonitor)
+        program_module.run(stack)
+    return found
 
 
-def test_the_first_of_a_list_takes_over_the_only_model_and_the_only_model_its_place_in_a_list(
-    stack_of: StackOf, several: Several
+@pytest.mark.parametrize("only_first", [True, False], ids=["into a list", "out of a list"])
+def test_the_engine_keeps_the_objects_of_a_model_that_comes_into_a_list_or_out_of_it(
+    stack_of: StackOf, several: Several, monkeypatch: pytest.MonkeyPatch, only_first: bool
 ):
-    assert former_names(stack_of(**several("cats", "dogs"))) == {"cats": [ONLY_MODEL], "dogs": []}
-    assert former_names(stack_of()) == {ONLY_MODEL: ["tiny"]}
+    config = {**EXISTING, **QUEUE_DEPTH, "autoscalingBackend": "keda"}
+    only = urns(stack_of(**config), monkeypatch)
+    listed = urns(stack_of(**config, **several("tiny", "dogs")), monkeypatch)
+    before, after = (only, listed) if only_first else (listed, only)
+
+    kept = {*after, *(former for formers in after.values() for former in formers)}
+
+    assert len(before) > 12
+    assert [urn for urn in before if urn not in kept and "::dogs" not in urn] == []
+    former = [former for formers in listed.values() for former in formers if former in only]
+    assert len(former) == len({*former}), "two resources would be an alias for the same one"
 
 
 def test_the_adapter_rules_of_an_existing_cluster_are_an_output(
