@@ -12,7 +12,7 @@ from ops.load import load
 from ops.models import ensure_artifact
 from ops.program import run
 from ops.progress import say
-from ops.render import ADAPTER_RULES, adapter_rule, notes, to_yaml
+from ops.render import ADAPTER_RULES, PER_MODEL, adapter_rule, notes, to_yaml
 from ops.request import Request
 from ops.serve import PORT, serve
 from ops.set import set_value
@@ -77,9 +77,11 @@ def _up(stack: Stack, options: argparse.Namespace) -> None:
         if model.prediction is not None:
             _show_of(stack, model.name, json.dumps(model.prediction))
     for name, value in deployed.outputs.items():
-        for model, text in value.items() if isinstance(value, dict) else [(None, value)]:
-            if name not in ADAPTER_RULES:
-                _show(f"{name + ':':<14}{f'{model}: ' if model else ''}{text}")
+        if name in PER_MODEL:
+            for model, text in value.items():
+                _show(f"{name + ':':<14}{model}: {text}")
+        elif name not in ADAPTER_RULES:
+            _show(f"{name + ':':<14}{value}")
     if text := adapter_rule(deployed.outputs):
         _show(text)
     for model in deployed.models:

@@ -23,6 +23,9 @@ RELEASE = """\
 ADAPTER_RULES = ("prometheusAdapterRule", "prometheusAdapterRules")
 """Names of the program's outputs with the rule of prometheus-adapter, or with those of several models."""
 
+PER_MODEL = ("urls", "images", "modelVersions")
+"""Names of the outputs that a stack with a list of models has by the models' names."""
+
 BY_TAG = """\
 The image is named by its tag, which may be moved to another image while running pods keep the old one. When
 it is pushed, set `image` to its reference with the digest, which this command prints:

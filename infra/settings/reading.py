@@ -65,7 +65,7 @@ def read(settings: type[T], declared: Declared) -> T:
         SettingsError: See `read_each`.
 
     """
-    (result,) = read_each(settings, declared, lambda values, _: [View(values=values)], lambda *_: ())
+    (result,) = read_each(settings, declared, lambda values, _: [View(values=values)], lambda _, __: ())
     return result
 
 

@@ -126,7 +126,7 @@ def test_the_faults_of_one_model_raise_an_alert_of_that_model_alone(
         of(other, "model_ready"): "1x30",
     }
     raised = 'group by (alertname, service) (ALERTS{alertstate="firing"})'
-    expected = {
+    expected: dict[str, float] = {
         series(alertname=alert, service=metrics_service(failing)): 1
         for alert in ("ModelErrorBudgetBurn", "ModelUnavailable")
     }
