@@ -28,24 +28,21 @@ if settings.device == "gpu" and cluster.cloud:
 
 served: dict[str, dict[str, pulumi.Input[str]]] = {}
 for model, artifact in zip(models, served_artifacts, strict=True):
-    name = model.service
-    renamed = pulumi.ResourceOptions(aliases=aliases(models, model))
+    name, former = model.service, aliases(models, model)
+    renamed = pulumi.ResourceOptions(aliases=former)
     image = model.image or ModelImage(name, ModelImageArgs.of(model, artifact), renamed).ref
     service = ModelService(
         name,
         ModelServiceArgs.of(model, artifact, image, cluster.namespace, instance),
-        pulumi.ResourceOptions.merge(
-            renamed,
-            pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[*monitoring, *gpu_nodes]),
+        pulumi.ResourceOptions(
+            aliases=former, providers=[cluster.provider], depends_on=[*monitoring, *gpu_nodes]
         ),
     )
     if model.is_monitored:
         ModelMonitoring(
             name,
             ModelMonitoringArgs.of(model, artifact, cluster.namespace, instance),
-            pulumi.ResourceOptions.merge(
-                renamed, pulumi.ResourceOptions(providers=[cluster.provider], depends_on=monitoring)
-            ),
+            pulumi.ResourceOptions(aliases=former, providers=[cluster.provider], depends_on=monitoring),
         )
     served[model.model] = {"url": service.url, "image": image, "modelVersion": artifact.version}
 
