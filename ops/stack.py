@@ -73,8 +73,14 @@ class Stack:
         return self.get("model") if self.has_list else ONLY_MODEL
 
     def _with(self, own: dict[str, Any]) -> "Stack":
-        given = {f"{NAMESPACE}:{key}": as_text(value) for key, value in own.items()}
-        return replace(self, config=self.config | given)
+        """Return the stack with other settings. An object is merged with the stack's, as by the program."""
+        config = dict(self.config)
+        for name, value in own.items():
+            key = f"{NAMESPACE}:{name}"
+            if isinstance(value, dict):
+                value = _merged(json.loads(config.get(key, "{}")), cast(dict[str, Any], value))
+            config[key] = as_text(value)
+        return replace(self, config=config)
 
     @property
     def _list(self) -> list[dict[str, Any]]:
@@ -134,3 +140,10 @@ class Stack:
             config={key: as_text(value) for key, value in {**defaults, **decrypted}.items()},
             secret_keys=frozenset(key for key, value in given.items() if value != decrypted[key]),
         )
+
+
+def _merged(outer: Any, inner: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if not (isinstance(outer, dict) and isinstance(inner, dict)):
+        return inner
+    first, second = cast(dict[str, Any], outer), cast(dict[str, Any], inner)
+    return {**first, **{key: _merged(first.get(key), value) for key, value in second.items()}}

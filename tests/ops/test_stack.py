@@ -120,6 +120,17 @@ def test_a_stack_has_a_view_for_each_model_with_the_models_own_settings():
     assert (cats.service, dogs.service) == ("cats", "dogs")
 
 
+def test_an_object_of_a_model_is_merged_with_that_of_the_stack():
+    stack = listing('[{"model": "cats", "pod": {"nodeSelector": {"zone": "a"}}}, {"model": "dogs"}]')
+    stack.config["slipway:pod"] = '{"nodeSelector": {"disk": "ssd"}, "priorityClass": "low"}'
+
+    cats, dogs = stack.models
+
+    assert json.loads(cats.get("pod.nodeSelector")) == {"disk": "ssd", "zone": "a"}
+    assert cats.get("pod.priorityClass") == "low"
+    assert json.loads(dogs.get("pod.nodeSelector")) == {"disk": "ssd"}
+
+
 def test_a_stack_without_a_list_is_its_only_view():
     dev = Stack.read("dev")
 
