@@ -79,7 +79,7 @@ def _up(stack: Stack, options: argparse.Namespace) -> None:
     for name, value in deployed.outputs.items():
         if name in PER_MODEL:
             for model, text in value.items():
-                _show(f"{name + ':':<14}{model}: {text}")
+                _show(f"{name + ':':<15}{model}: {text}")
         elif name not in ADAPTER_RULES:
             _show(f"{name + ':':<14}{value}")
     if text := adapter_rule(deployed.outputs):

@@ -65,8 +65,8 @@ def test_up_tells_the_models_of_a_list_apart(
     assert lines[:5] == [
         "cats: [4]",
         "dogs: [4]",
-        "urls:         cats: http://127.0.0.1:30080",
-        "urls:         dogs: http://127.0.0.1:30081",
+        "urls:          cats: http://127.0.0.1:30080",
+        "urls:          dogs: http://127.0.0.1:30081",
         "namespace:    slipway-dev",
     ]
     assert [line for line in lines if line.startswith("look at it")] == [
