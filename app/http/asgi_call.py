@@ -99,6 +99,7 @@ class AsgiCall:
     def _scope(self) -> dict[str, Any]:
         request, connection = self._request, self._connection
         path, _, query = request.target.partition(b"?")
+        root_path = connection.listener.root_path
         headers = [(name, value) for name, value in request.headers if name != REQUEST_ID]
         return {
             "type": "http",
@@ -107,10 +108,11 @@ class AsgiCall:
             # HEAD is answered as GET; the connection leaves out the body (RFC 9110, section 9.3.2).
             "method": "GET" if request.method == "HEAD" else request.method,
             "scheme": "http",
-            "path": self._path(),
+            # The page is also at the root path without a slash.
+            "path": f"{root_path}/" if self._path() == root_path else self._path(),
             "raw_path": path,
             "query_string": query,
-            "root_path": "",
+            "root_path": root_path,
             "headers": [*headers, (REQUEST_ID, self._request_id.encode())],
             "client": connection.client,
             "server": connection.server,
