@@ -23,6 +23,7 @@ type RenewOptions struct {
 
 // Resource is a certificate with its key.
 type Resource struct {
+	ID                      string
 	Domains                 []string
 	PrivateKey, Certificate []byte
 }
