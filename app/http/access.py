@@ -10,6 +10,7 @@ from app.serving.metrics import KEY_MISSING, KEY_WRONG
 
 AUTHORIZATION = b"authorization"
 X_API_KEY = b"x-api-key"
+_KEY_HEADERS = frozenset({AUTHORIZATION, X_API_KEY})
 
 _CHALLENGE = 'Bearer realm="slipway"'
 """The value of WWW-Authenticate, which 401 must have: https://www.rfc-editor.org/rfc/rfc6750#section-3."""
@@ -75,7 +76,7 @@ def _sent_key(headers: tuple[tuple[bytes, bytes], ...]) -> bytes | None:
     """
     values: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in {AUTHORIZATION, X_API_KEY}:
+        if name in _KEY_HEADERS:
             if name in values:
                 raise Problem(
                     HTTPStatus.BAD_REQUEST,

@@ -108,8 +108,7 @@ class AsgiCall:
             # HEAD is answered as GET; the connection leaves out the body (RFC 9110, section 9.3.2).
             "method": "GET" if request.method == "HEAD" else request.method,
             "scheme": "http",
-            # The page is also at the root path without a slash.
-            "path": f"{root_path}/" if self._path() == root_path else self._path(),
+            "path": _with_root(root_path, self._path()),
             "raw_path": path,
             "query_string": query,
             "root_path": root_path,
@@ -148,3 +147,8 @@ class AsgiCall:
             self._responded = True
             self._changed.set()
             self._connection.respond(self._status, self._headers, b"".join(self._response_chunks))
+
+
+def _with_root(root_path: str, path: str) -> str:
+    """Return a path below the root path, where ASGI has it, whether a proxy has removed it or not."""
+    return path if path == "*" else root_path + (path.removeprefix(root_path) or "/")

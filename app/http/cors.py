@@ -18,7 +18,10 @@ ALLOWED_HEADERS = ", ".join(
 )
 """The request headers that a page may set. Not `*`, which does not stand for Authorization."""
 
-EXPOSED_HEADERS = "x-request-id, retry-after, www-authenticate, inference-header-content-length"
+_EXPOSED = (
+    b"access-control-expose-headers",
+    b"x-request-id, retry-after, www-authenticate, inference-header-content-length",
+)
 """The response headers that a page may read, beside those that it may always read."""
 
 _ORIGIN = b"origin"
@@ -41,13 +44,12 @@ class Cors:
             request: the request; None if it could not be parsed.
 
         """
-        exposed = (b"access-control-expose-headers", EXPOSED_HEADERS.encode())
         if self._allows_any:
-            return [(b"access-control-allow-origin", b"*"), exposed]
+            return [(b"access-control-allow-origin", b"*"), _EXPOSED]
         origin = _value(request.headers if request else (), _ORIGIN)
         if origin not in self._origins:
             return _VARY
-        return [*_VARY, (b"access-control-allow-origin", origin), exposed]
+        return [*_VARY, (b"access-control-allow-origin", origin), _EXPOSED]
 
 
 def is_preflight(headers: Iterable[tuple[bytes, bytes]]) -> bool:
