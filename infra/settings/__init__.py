@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from pydantic import ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
+from infra.clouds import CLOUDS
 from infra.settings.cluster import ClusterSettings
+from infra.settings.exposure import Exposure
 from infra.settings.image import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.placement import Placement
@@ -19,7 +22,7 @@ from infra.settings.pod import PodSettings
 from infra.settings.problems import NAMESPACE
 from infra.settings.reading import Declared, SettingsError, read
 from infra.settings.scaling import ScalingSettings
-from infra.settings.values import CONFIG
+from infra.settings.values import CONFIG, either, invalid
 
 __all__ = ["NAMESPACE", "PULUMI_YAML", "Settings", "SettingsError", "declared"]
 
@@ -31,6 +34,7 @@ PULUMI_YAML = Path(__file__).parents[2] / "Pulumi.yaml"
 class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, ClusterSettings):
     """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
 
+    exposure: Exposure
     pod: Placement
 
     @classmethod
@@ -42,6 +46,18 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
         """
         return read(cls, declared())
+
+    @field_validator("exposure")
+    @classmethod
+    def _can_be_internal(cls, value: Exposure, info: ValidationInfo) -> Exposure:
+        able = [name for name, cloud in CLOUDS.items() if cloud.internal_load_balancer]
+        if value.internal and info.data.get("cluster", able[0]) not in able:
+            raise invalid(
+                f"false, unless cluster is {either(able)}: elsewhere the annotation of an internal load balancer "
+                "belongs into exposure.serviceAnnotations",
+                "internal",
+            )
+        return value
 
 
 @cache

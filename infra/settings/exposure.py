@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
-from infra.clouds import CLOUDS
 from infra.settings.values import (
     CONFIG,
     DnsLabel,
@@ -197,23 +196,4 @@ class Exposure:
     def _are_different(cls, value: tuple[IpFamily, ...]) -> tuple[IpFamily, ...]:
         if len(set(value)) < len(value):
             raise invalid("each of IPv4 and IPv6 at most once")
-        return value
-
-
-@dataclass(frozen=True, kw_only=True, config=CONFIG)
-class ExposureSettings:
-    """The group, and its rules that look at other settings."""
-
-    exposure: Exposure
-
-    @field_validator("exposure")
-    @classmethod
-    def _can_be_internal(cls, value: Exposure, info: ValidationInfo) -> Exposure:
-        able = [name for name, cloud in CLOUDS.items() if cloud.internal_load_balancer]
-        if value.internal and info.data.get("cluster", able[0]) not in able:
-            raise invalid(
-                f"false, unless cluster is {either(able)}: elsewhere set the annotation of the load balancer in "
-                "serviceAnnotations",
-                "internal",
-            )
         return value
