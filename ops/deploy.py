@@ -7,6 +7,7 @@ from typing import Any
 from ops import apply, clashes, engine, running, scrape
 from ops.choice import Choice, by_engine
 from ops.errors import OperationError
+from ops.exposure import has_address, node_port
 from ops.keys import key_of
 from ops.local import monitoring
 from ops.local.cluster import driver
@@ -50,14 +51,14 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
     if uses_engine:
         engine.check(stack, agreed=agreed)
         clashes.check(stack)
-    key = key_of(stack) if _has_address(stack) else None
+    key = key_of(stack) if has_address(stack) else None
     artifact = ensure_artifact(stack)
     is_new = stack.is_local and driver().up()
     if stack.is_local and stack.get("monitoring") == "existing":
         monitoring.up()
     outputs = _with_engine(stack, is_new=is_new, agreed=agreed) if uses_engine else _with_kubectl(stack)
     prediction = None
-    if _has_address(stack):
+    if has_address(stack):
         with step("ask for a prediction"):
             prediction = smoke(outputs["url"], artifact, patience_seconds=ADDRESS_SECONDS, key=key)
     scrape.check(stack, patience_seconds=scrape.SECONDS)
@@ -112,15 +113,15 @@ def _check_port(stack: Stack) -> None:
     """
     if not (stack.is_local and driver().healthy()):
         return
-    port = stack.get("nodePort")
-    holder = running.holder(driver().kubectl(), port)
+    port = node_port(stack)
+    holder = running.holder(driver().kubectl(), port) if port else None
     if holder is None or holder.stack == stack.name:
         return
     owner = f" of stack {holder.stack}" if holder.stack else ""
     removal = f", or `make down STACK={holder.stack}` first" if holder.stack else ""
     raise OperationError(
         f"node port {port} of stack {stack.name} is taken by Service {holder.name}{owner} in namespace "
-        f"{holder.namespace}: set another slipway:nodePort in Pulumi.{stack.name}.yaml{removal}"
+        f"{holder.namespace}: set another nodePort of slipway:exposure in Pulumi.{stack.name}.yaml{removal}"
     )
 
 
@@ -162,12 +163,6 @@ def _down_local(stack: Stack, choice: Choice) -> None:
         )
     else:
         driver().down()
-
-
-def _has_address(stack: Stack) -> bool:
-    # The address of a node port is known only for the local cluster.
-    kind = stack.get("serviceType")
-    return kind == "LoadBalancer" or (kind == "NodePort" and stack.is_local)
 
 
 def _outputs(stack: Stack, choice: Choice) -> dict[str, Any]:

@@ -30,7 +30,8 @@ NODE_PORTS = range(30000, 32768)
 """The API server's default --service-node-port-range."""
 
 PATH = re.compile(r"(/[0-9A-Za-z._~-]+)*")
-"""What the server accepts as its root path."""
+OWN_PATHS = ("docs", "health", "openapi.json", "predict", "swagger-ui", "v2", "web")
+"""First parts of the server's own paths, with which it lets no root path begin. tests/contract compares them."""
 
 
 def _network(text: str) -> str:
@@ -43,6 +44,8 @@ def _network(text: str) -> str:
 def _path(text: str) -> str:
     if not PATH.fullmatch(text):
         raise invalid("a path that starts with / and does not end with it, e.g. /models/cats")
+    if text.split("/")[1:2] and text.split("/")[1] in OWN_PATHS:
+        raise invalid(f"a path whose first part is not one of the server's own: {', '.join(OWN_PATHS)}")
     return text
 
 
