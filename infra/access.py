@@ -7,6 +7,8 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Secret, SecretVolumeSourceArgs, VolumeArgs, VolumeMountArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.settings import Settings
+
 KEYS = "keys"
 """Name of the file, and of its entry in the Secret: one key a line."""
 
@@ -40,6 +42,16 @@ class AccessArgs:
         """
         if self.api_keys and self.api_keys_secret:
             raise pulumi.RunError("api_keys_secret: must be empty if api_keys are given")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "AccessArgs":
+        """Take from the settings what concerns access."""
+        access = settings.access
+        return cls(
+            api_keys=access.api_keys,
+            api_keys_secret=access.api_keys_secret,
+            cors_origins=access.cors_origins,
+        )
 
     @property
     def has_keys(self) -> bool:

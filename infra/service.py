@@ -20,7 +20,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from infra.access import AccessArgs
 from infra.artifact import Artifact
 from infra.autoscaling import Autoscaler, AutoscalerArgs, ScalingArgs
-from infra.exposure import ExposureArgs, expose
+from infra.exposure import ExposureArgs, expose, warning
 from infra.labels import labels, selector
 from infra.network import network_policy
 from infra.pod import SCRAPE_ANNOTATIONS, PodArgs, ResourcesArgs, pod_spec, start_seconds
@@ -94,6 +94,7 @@ class ModelServiceArgs:
             resources=ResourcesArgs.of(settings),
             scaling=ScalingArgs.of(settings),
             server=ServerArgs.of(settings),
+            access=AccessArgs.of(settings),
             exposure=ExposureArgs.of(settings),
             pull_credentials=settings.credentials if settings.pull_secret else None,
             architecture=settings.platform.removeprefix("linux/"),
@@ -152,6 +153,8 @@ class ModelService(pulumi.ComponentResource):
         Autoscaler(name, scaled, self._child)
         # When another model replaces this one, its pods must be ready before they get the requests.
         after = pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[deployment]))
+        if sentence := warning(args.exposure, has_api_keys=args.access.has_keys):
+            pulumi.log.warn(sentence, resource=self)
         self.url = expose(name, self._metadata(name), self._selector, args.exposure, after)
         self.register_outputs({"url": self.url})
 

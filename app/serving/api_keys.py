@@ -19,7 +19,7 @@ KEY_FORMAT = f"at least {MIN_KEY_CHARACTERS} letters, digits and -._~+/, with = 
 
 NO_KEYS = "no request is accepted, because there is no API key in %s: %s"
 
-_KEY = re.compile(rb"(?=.{%d})[0-9A-Za-z\-._~+/]+=*" % MIN_KEY_CHARACTERS)
+KEY = re.compile(rb"(?=.{%d})[0-9A-Za-z\-._~+/]+=*" % MIN_KEY_CHARACTERS)
 """What a client can send as a bearer token, `b64token`: https://www.rfc-editor.org/rfc/rfc6750#section-2.1."""
 
 log = logging.getLogger(__name__)
@@ -84,10 +84,10 @@ class ApiKeys:
     def _keys_in(self, content: bytes) -> list[bytes]:
         lines = [line.strip() for line in content.split(b"\n")]
         for number, line in enumerate(lines, start=1):
-            if line and not _KEY.fullmatch(line):
+            if line and not KEY.fullmatch(line):
                 # The line itself may be a key with a slip of the pen.
                 log.error("line %d of %s is not used: a key has %s", number, self._path, KEY_FORMAT)
-        return [line for line in lines if _KEY.fullmatch(line)]
+        return [line for line in lines if KEY.fullmatch(line)]
 
     def _lose_keys(self, why: str) -> None:
         if why != self._seen:

@@ -7,10 +7,11 @@ from infra.exposure.args import ExposureArgs, GatewayArgs, IssuerArgs, TlsArgs
 from infra.exposure.certificate import certificate
 from infra.exposure.http_route import http_route
 from infra.exposure.ingress import ingress
+from infra.exposure.protection import warning
 from infra.exposure.service import service
 from infra.exposure.url import url
 
-__all__ = ["ExposureArgs", "GatewayArgs", "IssuerArgs", "TlsArgs", "expose"]
+__all__ = ["ExposureArgs", "GatewayArgs", "IssuerArgs", "TlsArgs", "expose", "warning"]
 
 
 def expose(

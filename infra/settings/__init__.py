@@ -13,6 +13,7 @@ from pydantic import ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
 from infra.clouds import CLOUDS
+from infra.settings.access import Access
 from infra.settings.cluster import ClusterSettings
 from infra.settings.exposure import Exposure
 from infra.settings.image import ImageSettings
@@ -36,6 +37,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
     exposure: Exposure
     pod: Placement
+    access: Access
 
     @classmethod
     def load(cls) -> "Settings":
