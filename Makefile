@@ -17,7 +17,7 @@ PYTEST := $(RUN) -m pytest --ignore tests/e2e
 PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
+.PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render smoke load cluster cluster-down monitoring door bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
 .SECONDARY:
 .NOTPARALLEL:
 
@@ -50,6 +50,9 @@ cluster-down: $(INSTALLED)/core ## Remove the local cluster with every stack on 
 
 monitoring: $(INSTALLED)/core ## Add Prometheus and KEDA to the local cluster
 	@$(RUN) -m ops.local monitoring
+
+door: $(INSTALLED)/core ## Add Traefik and cert-manager to the local cluster
+	@$(RUN) -m ops.local door
 
 bench: $(INSTALLED)/core $(INSTALLED)/pytorch ## Measure the server side by side with its peers (25 minutes): make bench ARGS=--quick
 	@$(RUN) -m bench $(ARGS)

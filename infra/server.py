@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.access import AccessArgs
 from infra.settings import Settings
 
 PREFIX = "SLIPWAY_"
@@ -40,6 +41,9 @@ class ServerArgs:
     drain_timeout_seconds: int | None = None
     """Time that requests in flight then have to finish."""
 
+    root_path: str | None = None
+    """Prefix of the paths of requests, such as `/models/cats`. None means that there is none."""
+
     otlp_endpoint: str | None = None
     """URL of an OpenTelemetry collector, with its port if it is not the scheme's. None sends no traces."""
 
@@ -56,10 +60,11 @@ class ServerArgs:
             log_level=settings.log_level,
             drain_delay_seconds=settings.drain_delay_seconds,
             drain_timeout_seconds=settings.drain_timeout_seconds,
+            root_path=settings.exposure.path or None,
             otlp_endpoint=str(settings.otlp_endpoint) if settings.otlp_endpoint else None,
         )
 
-    def environment(self, device: Literal["cpu", "gpu"]) -> dict[str, str]:
+    def environment(self, device: Literal["cpu", "gpu"], access: AccessArgs) -> dict[str, str]:
         """Return the environment variables of the server."""
         values: dict[str, object] = {
             "MODEL_PATH": MODEL_PATH,
@@ -73,8 +78,10 @@ class ServerArgs:
             "LOG_LEVEL": self.log_level,
             "PORT": HTTP_PORT,
             "METRICS_PORT": METRICS_PORT,
+            "ROOT_PATH": self.root_path,
             "DRAIN_DELAY_SECONDS": self.drain_delay_seconds,
             "DRAIN_TIMEOUT_SECONDS": self.drain_timeout_seconds,
+            **access.environment(),
         }
         variables = {f"{PREFIX}{name}": str(value) for name, value in values.items() if value is not None}
         if self.otlp_endpoint:

@@ -1,7 +1,6 @@
 """A model as a service: its pods, its address, and the objects that keep the pods available."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import (
@@ -13,16 +12,15 @@ from pulumi_kubernetes.apps.v1 import (
 from pulumi_kubernetes.core.v1 import (
     ConfigMap,
     PodTemplateSpecArgs,
-    Service,
     ServiceAccount,
-    ServicePortArgs,
-    ServiceSpecArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
+from infra.access import AccessArgs
 from infra.artifact import Artifact
 from infra.autoscaling import Autoscaler, AutoscalerArgs, ScalingArgs
+from infra.exposure import ExposureArgs, expose, warning
 from infra.labels import labels, selector
 from infra.network import network_policy
 from infra.pod import SCRAPE_ANNOTATIONS, PodArgs, ResourcesArgs, pod_spec, start_seconds
@@ -30,11 +28,6 @@ from infra.registries.credentials import Credentials
 from infra.server import ServerArgs
 from infra.settings import Settings
 from infra.settings.placement import Placement
-from infra.url import service_url
-
-SERVICE_PORT = 80
-
-ServiceType = Literal["LoadBalancer", "NodePort", "ClusterIP"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +56,8 @@ class ModelServiceArgs:
     resources: ResourcesArgs
     scaling: ScalingArgs
     server: ServerArgs = field(default_factory=ServerArgs)
-    service_type: ServiceType = "ClusterIP"
-    """How the service is reached: `ClusterIP` from within the cluster only."""
-
-    node_port: int | None = None
-    """Port on the nodes, with the type `NodePort`. None lets the cluster choose."""
-
-    node_address: str = "<node>"
-    """Address of a node, as the exported URL shows it with the type `NodePort`."""
-
+    access: AccessArgs = field(default_factory=AccessArgs)
+    exposure: ExposureArgs = field(default_factory=ExposureArgs)
     pull_credentials: Credentials | None = None
     """Credentials that pods pull the image with. None means a public repository, or the nodes' own
     credentials."""
@@ -108,9 +94,8 @@ class ModelServiceArgs:
             resources=ResourcesArgs.of(settings),
             scaling=ScalingArgs.of(settings),
             server=ServerArgs.of(settings),
-            service_type=settings.service_type,
-            node_port=settings.node_port or None,
-            **({"node_address": "127.0.0.1"} if settings.cluster == "local" else {}),
+            access=AccessArgs.of(settings),
+            exposure=ExposureArgs.of(settings),
             pull_credentials=settings.credentials if settings.pull_secret else None,
             architecture=settings.platform.removeprefix("linux/"),
             termination_grace_period_seconds=settings.termination_grace_period_seconds,
@@ -122,8 +107,8 @@ class ModelServiceArgs:
 class ModelService(pulumi.ComponentResource):
     """The Kubernetes objects that serve one model, named after it.
 
-    Only the Service is named after the component: clients keep its address when another model replaces this
-    one.
+    Only the Service, and what lies before it, is named after the component: clients keep its address when
+    another model replaces this one.
 
     Example:
         >>> service = ModelService(
@@ -144,7 +129,7 @@ class ModelService(pulumi.ComponentResource):
     """
 
     url: pulumi.Output[str]
-    """Address of the service; `pending` until a load balancer has one."""
+    """Address of the model; `pending` until a load balancer has one."""
 
     def __init__(self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:ModelService", name, {}, opts)
@@ -154,7 +139,6 @@ class ModelService(pulumi.ComponentResource):
         self._selector = selector(args.model, args.instance)
 
         deployment = self._deployment()
-        service = self._service(deployment)
         self._disruption_budget()
         network_policy(
             f"{name}-network-policy",
@@ -167,7 +151,11 @@ class ModelService(pulumi.ComponentResource):
             metadata=self._metadata(args.model), deployment=deployment, scaling=args.scaling
         )
         Autoscaler(name, scaled, self._child)
-        self.url = service_url(name, service, args.service_type, args.namespace, args.node_address)
+        # When another model replaces this one, its pods must be ready before they get the requests.
+        after = pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[deployment]))
+        if sentence := warning(args.exposure, has_api_keys=args.access.has_keys):
+            pulumi.log.warn(sentence, resource=self)
+        self.url = expose(name, self._metadata(name), self._selector, args.exposure, after)
         self.register_outputs({"url": self.url})
 
     def _metadata(self, name: str | None) -> ObjectMetaArgs:
@@ -185,7 +173,7 @@ class ModelService(pulumi.ComponentResource):
             # The engine chooses a new name when the content changes: new settings give new pods.
             metadata=self._metadata(None),
             immutable=True,
-            data=args.server.environment(args.resources.device),
+            data=args.server.environment(args.resources.device, args.access),
             opts=self._child,
         )
         account = ServiceAccount(
@@ -205,6 +193,9 @@ class ModelService(pulumi.ComponentResource):
             config=config.metadata["name"],
             service_account=account.metadata["name"],
             pull_secret=pull_secret.metadata["name"] if pull_secret else None,
+            keys_secret=args.access.secret_name(
+                f"{self._name}-api-keys", self._metadata(f"{args.model}-api-keys"), self._child
+            ),
             resources=args.resources,
             architecture=args.architecture,
             termination_grace_period_seconds=args.termination_grace_period_seconds,
@@ -243,24 +234,6 @@ class ModelService(pulumi.ComponentResource):
                     custom_timeouts=pulumi.CustomTimeouts(
                         create=f"{3 * seconds}s", update=f"{3 * seconds}s", delete="5m"
                     )
-                ),
-            ),
-        )
-
-    def _service(self, deployment: Deployment) -> Service:
-        args = self._args
-        port = ServicePortArgs(name="http", port=SERVICE_PORT, target_port="http", node_port=args.node_port)
-        return Service(
-            f"{self._name}-service",
-            metadata=self._metadata(self._name),
-            spec=ServiceSpecArgs(type=args.service_type, selector=self._selector, ports=[port]),
-            opts=pulumi.ResourceOptions.merge(
-                self._child,
-                pulumi.ResourceOptions(
-                    # When another model replaces this one, its pods must be ready before they get requests.
-                    depends_on=[deployment],
-                    # A Service with another name cannot have the port before this one is gone.
-                    delete_before_replace=args.node_port is not None,
                 ),
             ),
         )

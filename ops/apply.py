@@ -20,6 +20,7 @@ PRUNED = {
     "ConfigMap": "configmaps",
     "Deployment": "deployments.apps",
     "HorizontalPodAutoscaler": "horizontalpodautoscalers.autoscaling",
+    "Ingress": "ingresses.networking.k8s.io",
     "NetworkPolicy": "networkpolicies.networking.k8s.io",
     "PodDisruptionBudget": "poddisruptionbudgets.policy",
     "Service": "services",
@@ -31,6 +32,8 @@ A test compares them with what the program declares.
 """
 
 CUSTOM_PRUNED = {
+    "Certificate": "certificates.cert-manager.io",
+    "HTTPRoute": "httproutes.gateway.networking.k8s.io",
     "PrometheusRule": "prometheusrules.monitoring.coreos.com",
     "ScaledObject": "scaledobjects.keda.sh",
     "ServiceMonitor": "servicemonitors.monitoring.coreos.com",

@@ -7,6 +7,8 @@ from typing import Any
 from ops import apply, clashes, engine, running, scrape
 from ops.choice import Choice, by_engine
 from ops.errors import OperationError
+from ops.exposure import has_address, node_port
+from ops.keys import key_of
 from ops.local import monitoring
 from ops.local.cluster import driver
 from ops.models import artifact_folder, ensure_artifact
@@ -59,13 +61,15 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
     if uses_engine:
         engine.check(stack, agreed=agreed)
         clashes.check(stack)
+    key = key_of(stack) if any(map(has_address, stack.models)) else None
     artifacts = [(model, ensure_artifact(model)) for model in stack.models]
     is_new = stack.is_local and driver().up()
     if stack.is_local and stack.get("monitoring") == "existing":
         monitoring.up()
     outputs = _with_engine(stack, is_new=is_new, agreed=agreed) if uses_engine else _with_kubectl(stack)
     return Deployed(
-        models=[_ask(model, artifact, _url(model, outputs)) for model, artifact in artifacts], outputs=outputs
+        models=[_ask(model, artifact, _url(model, outputs), key) for model, artifact in artifacts],
+        outputs=outputs,
     )
 
 
@@ -121,12 +125,12 @@ def _url(model: Stack, outputs: dict[str, Any]) -> str:
     return outputs.get("urls", {}).get(model.get("model"), "") if model.has_list else outputs.get("url", "")
 
 
-def _ask(model: Stack, artifact: Path, url: str) -> Served:
+def _ask(model: Stack, artifact: Path, url: str, key: str | None) -> Served:
     """Ask a model for a prediction, and Prometheus whether it scrapes the pods."""
     name, prediction = model.get("model"), None
-    if _has_address(model):
+    if has_address(model):
         with step(f"ask {name} for a prediction"):
-            prediction = smoke(url, artifact, patience_seconds=ADDRESS_SECONDS)
+            prediction = smoke(url, artifact, patience_seconds=ADDRESS_SECONDS, key=key)
     scrape.check(model, patience_seconds=scrape.SECONDS)
     return Served(name=name, artifact=artifact, url=url, prediction=prediction)
 
@@ -144,15 +148,15 @@ def _check_port(stack: Stack) -> None:
     """
     if not (stack.is_local and driver().healthy()):
         return
-    port = stack.get("nodePort")
-    holder = running.holder(driver().kubectl(), port)
+    port = node_port(stack)
+    holder = running.holder(driver().kubectl(), port) if port else None
     if holder is None or holder.stack == stack.name:
         return
     owner = f" of stack {holder.stack}" if holder.stack else ""
     removal = f", or `make down STACK={holder.stack}` first" if holder.stack else ""
     raise OperationError(
         f"node port {port} of stack {stack.name} is taken by Service {holder.name}{owner} in namespace "
-        f"{holder.namespace}: set another slipway:nodePort in Pulumi.{stack.name}.yaml{removal}"
+        f"{holder.namespace}: set another nodePort of slipway:exposure in Pulumi.{stack.name}.yaml{removal}"
     )
 
 
@@ -198,12 +202,6 @@ def _down_local(stack: Stack, choice: Choice) -> None:
 
 def _has_artifacts(stack: Stack) -> bool:
     return all(artifact_folder(model).exists() for model in stack.models)
-
-
-def _has_address(stack: Stack) -> bool:
-    # The address of a node port is known only for the local cluster.
-    kind = stack.get("serviceType")
-    return kind == "LoadBalancer" or (kind == "NodePort" and stack.is_local)
 
 
 def _outputs(stack: Stack, choice: Choice) -> dict[str, Any]:

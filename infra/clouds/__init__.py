@@ -6,7 +6,7 @@ A cloud is a file in this folder, with a subclass of `infra.clouds.cluster.Cloud
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from infra.clouds import gke_gpus
@@ -58,6 +58,9 @@ class Cloud:
     has_kube_dns: bool = False
     """Whether kube-dns resolves names, which has other metrics than CoreDNS."""
 
+    internal_load_balancer: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Annotations that give the load balancer of a Service an address in the cluster's network only."""
+
     gpu: GpuSupport | None = None
     """None means that no GPU nodes can be created in it."""
 
@@ -71,6 +74,8 @@ CLOUDS: Mapping[str, Cloud] = {
         cluster=SdkClass(path="infra.clouds.gke:GkeCluster", sdk=Sdk(extra="gke", package="pulumi_gcp")),
         # https://cloud.google.com/kubernetes-engine/docs/concepts/kube-dns
         has_kube_dns=True,
+        # https://cloud.google.com/kubernetes-engine/docs/how-to/internal-load-balancing
+        internal_load_balancer={"networking.gke.io/load-balancer-type": "Internal"},
         # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus
         gpu=GpuSupport(
             has_device_plugin=True,
@@ -82,6 +87,12 @@ CLOUDS: Mapping[str, Cloud] = {
     ),
     "eks": Cloud(
         cluster=SdkClass(path="infra.clouds.eks:EksCluster", sdk=Sdk(extra="eks", package="pulumi_aws")),
+        internal_load_balancer={
+            # https://github.com/kubernetes/cloud-provider-aws/blob/master/docs/service_controller.md
+            "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+            # https://docs.aws.amazon.com/eks/latest/userguide/network-load-balancing.html
+            "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+        },
         gpu=GpuSupport(),
     ),
     "aks": Cloud(
@@ -89,6 +100,8 @@ CLOUDS: Mapping[str, Cloud] = {
             path="infra.clouds.aks:AksCluster", sdk=Sdk(extra="aks", package="pulumi_azure_native")
         ),
         cluster_name_form="RESOURCE_GROUP/NAME",
+        # https://learn.microsoft.com/azure/aks/internal-lb
+        internal_load_balancer={"service.beta.kubernetes.io/azure-load-balancer-internal": "true"},
         # https://learn.microsoft.com/azure/aks/spot-node-pool
         gpu=GpuSupport(spot_taint=Taint("kubernetes.azure.com/scalesetpriority", "spot", "NoSchedule")),
     ),

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
+from infra.clouds import CLOUDS
+from infra.settings.access import Access
 from infra.settings.cluster import ClusterSettings
+from infra.settings.exposure import Exposure
 from infra.settings.image import ImageSettings
 from infra.settings.models import misfits, per_model
 from infra.settings.monitoring import MonitoringSettings
@@ -22,7 +26,7 @@ from infra.settings.pod import PodSettings
 from infra.settings.problems import NAMESPACE
 from infra.settings.reading import Declared, SettingsError, read_each
 from infra.settings.scaling import ScalingSettings
-from infra.settings.values import CONFIG
+from infra.settings.values import CONFIG, either, invalid
 
 __all__ = ["NAMESPACE", "ONLY_MODEL", "PULUMI_YAML", "Settings", "SettingsError", "declared"]
 
@@ -39,7 +43,9 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
     """The settings of a stack, for one of its models. `Pulumi.yaml` describes each field, in camel case."""
 
     models: tuple[Mapping[str, Any], ...]
+    exposure: Exposure
     pod: Placement
+    access: Access
 
     @property
     def service(self) -> str:
@@ -55,6 +61,18 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
         """
         return read_each(cls, declared(), per_model, misfits)
+
+    @field_validator("exposure")
+    @classmethod
+    def _can_be_internal(cls, value: Exposure, info: ValidationInfo) -> Exposure:
+        able = [name for name, cloud in CLOUDS.items() if cloud.internal_load_balancer]
+        if value.internal and info.data.get("cluster", able[0]) not in able:
+            raise invalid(
+                f"false, unless cluster is {either(able)}: elsewhere the annotation of an internal load balancer "
+                "belongs into exposure.serviceAnnotations",
+                "internal",
+            )
+        return value
 
 
 @cache

@@ -11,13 +11,14 @@ from infra.settings.pod import PodSettings
 from infra.settings.problems import NAMESPACE, did_you_mean, named
 from infra.settings.reading import GROUPS, Declared, View
 from infra.settings.scaling import ScalingSettings, has_one_gpu_a_node
+from infra.settings.schema import Path
 
 KEY = "models"
 
 PER_MODEL = (
     *("model", "modelVersion", "modelDirectory", "runtime", "image", "buildImage", "runtimeImage"),
     *(to_camel(name) for name in (*PodSettings.__dataclass_fields__, *ScalingSettings.__dataclass_fields__)),
-    *("sloAvailability", "sloLatencySeconds", "sloLatencyPercent", "sloWindowDays", "pod"),
+    *("sloAvailability", "sloLatencySeconds", "sloLatencyPercent", "sloWindowDays", "exposure", "pod"),
 )
 """Settings that a model of the list may have of its own. The others are of the stack as a whole."""
 
@@ -109,9 +110,21 @@ def _pair_problems(first: int, one: Values, second: int, other: Values) -> Itera
     for form in DERIVED:
         if form.format(names[0]) == names[1] or form.format(names[1]) == names[0]:
             yield f"{path}: {names[1]!r}: another name, for an object of {before} has it"
-    port = other["nodePort"]
-    if port not in ("", "0") and port == one["nodePort"]:
-        yield f"{named((KEY, second, 'nodePort'))}: {port!r}: another port than that of {before}"
+    yield from _address_problems(_exposure(one), _exposure(other), (KEY, second, "exposure"), before)
+
+
+def _exposure(model: Values) -> Values:
+    return cast(Values, value) if isinstance(value := model["exposure"], Mapping) else {}
+
+
+def _address_problems(one: Values, other: Values, path: Path, before: str) -> Iterator[str]:
+    """Yield an address that two models have in common: a port of the nodes, or a host with a path."""
+    port = str(other.get("nodePort", "0"))
+    if port != "0" and port == str(one.get("nodePort")):
+        yield f"{named((*path, 'nodePort'))}: {port!r}: another port than that of {before}"
+    hosts, path_of_url = other.get("hosts"), str(other.get("path", ""))
+    if isinstance(hosts, list) and hosts == one.get("hosts") and path_of_url == one.get("path", ""):
+        yield f"{named((*path, 'path'))}: {path_of_url!r}: another path or other hosts than {before} has"
 
 
 def _gpu_problems(values: Values, most: list[str]) -> Iterator[str]:

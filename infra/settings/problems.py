@@ -117,7 +117,7 @@ def _found(values: Any, location: Path) -> tuple[Path, Any]:  # noqa: ANN401 - a
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return a value as the start of a message. Objects and lists are left out: they may hold a secret."""
-    if value is None or isinstance(value, Mapping | list):
+    if value is None or isinstance(value, Mapping | list | tuple):
         return ""
     if isinstance(value, str) and not isinstance(value, Encrypted):
         value = USER_INFO.sub("//…@", value)

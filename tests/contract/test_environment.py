@@ -1,11 +1,14 @@
 """The server reads every environment variable that a stack sets in its pods."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app import web
 from app.settings import PREFIX
 from app.settings import Settings as ServerSettings
+from infra.settings import exposure
 from ops.program import run
 from tests.conftest import StackOf
 
@@ -17,8 +20,10 @@ GIVEN = {
     "threads": "2",
     "otlpEndpoint": "http://collector:4318",
     "logLevel": "debug",
+    "access": '{"apiKeysSecret": "keys", "corsOrigins": ["https://a.example.com", "http://localhost:3000"]}',
     "drainDelaySeconds": "4",
     "drainTimeoutSeconds": "11",
+    "exposure": '{"path": "/cats"}',
 }
 """Every setting of a stack that reaches the server, with a value that is not its default."""
 
@@ -33,11 +38,19 @@ EXPECTED: dict[str, Any] = {
     "threads": 2,
     "otlp_endpoint": "http://collector:4318/",
     "log_level": "debug",
+    "api_keys_path": Path("/etc/slipway/access/keys"),
+    "cors_origins": ("https://a.example.com", "http://localhost:3000"),
     "port": 8000,
     "metrics_port": 8001,
     "drain_delay_seconds": 4,
     "drain_timeout_seconds": 11,
+    "root_path": "/cats",
 }
+
+
+def test_no_stack_has_a_path_that_the_server_refuses():
+    assert exposure.OWN_PATHS == web.OWN_PATHS
+    assert exposure.PATH.pattern.replace("\\", "") == web.ROOT_PATH.pattern.replace("\\", "")
 
 
 def environment(stack_of: StackOf) -> dict[str, str]:

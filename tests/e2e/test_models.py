@@ -19,7 +19,10 @@ KINDS = (
     "serviceaccounts"
 )
 OTHER = "digits"
-ITEMS = [{"model": MODEL, "nodePort": 30086}, {"model": OTHER, "nodePort": 30087, "cpuLimit": 1}]
+ITEMS = [
+    {"model": MODEL, "exposure": {"nodePort": 30086}},
+    {"model": OTHER, "exposure": {"nodePort": 30087}, "cpuLimit": 1},
+]
 
 
 def write(models: list[dict[str, Any]]) -> None:

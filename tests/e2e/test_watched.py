@@ -42,7 +42,7 @@ LOAD_SECONDS = 240
 """The longest time that a load may take."""
 
 WATCHED, SLOW = "e2e-watched", "e2e-slow"
-PORTS = {WATCHED: int(Stack.read("watched").get("nodePort")), SLOW: 30084}
+PORTS = {WATCHED: int(Stack.read("watched").get("exposure.nodePort")), SLOW: 30084}
 """The node port of the watched stack, and that of a second stack."""
 
 FACTORY = "tests.e2e.slow:network"
@@ -52,7 +52,7 @@ def a_stack_like_watched(name: str, **settings: str) -> Stack:
     """Return a copy of the watched stack under another name, which can run beside the dev stack."""
     watched = Stack.read("watched")
     config = {f"{watched.project}:{key}": value for key, value in settings.items()}
-    config[f"{watched.project}:nodePort"] = str(PORTS[name])
+    config[f"{watched.project}:exposure"] = json.dumps({"type": "NodePort", "nodePort": PORTS[name]})
     return Stack(
         project=watched.project, name=name, config={**watched.config, **config}, secret_keys=frozenset()
     )

@@ -35,7 +35,8 @@ def config_of(name: str) -> tuple[str, dict[str, Any]]:
     """Return the stack and the changed settings of a golden file."""
     if name != TWO_MODELS:
         return name, SAME_EVERYWHERE
-    models = [{"model": "digits", "nodePort": 30082, "batchSize": 8}, {"model": SAME_EVERYWHERE["model"]}]
+    digits = {"model": "digits", "batchSize": 8, "exposure": {"nodePort": 30082}}
+    models = [digits, {"model": SAME_EVERYWHERE["model"]}]
     return "dev", {**SAME_EVERYWHERE, "models": json.dumps(models)}
 
 

@@ -19,6 +19,8 @@ from tests.infra.declarations import Declaration, declarations
 from tests.infra.pruning import left_behind
 from tests.parsing import parse_all
 
+CLUSTER_IP = '{"type": "ClusterIP"}'
+
 NAMES = ("cats", "cats-b", "model", "cluster", "monitoring", "a")
 """Names of models: some that begin like another, or that the program itself uses."""
 
@@ -124,7 +126,7 @@ def test_everything_of_a_removed_model_can_be_pruned(stack_of: StackOf, several:
 
 
 def test_the_outputs_name_each_model(program: Callable[..., Run], several: Several):
-    outputs = program(**several("cats", "dogs"), serviceType="ClusterIP").outputs
+    outputs = program(**several("cats", "dogs"), exposure=CLUSTER_IP).outputs
 
     assert outputs == {
         "urls": {name: f"http://{name}.slipway-prod.svc" for name in ("cats", "dogs")},
@@ -135,7 +137,7 @@ def test_the_outputs_name_each_model(program: Callable[..., Run], several: Sever
 
 
 def test_a_list_of_one_has_the_outputs_of_a_list(program: Callable[..., Run], several: Several):
-    outputs = program(**several("cats"), serviceType="ClusterIP").outputs
+    outputs = program(**several("cats"), exposure=CLUSTER_IP).outputs
 
     assert outputs["urls"] == {"cats": "http://cats.slipway-prod.svc"}
     assert "url" not in outputs

@@ -108,7 +108,7 @@ def test_what_a_removed_model_had_is_deleted_and_nothing_of_the_others(
 
 
 def test_a_service_is_deleted_before_another_takes_its_node_port(stack_of: StackOf, cluster: Cluster):
-    port = {"serviceType": "NodePort", "nodePort": "30080"}
+    port = {"exposure": '{"type": "NodePort", "nodePort": 30080}'}
     up(stack_of(**port), cluster)
     cluster.there, cluster.applied, cluster.calls = cluster.applied, [], []
 

@@ -88,7 +88,7 @@ def test_smoke_asks_every_model_or_the_one_that_is_named(
         ops.deploy, "addresses", lambda stack, _, only: [(model, "") for model in stack.choose(only)]
     )
     monkeypatch.setattr(ops, "ensure_artifact", lambda model: model.get("model"))
-    monkeypatch.setattr(ops, "smoke", lambda _, artifact: artifact)
+    monkeypatch.setattr(ops, "smoke", lambda _, artifact, key: artifact)
 
     assert command("smoke", *options) == 0
 
@@ -136,7 +136,8 @@ def test_smoke_sends_a_request_to_the_running_stack(
 ):
     asked: list[tuple[str, Path]] = []
 
-    def smoke(url: str, folder: Path) -> dict[str, str]:
+    def smoke(url: str, folder: Path, key: str | None) -> dict[str, str]:
+        assert key is None
         asked.append((url, folder))
         raise OperationError("nobody answers")
 

@@ -104,7 +104,7 @@ def test_the_dev_stack_is_local_and_the_prod_stack_is_not():
     assert not Stack.read("prod").is_local
 
 
-TWO = '[{"model": "cats", "maxReplicas": 3}, {"model": "dogs", "nodePort": "30082"}]'
+TWO = '[{"model": "cats", "maxReplicas": 3}, {"model": "dogs", "exposure": {"nodePort": 30082}}]'
 
 
 def listing(models: str) -> Stack:
@@ -115,8 +115,16 @@ def listing(models: str) -> Stack:
 def test_a_stack_has_a_view_for_each_model_with_the_models_own_settings():
     cats, dogs = listing(TWO).models
 
-    assert (cats.get("model"), cats.get("maxReplicas"), cats.get("nodePort")) == ("cats", "3", "30080")
-    assert (dogs.get("model"), dogs.get("maxReplicas"), dogs.get("nodePort")) == ("dogs", "4", "30082")
+    assert (cats.get("model"), cats.get("maxReplicas"), cats.get("exposure.nodePort")) == (
+        "cats",
+        "3",
+        "30080",
+    )
+    assert (dogs.get("model"), dogs.get("maxReplicas"), dogs.get("exposure.nodePort")) == (
+        "dogs",
+        "4",
+        "30082",
+    )
     assert (cats.service, dogs.service) == ("cats", "dogs")
 
 

@@ -15,7 +15,10 @@ from tests.ops.deploy.conftest import DEV, Machine
 CATS, DOGS = "http://127.0.0.1:30080", "http://127.0.0.1:30082"
 TWO = replace(
     DEV,
-    config={**DEV.config, "slipway:models": '[{"model": "cats"}, {"model": "dogs", "nodePort": 30082}]'},
+    config={
+        **DEV.config,
+        "slipway:models": '[{"model": "cats"}, {"model": "dogs", "exposure": {"nodePort": 30082}}]',
+    },
 )
 
 
