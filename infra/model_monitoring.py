@@ -173,7 +173,7 @@ class ModelMonitoring(pulumi.ComponentResource):
         def spec(namespace: str) -> PrometheusRuleSpec:
             groups = slo_rules(
                 args.objectives,
-                Queries(namespace=namespace, service=self._name),
+                Queries(namespace=namespace, service=metrics_service(self._name)),
                 args.model,
                 args.runbooks,
                 can_scale_to_zero=args.scaling.min_replicas == 0,

@@ -48,12 +48,12 @@ class Queries:
 
     namespace: str
     service: str
-    """Name of the model's own Service."""
+    """Name of the Service whose pods are scraped, by `metrics_service`."""
 
     @property
     def labels(self) -> dict[str, str]:
         """The labels that only the series of this model have."""
-        return {"namespace": self.namespace, "service": metrics_service(self.service)}
+        return {"namespace": self.namespace, "service": self.service}
 
     def _series(self, metric: str, *matchers: str) -> str:
         return f"{metric}{{{','.join([exactly(self.labels), *matchers])}}}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.queries import Queries
+from infra.queries import Queries, metrics_service
 from infra.settings import ONLY_MODEL, Settings
 from infra.settings.scaling import Signal
 
@@ -53,7 +53,7 @@ class Metric:
             service: Name of the model's Service.
 
         """
-        queries = Queries(namespace=namespace, service=service)
+        queries = Queries(namespace=namespace, service=metrics_service(service))
         where = namespace if service == ONLY_MODEL else f"{namespace}.{service}"
         query = {
             "queue-depth": queries.queue_depth(),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from infra.autoscaling.metric import Metric
-from infra.queries import Queries
+from infra.queries import Queries, metrics_service
 from infra.settings import Settings
 
 
@@ -31,7 +31,9 @@ def _rule(settings: Settings) -> ExternalRule | None:
     if metric is None or settings.autoscaling_backend != "prometheus-adapter":
         return None
     return {
-        "seriesQuery": Queries(namespace=settings.namespace, service=settings.service).scraped(),
+        "seriesQuery": Queries(
+            namespace=settings.namespace, service=metrics_service(settings.service)
+        ).scraped(),
         "name": {"as": metric.name},
         # The query itself names the namespace, as it does for KEDA.
         "resources": {"namespaced": False},

@@ -7,7 +7,7 @@ from infra.autoscaling import ScalingArgs
 from infra.autoscaling.metric import Metric
 from infra.dashboards.kubernetes import KubernetesQueries
 from infra.objectives import ObjectivesArgs
-from infra.queries import Queries
+from infra.queries import Queries, metrics_service
 from infra.server import ServerArgs
 
 
@@ -30,7 +30,7 @@ class DashboardContext:
     @cached_property
     def queries(self) -> Queries:
         """Queries of the pods' own metrics."""
-        return Queries(namespace=self.namespace, service=self.service)
+        return Queries(namespace=self.namespace, service=metrics_service(self.service))
 
     @cached_property
     def kubernetes(self) -> KubernetesQueries:

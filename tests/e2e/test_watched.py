@@ -22,7 +22,7 @@ import pytest
 import torch
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.queries import Queries
+from infra.queries import Queries, metrics_service
 from infra.settings import ONLY_MODEL
 from infra.slo import PERIOD_INTERVAL
 from ops import apply
@@ -62,7 +62,7 @@ def namespace(name: str) -> str:
     return f"slipway-{name}"
 
 
-QUERIES = Queries(namespace=namespace(WATCHED), service=ONLY_MODEL)
+QUERIES = Queries(namespace=namespace(WATCHED), service=metrics_service(ONLY_MODEL))
 
 
 def ask(query: str) -> list[dict[str, Any]]:

@@ -104,7 +104,7 @@ def test_a_query_adds_up_the_pods_of_one_model_only(tmp_path: Path):
     }
 
     answers = [
-        says("10m", Queries(namespace=NAMESPACE, service=model).queue_depth(), {"{}": depth})
+        says("10m", Queries(namespace=NAMESPACE, service=metrics_service(model)).queue_depth(), {"{}": depth})
         for model, depth in (("cats", 6), ("dogs", 100))
     ]
 

@@ -12,7 +12,7 @@ from tests.infra.exports import server
 from tests.infra.promql import names, parse, selectors
 from tests.infra.promtool import Series, case, needs_promtool, promtool, says, series
 
-QUERIES = Queries(namespace="apart", service="cats")
+QUERIES = Queries(namespace="apart", service="cats-metrics")
 EXAMPLES: dict[str, Any] = {"window": "5m", "quantile": 0.99, "seconds": 0.5}
 OF_US = {"namespace": "apart", "service": "cats-metrics"}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.queries import Queries, exactly
+from infra.queries import Queries, exactly, metrics_service
 from ops import scrape
 from tests.conftest import StackOf
 from tests.ops.conftest import Programs
@@ -127,7 +127,7 @@ def test_each_model_is_asked_for_by_the_labels_of_its_own_series(
     stack = stack_of(**EXISTING, models='[{"model": "cats"}, {"model": "dogs"}]')
 
     for model in [stack_of(**EXISTING), *stack.models]:
-        labels = Queries(namespace=model.namespace, service=model.service).labels
+        labels = Queries(namespace=model.namespace, service=metrics_service(model.service)).labels
         scrape.check(model)
 
         assert f"ask it for sum(up{{{exactly(labels)}}})" in capsys.readouterr().err
