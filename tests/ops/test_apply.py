@@ -90,8 +90,9 @@ def test_what_a_removed_model_had_is_deleted_and_nothing_of_the_others(
     stack_of: StackOf, models: Path, cluster: Cluster
 ):
     write_artifact(models, "dogs", VERSION)
+    (models / "dogs" / "latest").symlink_to(VERSION)
     both = json.dumps([{"model": "tiny"}, {"model": "dogs"}])
-    up(stack_of(**EXISTING, models=both, modelVersion=VERSION), cluster)
+    up(stack_of(**EXISTING, model=None, models=both), cluster)
     cluster.there, cluster.applied, cluster.calls = cluster.applied, [], []
     cluster.defined = DEFINED
     of_dogs = [
@@ -100,7 +101,7 @@ def test_what_a_removed_model_had_is_deleted_and_nothing_of_the_others(
         if item["metadata"]["labels"].get("app.kubernetes.io/name") == "dogs"
     ]
 
-    up(stack_of(**EXISTING, models='[{"model": "tiny"}]', modelVersion=VERSION), cluster)
+    up(stack_of(**EXISTING, model=None, models='[{"model": "tiny"}]'), cluster)
 
     deleted = [call[1] for call in cluster.calls if call[0] == "delete"]
     assert len(of_dogs) == 11
@@ -112,7 +113,7 @@ def test_a_service_is_deleted_before_another_takes_its_node_port(stack_of: Stack
     up(stack_of(**port), cluster)
     cluster.there, cluster.applied, cluster.calls = cluster.applied, [], []
 
-    up(stack_of(**port, models='[{"model": "tiny"}]'), cluster)
+    up(stack_of(**port, model=None, models='[{"model": "tiny"}]'), cluster)
 
     assert cluster.verbs()[:4] == ["apply", "rollout", "delete", "apply"]
     assert cluster.calls[2][1] == "service/model"
