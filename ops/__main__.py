@@ -8,6 +8,7 @@ import sys
 from ops import deploy, scrape
 from ops.choice import CHOICES
 from ops.errors import OperationError
+from ops.keys import key_of, needs_key
 from ops.load import load
 from ops.models import ensure_artifact
 from ops.program import run
@@ -85,7 +86,8 @@ def _up(stack: Stack, options: argparse.Namespace) -> None:
     if text := adapter_rule(deployed.outputs):
         _show(text)
     for model in deployed.models:
-        _show(f"try it:       {Request.of(model.artifact).curl(model.url)}")
+        request = Request.of(model.artifact).curl(model.url, needs_key=needs_key(stack))
+        _show(f"try it:       {request}")
         _show(f"look at it:   {model.url}/docs")
 
 
@@ -113,14 +115,20 @@ def _render(stack: Stack, _: argparse.Namespace) -> None:
 def _smoke(stack: Stack, options: argparse.Namespace) -> None:
     """Send each artifact's sample to its service and check the prediction."""
     for model, url in deploy.addresses(stack, options.engine, options.model):
-        _show_of(stack, model.get("model"), json.dumps(smoke(url, ensure_artifact(model))))
+        _show_of(stack, model.get("model"), json.dumps(smoke(url, ensure_artifact(model), key=key_of(stack))))
         scrape.check(model)
 
 
 def _load(stack: Stack, options: argparse.Namespace) -> None:
     """Send requests to a stack for a while, to one model after the other, on this machine only."""
     for model, url in deploy.addresses(stack, options.engine, options.model):
-        work = load(url, ensure_artifact(model), connections=options.connections, seconds=options.seconds)
+        work = load(
+            url,
+            ensure_artifact(model),
+            connections=options.connections,
+            seconds=options.seconds,
+            key=key_of(stack),
+        )
         _show_of(stack, model.get("model"), str(asyncio.run(work)))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ops import apply, clashes, engine, running, scrape
 from ops.choice import Choice, by_engine
 from ops.errors import OperationError
+from ops.keys import key_of
 from ops.local import monitoring
 from ops.local.cluster import driver
 from ops.models import artifact_folder, ensure_artifact
@@ -59,13 +60,15 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
     if uses_engine:
         engine.check(stack, agreed=agreed)
         clashes.check(stack)
+    key = key_of(stack) if any(map(_has_address, stack.models)) else None
     artifacts = [(model, ensure_artifact(model)) for model in stack.models]
     is_new = stack.is_local and driver().up()
     if stack.is_local and stack.get("monitoring") == "existing":
         monitoring.up()
     outputs = _with_engine(stack, is_new=is_new, agreed=agreed) if uses_engine else _with_kubectl(stack)
     return Deployed(
-        models=[_ask(model, artifact, _url(model, outputs)) for model, artifact in artifacts], outputs=outputs
+        models=[_ask(model, artifact, _url(model, outputs), key) for model, artifact in artifacts],
+        outputs=outputs,
     )
 
 
@@ -121,12 +124,12 @@ def _url(model: Stack, outputs: dict[str, Any]) -> str:
     return outputs.get("urls", {}).get(model.get("model"), "") if model.has_list else outputs.get("url", "")
 
 
-def _ask(model: Stack, artifact: Path, url: str) -> Served:
+def _ask(model: Stack, artifact: Path, url: str, key: str | None) -> Served:
     """Ask a model for a prediction, and Prometheus whether it scrapes the pods."""
     name, prediction = model.get("model"), None
     if _has_address(model):
         with step(f"ask {name} for a prediction"):
-            prediction = smoke(url, artifact, patience_seconds=ADDRESS_SECONDS)
+            prediction = smoke(url, artifact, patience_seconds=ADDRESS_SECONDS, key=key)
     scrape.check(model, patience_seconds=scrape.SECONDS)
     return Served(name=name, artifact=artifact, url=url, prediction=prediction)
 

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic.dataclasses import dataclass
 
+from infra.settings.access import Access
 from infra.settings.cluster import ClusterSettings
 from infra.settings.image import ImageSettings
 from infra.settings.models import misfits, per_model
@@ -40,6 +41,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
     models: tuple[Mapping[str, Any], ...]
     pod: Placement
+    access: Access
 
     @property
     def service(self) -> str:

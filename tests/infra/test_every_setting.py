@@ -123,6 +123,9 @@ CHANGES: dict[str, Change] = {
         {"model": "efficientnet-lite0"},
         before='[{"model": "tiny"}, {"model": "other"}]',
     ),
+    "access.apiKeys": Change('{"apiKeys": ["the-key-01234567"]}'),
+    "access.apiKeysSecret": Change('{"apiKeysSecret": "keys-of-the-team"}'),
+    "access.corsOrigins": Change('{"corsOrigins": ["https://app.example.com"]}'),
 }
 """By key. For a setting within a group, the path is given and the values are those of the whole group."""
 
@@ -138,7 +141,7 @@ def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], 
     def stack(config: dict[str, str]) -> Stack:
         given: dict[str, Any] = {"modelVersion": VERSION, "modelDirectory": "here", **config}
         given["modelDirectory"] = str(tmp_path / given["modelDirectory"])
-        secret = {key: given.pop(key) for key in SECRETS if key in given}
+        secret = {key: given.pop(key) for key in (*SECRETS, "access") if key in given}
         return stack_of(**given, secret=secret)
 
     return stack
