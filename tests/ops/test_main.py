@@ -88,7 +88,7 @@ def test_smoke_asks_every_model_or_the_one_that_is_named(
         ops.deploy, "addresses", lambda stack, _, only: [(model, "") for model in stack.choose(only)]
     )
     monkeypatch.setattr(ops, "ensure_artifact", lambda model: model.get("model"))
-    monkeypatch.setattr(ops, "smoke", lambda _, artifact, key: artifact)
+    monkeypatch.setattr(ops, "smoke", lambda _, artifact, **_given: artifact)
 
     assert command("smoke", *options) == 0
 
@@ -134,11 +134,11 @@ def test_an_unexpected_exception_is_raised(command, monkeypatch: pytest.MonkeyPa
 def test_smoke_sends_a_request_to_the_running_stack(
     command, artifact: Artifact, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    asked: list[tuple[str, Path]] = []
+    asked: list[tuple[str, Path, str | None]] = []
+    monkeypatch.setenv("SLIPWAY_API_KEY", "the-key-01234567")
 
     def smoke(url: str, folder: Path, key: str | None) -> dict[str, str]:
-        assert key is None
-        asked.append((url, folder))
+        asked.append((url, folder, key))
         raise OperationError("nobody answers")
 
     monkeypatch.setattr(ops.deploy, "addresses", lambda stack, *_: [(stack, "http://127.0.0.1:1")])
@@ -147,7 +147,7 @@ def test_smoke_sends_a_request_to_the_running_stack(
 
     assert command("smoke") == 1
 
-    assert asked == [("http://127.0.0.1:1", artifact())]
+    assert asked == [("http://127.0.0.1:1", artifact(), "the-key-01234567")]
     assert capsys.readouterr().err == "error: nobody answers\n"
 
 
