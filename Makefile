@@ -19,7 +19,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Without bytecode, pytest would prepare the assertions of each test file anew in each of its processes.
 check fast test coverage: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render policy smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
+.PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render policy smoke load cluster cluster-down monitoring door bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
 .SECONDARY:
 .NOTPARALLEL:
 
@@ -42,10 +42,10 @@ policy: $(INSTALLED)/core ## Judge a stack's Kubernetes objects by the rules in 
 	@$(RUN) -m ops render --stack $(STACK) | $(RUN) -m policy.judge --stack $(STACK)
 
 smoke: $(INSTALLED)/core ## Ask a running stack for one prediction
-	@$(RUN) -m ops smoke --stack $(STACK) --engine $(ENGINE)
+	@$(RUN) -m ops smoke --stack $(STACK) --engine $(ENGINE) $(if $(MODEL),--model $(MODEL))
 
 load: $(INSTALLED)/core ## Load a local stack for a minute
-	@$(RUN) -m ops load --stack $(STACK) --engine $(ENGINE)
+	@$(RUN) -m ops load --stack $(STACK) --engine $(ENGINE) $(if $(MODEL),--model $(MODEL))
 
 cluster: $(INSTALLED)/core ## Start the local cluster alone
 	@$(RUN) -m ops.local up
@@ -55,6 +55,9 @@ cluster-down: $(INSTALLED)/core ## Remove the local cluster with every stack on 
 
 monitoring: $(INSTALLED)/core ## Add Prometheus and KEDA to the local cluster
 	@$(RUN) -m ops.local monitoring
+
+door: $(INSTALLED)/core ## Add Traefik and cert-manager to the local cluster
+	@$(RUN) -m ops.local door
 
 bench: $(INSTALLED)/core $(INSTALLED)/pytorch ## Measure the server side by side with its peers (25 minutes): make bench ARGS=--quick
 	@$(RUN) -m bench $(ARGS)

@@ -1,50 +1,53 @@
-"""Slipway's Pulumi program: a trained model as a scalable, monitored service on Kubernetes."""
+"""Slipway's Pulumi program: trained models as scalable, monitored services on Kubernetes."""
 
 import pulumi
 
-from infra.artifact import Artifact
-from infra.autoscaling import adapter_rule
 from infra.cluster import Cluster, ClusterArgs
 from infra.gpu.pool import GpuNodePool, GpuNodePoolArgs
 from infra.image import ModelImage, ModelImageArgs
 from infra.model_monitoring import ModelMonitoring, ModelMonitoringArgs
+from infra.models import aliases, artifacts, outputs
 from infra.monitoring_stack import MonitoringStack, MonitoringStackArgs
 from infra.service import ModelService, ModelServiceArgs
 from infra.settings import Settings
 
-settings = Settings.load()
-instance = pulumi.get_stack()
-artifact = Artifact.find(settings.model_directory, settings.model, settings.model_version, settings.runtime)
+# The settings of each model. What concerns the stack as a whole is the same in all of them.
+models = Settings.load()
+settings, instance = models[0], pulumi.get_stack()
+served_artifacts = artifacts(models)
 
 cluster = Cluster("cluster", ClusterArgs.of(settings, instance))
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
-# Resources that must exist in the cluster before the model service starts.
+# Resources that must exist in the cluster before a model service starts.
 monitoring: list[pulumi.Resource] = []
 gpu_nodes: list[pulumi.Resource] = []
 if settings.monitoring == "install":
     if cluster.cloud:
         cluster.cloud.before_monitoring()
-    monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(settings, instance), in_cluster))
+    monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(models, instance), in_cluster))
 if settings.device == "gpu" and cluster.cloud:
     gpu_nodes.append(GpuNodePool("gpu", GpuNodePoolArgs.of(settings, cluster.cloud, monitoring), in_cluster))
 
-image = settings.image or ModelImage("model", ModelImageArgs.of(settings, artifact)).ref
-service = ModelService(
-    "model",
-    ModelServiceArgs.of(settings, artifact, image, cluster.namespace, instance),
-    pulumi.ResourceOptions(providers=[cluster.provider], depends_on=[*monitoring, *gpu_nodes]),
-)
-if settings.is_monitored:
-    ModelMonitoring(
-        "model",
-        ModelMonitoringArgs.of(settings, artifact, cluster.namespace, instance),
-        pulumi.ResourceOptions(providers=[cluster.provider], depends_on=monitoring),
+served: dict[str, dict[str, pulumi.Input[str]]] = {}
+for model, artifact in zip(models, served_artifacts, strict=True):
+    name, former = model.service, aliases(models, model)
+    renamed = pulumi.ResourceOptions(aliases=former)
+    image = model.image or ModelImage(name, ModelImageArgs.of(model, artifact), renamed).ref
+    service = ModelService(
+        name,
+        ModelServiceArgs.of(model, artifact, image, cluster.namespace, instance),
+        pulumi.ResourceOptions(
+            aliases=former, providers=[cluster.provider], depends_on=[*monitoring, *gpu_nodes]
+        ),
     )
+    if model.is_monitored:
+        ModelMonitoring(
+            name,
+            ModelMonitoringArgs.of(model, artifact, cluster.namespace, instance),
+            pulumi.ResourceOptions(aliases=former, providers=[cluster.provider], depends_on=monitoring),
+        )
+    served[model.model] = {"url": service.url, "image": image, "modelVersion": artifact.version}
 
-pulumi.export("url", service.url)
-pulumi.export("image", image)
-pulumi.export("modelVersion", artifact.version)
+for key, value in outputs(models, served).items():
+    pulumi.export(key, value)
 pulumi.export("namespace", cluster.namespace)
-if settings.monitoring == "existing" and (rule := adapter_rule(settings)):
-    # What the cluster's prometheus-adapter must have.
-    pulumi.export("prometheusAdapterRule", rule)

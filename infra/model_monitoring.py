@@ -16,7 +16,7 @@ from infra.dashboards.context import DashboardContext
 from infra.labels import COMPONENT, MONITORING, labels, selector
 from infra.monitoring_stack import DASHBOARD_LABEL
 from infra.objectives import ObjectivesArgs
-from infra.queries import METRICS_SERVICE
+from infra.queries import Queries, metrics_service
 from infra.server import METRICS_PORT, ServerArgs
 from infra.settings import Settings
 from infra.slo import Group, slo_rules
@@ -103,6 +103,9 @@ class ModelMonitoringArgs:
 class ModelMonitoring(pulumi.ComponentResource):
     """The objects by which a Prometheus operator and Grafana monitor one model service.
 
+    It has the name of the service's `ModelService`, after which the series of its pods are told from those of
+    other models.
+
     Example:
         >>> ModelMonitoring(
         ...     "cats",
@@ -143,7 +146,7 @@ class ModelMonitoring(pulumi.ComponentResource):
         """Declare the Service by which Prometheus finds the pods. Its name is a label of their series."""
         Service(
             f"{self._name}-metrics",
-            metadata=self._metadata(METRICS_SERVICE),
+            metadata=self._metadata(metrics_service(self._name)),
             spec=ServiceSpecArgs(
                 cluster_ip="None",
                 # Also scrape pods that load, and pods that drain: those still answer requests.
@@ -170,7 +173,7 @@ class ModelMonitoring(pulumi.ComponentResource):
         def spec(namespace: str) -> PrometheusRuleSpec:
             groups = slo_rules(
                 args.objectives,
-                namespace,
+                Queries(namespace=namespace, service=metrics_service(self._name)),
                 args.model,
                 args.runbooks,
                 can_scale_to_zero=args.scaling.min_replicas == 0,
@@ -200,6 +203,7 @@ class ModelMonitoring(pulumi.ComponentResource):
         def files(namespace: str) -> dict[str, str]:
             context = DashboardContext(
                 namespace=namespace,
+                service=self._name,
                 deployment=args.model,
                 objectives=args.objectives,
                 scaling=args.scaling,

@@ -1,5 +1,6 @@
 """Prometheus and Grafana for a cluster without them, and the bridge from Prometheus to the autoscaler."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -7,7 +8,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Namespace, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.autoscaling import ExternalRule, adapter_rule, prometheus_url
+from infra.autoscaling import ExternalRule, adapter_rules, prometheus_url
 from infra.charts import (
     KEDA,
     KUBE_PROMETHEUS_STACK,
@@ -71,20 +72,21 @@ class MonitoringStackArgs:
     has_keda: bool
     """Whether KEDA is installed."""
 
-    adapter_rule: ExternalRule | None
-    """The rule of prometheus-adapter. None installs no adapter."""
+    adapter_rules: Sequence[ExternalRule]
+    """The rules of prometheus-adapter. Without any, no adapter is installed."""
 
     prometheus_url: str
     """Address of Prometheus from within the cluster."""
 
     @classmethod
-    def of(cls, settings: Settings, instance: str) -> "MonitoringStackArgs":
-        """Take from the settings what concerns the monitoring stack.
+    def of(cls, models: Sequence[Settings], instance: str) -> "MonitoringStackArgs":
+        """Take from the settings of the stack's models what concerns the monitoring stack.
 
         Raises:
             ValueError: `monitoring` is not `install`.
 
         """
+        settings = models[0]
         if settings.monitoring != "install" or settings.grafana_admin_password is None:
             raise ValueError(f"monitoring is {settings.monitoring}: nothing is installed")
         return cls(
@@ -92,12 +94,12 @@ class MonitoringStackArgs:
             creates_namespace=settings.create_monitoring_namespace,
             instance=instance,
             grafana_admin_password=settings.grafana_admin_password,
-            retention_days=settings.slo_window_days,
+            retention_days=max(model.slo_window_days for model in models),
             storage=settings.prometheus_storage,
             has_control_plane=settings.monitor_control_plane,
             has_kube_dns=settings.cluster_cloud is not None and CLOUDS[settings.cluster_cloud].has_kube_dns,
-            has_keda=settings.autoscaling_backend == "keda",
-            adapter_rule=adapter_rule(settings),
+            has_keda=any(model.autoscaling_backend == "keda" for model in models),
+            adapter_rules=adapter_rules(models),
             prometheus_url=prometheus_url(settings),
         )
 
@@ -144,8 +146,8 @@ class MonitoringStack(pulumi.ComponentResource):
         after = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[stack]))
         if args.has_keda:
             KEDA.release(name, namespace, KEDA_VALUES, after)
-        if args.adapter_rule:
-            PROMETHEUS_ADAPTER.release(name, namespace, _adapter_values(args, args.adapter_rule), after)
+        if args.adapter_rules:
+            PROMETHEUS_ADAPTER.release(name, namespace, _adapter_values(args), after)
         self.register_outputs({})
 
 
@@ -199,9 +201,9 @@ def _retention_mebibytes(storage: str) -> int:
     return int(RETAINED_SHARE * mebibytes(storage))
 
 
-def _adapter_values(args: MonitoringStackArgs, rule: ExternalRule) -> PrometheusAdapterValues:
+def _adapter_values(args: MonitoringStackArgs) -> PrometheusAdapterValues:
     return {
         # The URL contains the port.
         "prometheus": {"url": args.prometheus_url, "port": 0},
-        "rules": {"default": False, "external": [rule]},
+        "rules": {"default": False, "external": [*args.adapter_rules]},
     }

@@ -4,10 +4,8 @@ The names are those of the server's metrics, in `app/serving/metrics.py`. A test
 running server.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-METRICS_SERVICE = "model-metrics"
-"""Name of the headless Service whose pods are scraped. It is the label `service` of every series."""
 
 FAULTS = "500|503|504"
 """Status codes of the service's own faults, including refusals for overload (503)."""
@@ -25,20 +23,40 @@ TOO_LATE = "504"
 """Status code of a request that was given up at its deadline."""
 
 
+def metrics_service(service: str) -> str:
+    """Return the name of the headless Service whose pods are scraped: the label `service` of every series.
+
+    Args:
+        service: Name of the model's own Service. No two models of a namespace share it.
+
+    """
+    return f"{service}-metrics"
+
+
+def exactly(labels: Mapping[str, str]) -> str:
+    """Return the matchers of series with these labels, as they stand between the braces of a selector."""
+    return ",".join(f'{name}="{value}"' for name, value in labels.items())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Queries:
-    """PromQL about one model service.
+    """PromQL about one model service: no series of another model in the same namespace is part of it.
 
     `window` is the range of a rate: a duration such as `5m`, or Grafana's `$__rate_interval`.
 
     """
 
     namespace: str
-    service: str = METRICS_SERVICE
+    service: str
+    """Name of the Service whose pods are scraped, by `metrics_service`."""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that only the series of this model have."""
+        return {"namespace": self.namespace, "service": self.service}
 
     def _series(self, metric: str, *matchers: str) -> str:
-        labels = (f'namespace="{self.namespace}"', f'service="{self.service}"', *matchers)
-        return f"{metric}{{{','.join(labels)}}}"
+        return f"{metric}{{{','.join([exactly(self.labels), *matchers])}}}"
 
     def _rate(self, metric: str, window: str, *matchers: str) -> str:
         return f"rate({self._series(metric, *matchers)}[{window}])"

@@ -41,6 +41,9 @@ class ServerArgs:
     drain_timeout_seconds: int | None = None
     """Time that requests in flight then have to finish."""
 
+    root_path: str | None = None
+    """Prefix of the paths of requests, such as `/models/cats`. None means that there is none."""
+
     otlp_endpoint: str | None = None
     """URL of an OpenTelemetry collector, with its port if it is not the scheme's. None sends no traces."""
 
@@ -57,6 +60,7 @@ class ServerArgs:
             log_level=settings.log_level,
             drain_delay_seconds=settings.drain_delay_seconds,
             drain_timeout_seconds=settings.drain_timeout_seconds,
+            root_path=settings.exposure.path or None,
             otlp_endpoint=str(settings.otlp_endpoint) if settings.otlp_endpoint else None,
         )
 
@@ -74,6 +78,7 @@ class ServerArgs:
             "LOG_LEVEL": self.log_level,
             "PORT": HTTP_PORT,
             "METRICS_PORT": METRICS_PORT,
+            "ROOT_PATH": self.root_path,
             "DRAIN_DELAY_SECONDS": self.drain_delay_seconds,
             "DRAIN_TIMEOUT_SECONDS": self.drain_timeout_seconds,
             **access.environment(),

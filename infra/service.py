@@ -1,7 +1,6 @@
 """A model as a service: its pods, its address, and the objects that keep the pods available."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import (
@@ -13,10 +12,7 @@ from pulumi_kubernetes.apps.v1 import (
 from pulumi_kubernetes.core.v1 import (
     ConfigMap,
     PodTemplateSpecArgs,
-    Service,
     ServiceAccount,
-    ServicePortArgs,
-    ServiceSpecArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
@@ -24,6 +20,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudget
 from infra.access import AccessArgs
 from infra.artifact import Artifact
 from infra.autoscaling import Autoscaler, AutoscalerArgs, ScalingArgs
+from infra.exposure import ExposureArgs, expose, warning
 from infra.labels import labels, selector
 from infra.network import network_policy
 from infra.pod import SCRAPE_ANNOTATIONS, PodArgs, ResourcesArgs, pod_spec, start_seconds
@@ -31,11 +28,6 @@ from infra.registries.credentials import Credentials
 from infra.server import ServerArgs
 from infra.settings import Settings
 from infra.settings.placement import Placement
-from infra.url import service_url
-
-SERVICE_PORT = 80
-
-ServiceType = Literal["LoadBalancer", "NodePort", "ClusterIP"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,15 +57,7 @@ class ModelServiceArgs:
     scaling: ScalingArgs
     server: ServerArgs = field(default_factory=ServerArgs)
     access: AccessArgs = field(default_factory=AccessArgs)
-    service_type: ServiceType = "ClusterIP"
-    """How the service is reached: `ClusterIP` from within the cluster only."""
-
-    node_port: int | None = None
-    """Port on the nodes, with the type `NodePort`. None lets the cluster choose."""
-
-    node_address: str = "<node>"
-    """Address of a node, as the exported URL shows it with the type `NodePort`."""
-
+    exposure: ExposureArgs = field(default_factory=ExposureArgs)
     pull_credentials: Credentials | None = None
     """Credentials that pods pull the image with. None means a public repository, or the nodes' own
     credentials."""
@@ -111,9 +95,7 @@ class ModelServiceArgs:
             scaling=ScalingArgs.of(settings),
             server=ServerArgs.of(settings),
             access=AccessArgs.of(settings),
-            service_type=settings.service_type,
-            node_port=settings.node_port or None,
-            **({"node_address": "127.0.0.1"} if settings.cluster == "local" else {}),
+            exposure=ExposureArgs.of(settings),
             pull_credentials=settings.credentials if settings.pull_secret else None,
             architecture=settings.platform.removeprefix("linux/"),
             termination_grace_period_seconds=settings.termination_grace_period_seconds,
@@ -125,8 +107,8 @@ class ModelServiceArgs:
 class ModelService(pulumi.ComponentResource):
     """The Kubernetes objects that serve one model, named after it.
 
-    Only the Service is named after the component: clients keep its address when another model replaces this
-    one.
+    Only the Service, and what lies before it, is named after the component: clients keep its address when
+    another model replaces this one.
 
     Example:
         >>> service = ModelService(
@@ -147,7 +129,7 @@ class ModelService(pulumi.ComponentResource):
     """
 
     url: pulumi.Output[str]
-    """Address of the service; `pending` until a load balancer has one."""
+    """Address of the model; `pending` until a load balancer has one."""
 
     def __init__(self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:ModelService", name, {}, opts)
@@ -157,7 +139,6 @@ class ModelService(pulumi.ComponentResource):
         self._selector = selector(args.model, args.instance)
 
         deployment = self._deployment()
-        service = self._service(deployment)
         self._disruption_budget()
         network_policy(
             f"{name}-network-policy",
@@ -170,7 +151,11 @@ class ModelService(pulumi.ComponentResource):
             metadata=self._metadata(args.model), deployment=deployment, scaling=args.scaling
         )
         Autoscaler(name, scaled, self._child)
-        self.url = service_url(name, service, args.service_type, args.namespace, args.node_address)
+        # When another model replaces this one, its pods must be ready before they get the requests.
+        after = pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[deployment]))
+        if sentence := warning(args.exposure, has_api_keys=args.access.has_keys):
+            pulumi.log.warn(sentence, resource=self)
+        self.url = expose(name, self._metadata(name), self._selector, args.exposure, after)
         self.register_outputs({"url": self.url})
 
     def _metadata(self, name: str | None) -> ObjectMetaArgs:
@@ -251,17 +236,6 @@ class ModelService(pulumi.ComponentResource):
                     )
                 ),
             ),
-        )
-
-    def _service(self, deployment: Deployment) -> Service:
-        args = self._args
-        port = ServicePortArgs(name="http", port=SERVICE_PORT, target_port="http", node_port=args.node_port)
-        return Service(
-            f"{self._name}-service",
-            metadata=self._metadata(self._name),
-            spec=ServiceSpecArgs(type=args.service_type, selector=self._selector, ports=[port]),
-            # When another model replaces this one, its pods must be ready before they get the requests.
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[deployment])),
         )
 
     def _disruption_budget(self) -> None:

@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from infra.objectives import ObjectivesArgs
-from infra.queries import Queries
+from infra.queries import Queries, exactly
 
 Rule = dict[str, Any]
 Group = dict[str, Any]
@@ -92,7 +92,7 @@ BURN_RATES = (
 
 
 def slo_rules(
-    objectives: ObjectivesArgs, namespace: str, model: str, runbooks: str, *, can_scale_to_zero: bool
+    objectives: ObjectivesArgs, queries: Queries, model: str, runbooks: str, *, can_scale_to_zero: bool
 ) -> list[Group]:
     """Return the groups of a PrometheusRule: recording rules and alerts.
 
@@ -101,15 +101,14 @@ def slo_rules(
 
     Args:
         objectives: What the service promises.
-        namespace: Namespace of the service.
+        queries: PromQL about the service.
         model: Name of the model, which is also its Deployment's.
         runbooks: URL of the pages in `docs/runbooks`. Each alert links to its own page below it.
         can_scale_to_zero: Whether a service without pods may be intended.
 
     """
-    queries = Queries(namespace=namespace)
     subject = f"{model} in {queries.namespace}"
-    where = {"namespace": queries.namespace, "service": queries.service}
+    where = queries.labels
     promises = _objectives(objectives, queries)
     unavailable = _unavailable(queries, model, subject, where, can_scale_to_zero=can_scale_to_zero)
     groups = [
@@ -192,7 +191,7 @@ class Objective:
     def _labels(self, where: Mapping[str, str]) -> tuple[dict[str, str], str]:
         """Return the labels of every recorded series, and the selector of these series."""
         labels = {**where, "slo": self.slo}
-        return labels, ",".join(f'{name}="{value}"' for name, value in labels.items())
+        return labels, exactly(labels)
 
     def _alert(self, subject: str, selector: str, rate: BurnRate, factor: float) -> Rule:
         long, short = _duration(rate.long), _duration(rate.short)

@@ -13,7 +13,7 @@ from ops.load import load
 from ops.models import ensure_artifact
 from ops.program import run
 from ops.progress import say
-from ops.render import ADAPTER_RULE, adapter_rule, notes, to_yaml
+from ops.render import ADAPTER_RULES, PER_MODEL, adapter_rule, notes, to_yaml
 from ops.request import Request
 from ops.serve import PORT, serve
 from ops.set import set_value
@@ -43,6 +43,8 @@ def main() -> int:
         if name == "set":
             subparser.add_argument("key", metavar="KEY", help="a setting, as Pulumi.yaml describes it")
             subparser.add_argument("value", metavar="VALUE")
+        if name in ("smoke", "load"):
+            subparser.add_argument("--model", help="one of the stack's models (default: all of them)")
         if name == "load":
             subparser.add_argument(
                 "--connections", type=int, default=16, help="number of parallel requests (%(default)s)"
@@ -70,18 +72,23 @@ def main() -> int:
 
 
 def _up(stack: Stack, options: argparse.Namespace) -> None:
-    """Deploy a stack: export its model, build the image, start the service, ask for a prediction."""
+    """Deploy a stack: export its models, build their images, start the services, ask for predictions."""
     deployed = deploy.up(stack, options.engine, agreed=options.yes)
-    url = deployed.outputs["url"]
-    if deployed.prediction is not None:
-        _show(json.dumps(deployed.prediction))
+    for model in deployed.models:
+        if model.prediction is not None:
+            _show_of(stack, model.name, json.dumps(model.prediction))
     for name, value in deployed.outputs.items():
-        if name != ADAPTER_RULE:
+        if name in PER_MODEL:
+            for model, text in value.items():
+                _show(f"{name + ':':<15}{model}: {text}")
+        elif name not in ADAPTER_RULES:
             _show(f"{name + ':':<14}{value}")
     if text := adapter_rule(deployed.outputs):
         _show(text)
-    _show(f"try it:       {Request.of(deployed.artifact).curl(url, needs_key=needs_key(stack))}")
-    _show(f"look at it:   {url}/docs")
+    for model in deployed.models:
+        request = Request.of(model.artifact).curl(model.url, needs_key=needs_key(stack))
+        _show(f"try it:       {request}")
+        _show(f"look at it:   {model.url}/docs")
 
 
 def _down(stack: Stack, options: argparse.Namespace) -> None:
@@ -99,33 +106,40 @@ def _serve(stack: Stack, options: argparse.Namespace) -> None:
 
 def _render(stack: Stack, _: argparse.Namespace) -> None:
     """Print the Kubernetes objects of a stack as YAML, without any Secret."""
-    ensure_artifact(stack)
+    for model in stack.models:
+        ensure_artifact(model)
     declared = run(stack)
     sys.stdout.write(notes(declared.outputs) + to_yaml(declared))
 
 
 def _smoke(stack: Stack, options: argparse.Namespace) -> None:
-    """Send the artifact's sample to a stack and check the prediction."""
-    url = deploy.address(stack, options.engine)
-    _show(json.dumps(smoke(url, ensure_artifact(stack), key=key_of(stack))))
-    scrape.check(stack)
+    """Send each artifact's sample to its service and check the prediction."""
+    for model, url in deploy.addresses(stack, options.engine, options.model):
+        _show_of(stack, model.get("model"), json.dumps(smoke(url, ensure_artifact(model), key=key_of(stack))))
+        scrape.check(model)
 
 
 def _load(stack: Stack, options: argparse.Namespace) -> None:
-    """Send requests to a stack for a while, on this machine only."""
-    work = load(
-        deploy.address(stack, options.engine),
-        ensure_artifact(stack),
-        connections=options.connections,
-        seconds=options.seconds,
-        key=key_of(stack),
-    )
-    _show(str(asyncio.run(work)))
+    """Send requests to a stack for a while, to one model after the other, on this machine only."""
+    for model, url in deploy.addresses(stack, options.engine, options.model):
+        work = load(
+            url,
+            ensure_artifact(model),
+            connections=options.connections,
+            seconds=options.seconds,
+            key=key_of(stack),
+        )
+        _show_of(stack, model.get("model"), str(asyncio.run(work)))
 
 
 def _set(stack: Stack, options: argparse.Namespace) -> None:
     """Write a setting to the file of a stack, and change nothing else in it."""
     _show(f"{options.key} is set in {set_value(stack.name, options.key, options.value).name}")
+
+
+def _show_of(stack: Stack, model: str, text: str) -> None:
+    """Print what concerns one model of a stack, with the model's name if the stack has a list of models."""
+    _show(f"{model}: {text}" if stack.has_list else text)
 
 
 def _show(line: str) -> None:

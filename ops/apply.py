@@ -20,6 +20,7 @@ PRUNED = {
     "ConfigMap": "configmaps",
     "Deployment": "deployments.apps",
     "HorizontalPodAutoscaler": "horizontalpodautoscalers.autoscaling",
+    "Ingress": "ingresses.networking.k8s.io",
     "NetworkPolicy": "networkpolicies.networking.k8s.io",
     "PodDisruptionBudget": "poddisruptionbudgets.policy",
     "Service": "services",
@@ -31,6 +32,8 @@ A test compares them with what the program declares.
 """
 
 CUSTOM_PRUNED = {
+    "Certificate": "certificates.cert-manager.io",
+    "HTTPRoute": "httproutes.gateway.networking.k8s.io",
     "PrometheusRule": "prometheusrules.monitoring.coreos.com",
     "ScaledObject": "scaledobjects.keda.sh",
     "ServiceMonitor": "servicemonitors.monitoring.coreos.com",
@@ -41,10 +44,10 @@ DEFINITION = "customresourcedefinition.apiextensions.k8s.io"
 
 
 def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
-    """Build the image, apply the objects, wait for the pods, and delete objects that are no longer declared.
+    """Build the images, apply the objects, wait for the pods, and delete objects that are no longer declared.
 
-    The Service is applied after the pods are ready, as the engine does: until then it may select the pods of
-    another model.
+    The Services are applied after the pods are ready, as the engine does: until then one may select the pods
+    of another model.
 
     Returns:
         The program's outputs.
@@ -53,7 +56,7 @@ def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
         OperationError: a step failed; pods that served before continue to serve.
 
     """
-    with step("build the image and push it"):
+    with step("build the image of each model and push it"):
         declared = run(stack, partial(build_and_push, buildx))
     _check(declared, stack)
     objects = declared.objects()
@@ -62,8 +65,10 @@ def up(stack: Stack, kubectl: Kubectl, buildx: list[str]) -> dict[str, Any]:
         _apply(kubectl, [item for item in objects if item["kind"] != "Service"])
     with step("wait until the pods are ready"):
         _wait(kubectl, declared, namespace)
+    # A Service that is no longer declared may have the node port of one that is.
+    _prune(kubectl, declared, stack, namespace, [PRUNED["Service"]])
     _apply(kubectl, [item for item in objects if item["kind"] == "Service"])
-    _prune(kubectl, declared, stack, namespace)
+    _prune(kubectl, declared, stack, namespace, [*PRUNED.values(), *_defined(kubectl)])
     return declared.outputs
 
 
@@ -131,14 +136,17 @@ def _pods(kubectl: Kubectl, name: str, namespace: str) -> str:
     return "\n".join(lines)
 
 
-def _prune(kubectl: Kubectl, declared: Run, stack: Stack, namespace: str) -> None:
-    """Delete the stack's objects that the program no longer declares, such as old ConfigMaps."""
-    kept = {(item["kind"], item["metadata"]["name"]) for item in declared.objects()}
+def _defined(kubectl: Kubectl) -> list[str]:
+    """Return the custom resources that the cluster has definitions of."""
     defined = kubectl("get", "customresourcedefinitions", "--output=name").split()
-    custom = [name for name in CUSTOM_PRUNED.values() if f"{DEFINITION}/{name}" in defined]
-    kinds = ",".join([*PRUNED.values(), *custom])
+    return [name for name in CUSTOM_PRUNED.values() if f"{DEFINITION}/{name}" in defined]
+
+
+def _prune(kubectl: Kubectl, declared: Run, stack: Stack, namespace: str, kinds: list[str]) -> None:
+    """Delete the stack's objects of these kinds that the program no longer declares."""
+    kept = {(item["kind"], item["metadata"]["name"]) for item in declared.objects()}
     selector = f"--selector=app.kubernetes.io/managed-by=slipway,app.kubernetes.io/instance={stack.name}"
-    there = kubectl.get(kinds, f"--namespace={namespace}", selector)["items"]
+    there = kubectl.get(",".join(kinds), f"--namespace={namespace}", selector)["items"]
     for item in there:
         kind, name = item["kind"], item["metadata"]["name"]
         if (kind, name) not in kept:

@@ -7,6 +7,7 @@ from typing import Any
 from ops import apply, clashes, engine, running, scrape
 from ops.choice import Choice, by_engine
 from ops.errors import OperationError
+from ops.exposure import has_address, node_port
 from ops.keys import key_of
 from ops.local import monitoring
 from ops.local.cluster import driver
@@ -22,17 +23,26 @@ ADDRESS_SECONDS = 180
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deployed:
-    """The result of `up`."""
+class Served:
+    """A model that `up` has deployed."""
 
+    name: str
     artifact: Path
-    outputs: dict[str, Any]
-    prediction: dict[str, Any] | None
+    url: str
+    prediction: Any
     """None if the service has no address that this machine knows."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """The result of `up`."""
+
+    models: list[Served]
+    outputs: dict[str, Any]
+
+
 def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deployed:
-    """Deploy what the program declares for a stack, and ask it for a prediction.
+    """Deploy what the program declares for a stack, and ask each of its models for a prediction.
 
     The login and the user's consent are checked before anything is built.
 
@@ -46,22 +56,21 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
 
     """
     uses_engine = by_engine(stack, choice, _running(stack).get(stack.name))
-    _check_port(stack)
+    for model in stack.models:
+        _check_port(model)
     if uses_engine:
         engine.check(stack, agreed=agreed)
         clashes.check(stack)
-    key = key_of(stack) if _has_address(stack) else None
-    artifact = ensure_artifact(stack)
+    key = key_of(stack) if any(map(has_address, stack.models)) else None
+    artifacts = [(model, ensure_artifact(model)) for model in stack.models]
     is_new = stack.is_local and driver().up()
     if stack.is_local and stack.get("monitoring") == "existing":
         monitoring.up()
     outputs = _with_engine(stack, is_new=is_new, agreed=agreed) if uses_engine else _with_kubectl(stack)
-    prediction = None
-    if _has_address(stack):
-        with step("ask for a prediction"):
-            prediction = smoke(outputs["url"], artifact, patience_seconds=ADDRESS_SECONDS, key=key)
-    scrape.check(stack, patience_seconds=scrape.SECONDS)
-    return Deployed(artifact=artifact, outputs=outputs, prediction=prediction)
+    return Deployed(
+        models=[_ask(model, artifact, _url(model, outputs), key) for model, artifact in artifacts],
+        outputs=outputs,
+    )
 
 
 def down(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> None:
@@ -86,17 +95,44 @@ def down(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> None
         _down_local(stack, choice)
 
 
-def address(stack: Stack, choice: Choice = "auto") -> str:
-    """Return the URL of a running stack.
+def addresses(stack: Stack, choice: Choice = "auto", only: str | None = None) -> list[tuple[Stack, str]]:
+    """Return the URLs of a running stack, each with the one of the stack's `models` that it serves.
+
+    Args:
+        stack: the stack.
+        choice: the tool that deployed it.
+        only: the name of a model; None means all of them.
 
     Raises:
-        OperationError: the stack is not running, or this machine does not know its address.
+        OperationError: the stack is not running, serves no model of this name, or this machine does not know
+            the address of a model.
 
     """
-    url = _outputs(stack, choice).get("url", "")
-    if not url.startswith("http") or "<" in url:
-        raise OperationError(f"stack {stack.name} has no known address: `make up STACK={stack.name}`")
-    return url
+    models = stack.choose(only)
+    outputs = _outputs(stack, choice)
+    found = [(model, _url(model, outputs)) for model in models]
+    for model, url in found:
+        if not url.startswith("http") or "<" in url:
+            raise OperationError(
+                f"model {model.get('model')} of stack {stack.name} has no known address: "
+                f"`make up STACK={stack.name}`"
+            )
+    return found
+
+
+def _url(model: Stack, outputs: dict[str, Any]) -> str:
+    """Return the URL of a model among the outputs of the program; empty if there is none."""
+    return outputs.get("urls", {}).get(model.get("model"), "") if model.has_list else outputs.get("url", "")
+
+
+def _ask(model: Stack, artifact: Path, url: str, key: str | None) -> Served:
+    """Ask a model for a prediction, and Prometheus whether it scrapes the pods."""
+    name, prediction = model.get("model"), None
+    if has_address(model):
+        with step(f"ask {name} for a prediction"):
+            prediction = smoke(url, artifact, patience_seconds=ADDRESS_SECONDS, key=key)
+    scrape.check(model, patience_seconds=scrape.SECONDS)
+    return Served(name=name, artifact=artifact, url=url, prediction=prediction)
 
 
 def _running(stack: Stack) -> dict[str, Running]:
@@ -112,15 +148,15 @@ def _check_port(stack: Stack) -> None:
     """
     if not (stack.is_local and driver().healthy()):
         return
-    port = stack.get("nodePort")
-    holder = running.holder(driver().kubectl(), port)
+    port = node_port(stack)
+    holder = running.holder(driver().kubectl(), port) if port else None
     if holder is None or holder.stack == stack.name:
         return
     owner = f" of stack {holder.stack}" if holder.stack else ""
     removal = f", or `make down STACK={holder.stack}` first" if holder.stack else ""
     raise OperationError(
         f"node port {port} of stack {stack.name} is taken by Service {holder.name}{owner} in namespace "
-        f"{holder.namespace}: set another slipway:nodePort in Pulumi.{stack.name}.yaml{removal}"
+        f"{holder.namespace}: set another nodePort of slipway:exposure in Pulumi.{stack.name}.yaml{removal}"
     )
 
 
@@ -143,7 +179,7 @@ def _down_shared(stack: Stack, choice: Choice, *, agreed: bool) -> None:
     engine.check_login(stack)
     if engine.resources(stack):
         engine.check_consent(stack, agreed=agreed)
-        engine.destroy(stack, agreed=agreed, has_artifact=artifact_folder(stack).exists())
+        engine.destroy(stack, agreed=agreed, has_artifacts=_has_artifacts(stack))
 
 
 def _down_local(stack: Stack, choice: Choice) -> None:
@@ -152,7 +188,7 @@ def _down_local(stack: Stack, choice: Choice) -> None:
     mine = there.pop(stack.name, None)
     if mine and not mine.is_applied and choice != "kubectl" and engine.installed():
         engine.check_login(stack)
-        engine.destroy(stack, agreed=True, has_artifact=artifact_folder(stack).exists())
+        engine.destroy(stack, agreed=True, has_artifacts=_has_artifacts(stack))
     elif mine and there:
         apply.down(kubectl, mine.namespace)
     if there:
@@ -164,10 +200,8 @@ def _down_local(stack: Stack, choice: Choice) -> None:
         driver().down()
 
 
-def _has_address(stack: Stack) -> bool:
-    # The address of a node port is known only for the local cluster.
-    kind = stack.get("serviceType")
-    return kind == "LoadBalancer" or (kind == "NodePort" and stack.is_local)
+def _has_artifacts(stack: Stack) -> bool:
+    return all(artifact_folder(model).exists() for model in stack.models)
 
 
 def _outputs(stack: Stack, choice: Choice) -> dict[str, Any]:

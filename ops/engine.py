@@ -120,16 +120,16 @@ def outputs(stack: Stack) -> dict[str, Any]:
     return json.loads(output_of([*_pulumi("stack", "output", "--json"), *_of(stack)]))
 
 
-def destroy(stack: Stack, *, agreed: bool, has_artifact: bool) -> None:
+def destroy(stack: Stack, *, agreed: bool, has_artifacts: bool) -> None:
     """Remove everything that the stack holds.
 
     Args:
         stack: the stack to remove.
         agreed: whether the user has agreed to the change already, by --yes.
-        has_artifact: whether the stack's artifact exists, without which the program cannot run first.
+        has_artifacts: whether the stack's artifacts exist, without which the program cannot run first.
 
     """
-    env = _run_program_first() if has_artifact else None
+    env = _run_program_first() if has_artifacts else None
     run([*_pulumi("destroy"), *_of(stack), *_consent(stack, agreed=agreed)], env=env)
 
 

@@ -1,6 +1,6 @@
 """Write the Kubernetes objects of the program as YAML, for review, GitOps or kubectl."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from textwrap import indent
 from typing import Any
 
@@ -20,8 +20,11 @@ RELEASE = """\
 {values}"""
 
 
-ADAPTER_RULE = "prometheusAdapterRule"
-"""Name of the program's output with the rule of prometheus-adapter."""
+ADAPTER_RULES = ("prometheusAdapterRule", "prometheusAdapterRules")
+"""Names of the program's outputs with the rule of prometheus-adapter, or with those of several models."""
+
+PER_MODEL = ("urls", "images", "modelVersions")
+"""Names of the outputs that a stack with a list of models has by the models' names."""
 
 BY_TAG = """\
 The image is named by its tag, which may be moved to another image while running pods keep the old one. When
@@ -30,22 +33,27 @@ it is pushed, set `image` to its reference with the digest, which this command p
 """
 
 NEEDS_RULE = """\
-prometheus-adapter must have this rule, in `rules.external` of its chart's values. Without it, pods are added
-but never removed:
-{rule}"""
+prometheus-adapter must have this in `rules.external` of its chart's values. Without it, pods are added but
+never removed:
+{rules}"""
 
 
 def notes(outputs: Mapping[str, Any]) -> str:
     """Return what a person must do beside applying the objects, as comments of YAML; often nothing."""
-    by_tag = [] if "@" in outputs["image"] else [BY_TAG.format(**outputs)]
+    by_tag = [BY_TAG.format(image=image) for image in _images(outputs) if "@" not in image]
     needs_rule = [text] if (text := adapter_rule(outputs)) else []
     return "".join(indent(note, "# ", lambda _: True) for note in [*by_tag, *needs_rule])
 
 
 def adapter_rule(outputs: Mapping[str, Any]) -> str | None:
-    """Return in words which rule the cluster's prometheus-adapter must have; None if it needs none."""
-    rule = outputs.get(ADAPTER_RULE)
-    return NEEDS_RULE.format(rule=yaml.safe_dump([rule], width=WIDTH)) if rule else None
+    """Return in words which rules the cluster's prometheus-adapter must have; None if it needs none."""
+    only, several = (outputs.get(name) for name in ADAPTER_RULES)
+    rules = several or ([only] if only else [])
+    return NEEDS_RULE.format(rules=yaml.safe_dump(rules, width=WIDTH)) if rules else None
+
+
+def _images(outputs: Mapping[str, Any]) -> Iterable[str]:
+    return outputs["images"].values() if "images" in outputs else [outputs["image"]]
 
 
 def to_yaml(run: Run) -> str:

@@ -17,9 +17,6 @@ from ops.stack import Stack
 SECONDS = 120
 """How long Prometheus may take: its operator writes a new configuration first."""
 
-METRICS_SERVICE = "model-metrics"
-"""Name of the Service whose pods are scraped."""
-
 PROXY = "/api/v1/namespaces/{namespace}/services/prometheus-operated:9090/proxy"
 """Prometheus by way of the cluster's own API. Every Prometheus operator creates this Service:
 https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services."""
@@ -31,20 +28,20 @@ Prometheus = Callable[[str], str]
 
 
 def check(stack: Stack, *, patience_seconds: float = 0) -> None:
-    """Say on stderr if no Prometheus scrapes the pods, and which setting to change.
+    """Say on stderr if no Prometheus scrapes the pods of a model, and which setting to change.
 
     A Prometheus that cannot be asked is no error: it is said, with the query to ask it for.
 
     Args:
-        stack: A deployed stack.
+        stack: A deployed stack, or one of its `models`.
         patience_seconds: How long to wait until the pods are scraped.
 
     """
     if stack.get("monitoring") == "none" or stack.get("minReplicas") == "0":
         return
-    query = f'sum(up{{namespace="{stack.namespace}",service="{METRICS_SERVICE}"}})'
+    query = f'sum(up{{namespace="{stack.namespace}",service="{stack.service}-metrics"}})'
     try:
-        with step("ask Prometheus whether it scrapes the pods"):
+        with step(f"ask Prometheus whether it scrapes the pods of {stack.get('model')}"):
             advice = _advice(stack, query, time.monotonic() + patience_seconds)
     except (OperationError, httpx.HTTPError, KeyError, ValueError) as error:
         advice = f"it could not be asked ({error}): ask it for {query}"

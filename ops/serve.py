@@ -65,7 +65,7 @@ def serve(stack: Stack, model: str | None, port: int) -> None:
 
     Args:
         stack: the stack that gives the default model, the folder of artifacts and the runtime.
-        model: the name of a model or the path of an artifact; None means the stack's model.
+        model: the name of a model or the path of an artifact; None means the stack's first or only model.
         port: the port for predictions; the metrics are on the port after it.
 
     Raises:
@@ -74,6 +74,7 @@ def serve(stack: Stack, model: str | None, port: int) -> None:
     """
     addresses = Addresses(port=port)
     addresses.check_free()
+    stack = next((view for view in stack.models if model in (None, view.get("model"))), stack)
     folder = _artifact(stack, model or stack.get("model"))
     artifact = folder.resolve()
     signature = json.loads((artifact / "signature.json").read_text())

@@ -4,6 +4,7 @@ from infra.autoscaling import ScalingArgs
 from infra.dashboards import dashboards
 from infra.dashboards.context import DashboardContext
 from infra.objectives import ObjectivesArgs
+from infra.queries import Queries, metrics_service
 from infra.server import ServerArgs
 from infra.settings import Settings
 from infra.slo import Group, slo_rules
@@ -13,7 +14,7 @@ def rule_groups(settings: Settings, model: str, runbooks: str) -> list[Group]:
     """Return the rules of a model, as `ModelMonitoring` declares them."""
     return slo_rules(
         ObjectivesArgs.of(settings),
-        settings.namespace,
+        Queries(namespace=settings.namespace, service=metrics_service(settings.service)),
         model,
         runbooks,
         can_scale_to_zero=settings.min_replicas == 0,
@@ -24,6 +25,7 @@ def dashboard_files(settings: Settings, model: str) -> dict[str, str]:
     """Return the dashboards of a model by file name, as `ModelMonitoring` declares them."""
     context = DashboardContext(
         namespace=settings.namespace,
+        service=settings.service,
         deployment=model,
         objectives=ObjectivesArgs.of(settings),
         scaling=ScalingArgs.of(settings),

@@ -14,8 +14,8 @@ from ops.stack import Stack
 T = TypeVar("T")
 
 
-def parse(stack: Stack) -> Settings:
-    """Load the settings of a stack as the program does.
+def parse_all(stack: Stack) -> list[Settings]:
+    """Load the settings of each model of a stack as the program does.
 
     Raises:
         SettingsError: something is wrong with them.
@@ -37,10 +37,21 @@ def in_stack(stack: Stack, load: Callable[[], T]) -> T:
     return contextvars.copy_context().run(asyncio.run, call())
 
 
+def parse(stack: Stack) -> Settings:
+    """Load the settings of a stack that serves one model.
+
+    Raises:
+        SettingsError: something is wrong with them.
+
+    """
+    (settings,) = parse_all(stack)
+    return settings
+
+
 def problems(stack: Stack) -> list[tuple[str, str]]:
     """Return what is wrong with a stack's settings: a key and what is said of it, for each line."""
     try:
-        parse(stack)
+        parse_all(stack)
     except SettingsError as error:
         head, *lines = str(error).splitlines()
         assert head.startswith(f"stack {stack.name}: change these")

@@ -15,6 +15,8 @@ from app.settings import PREFIX
 from app.settings import Settings as ServerSettings
 from docs.references.tables import code, table
 from infra.settings import Settings as StackSettings
+from infra.settings.models import KEY as MODELS
+from infra.settings.models import PER_MODEL
 from infra.settings.reading import GROUPS
 from infra.settings.schema import Inner, inner_settings, schema_of
 
@@ -131,6 +133,9 @@ def _theme(theme: type, described: Described) -> str:
 
 
 def _group(key: str, description: str) -> str:
+    if key == MODELS:
+        own = f"A model may have these settings of its own: {code(*PER_MODEL)}."
+        return f"### {key}\n\n{table(HEADER, [[code(key), UNSET, '', description]])}\n{own}\n"
     root = schema_of(StackSettings, key)
     rows: dict[str, list[str]] = {}
     for setting in inner_settings(root):

@@ -15,6 +15,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from infra.autoscaling import ScalingArgs
 from infra.autoscaling.metric import Metric
 from infra.cluster import Cluster, ClusterArgs
+from infra.exposure import ExposureArgs
 from infra.model_monitoring import ModelMonitoring, ModelMonitoringArgs
 from infra.objectives import ObjectivesArgs
 from infra.pod import ResourcesArgs
@@ -51,7 +52,7 @@ cats_scaling = ScalingArgs(
     max_replicas=20,
     target_cpu_utilization=70,
     backend="keda",
-    metric=Metric.of_signal("queue-depth", target=8, namespace=namespace),
+    metric=Metric.of_signal("queue-depth", target=8, namespace=namespace, service="cats"),
     prometheus_url=PROMETHEUS,
 )
 cats_server = ServerArgs(batch_size=16, drain_delay_seconds=5, drain_timeout_seconds=20)
@@ -66,7 +67,7 @@ cats = ModelService(
         resources=ResourcesArgs(cpu_request="1", cpu_limit="2", memory_request="1Gi", memory_limit="2Gi"),
         scaling=cats_scaling,
         server=cats_server,
-        service_type="LoadBalancer",
+        exposure=ExposureArgs(type="LoadBalancer", source_ranges=["203.0.113.0/24"]),
     ),
     in_cluster,
 )

@@ -5,9 +5,9 @@ import pulumi
 from infra.autoscaling.args import AutoscalerArgs, ScalingArgs, prometheus_url
 from infra.autoscaling.hpa import horizontal_pod_autoscaler
 from infra.autoscaling.keda import scaled_object
-from infra.autoscaling.prometheus_adapter import ExternalRule, adapter_rule
+from infra.autoscaling.prometheus_adapter import ExternalRule, adapter_rules
 
-__all__ = ["Autoscaler", "AutoscalerArgs", "ExternalRule", "ScalingArgs", "adapter_rule", "prometheus_url"]
+__all__ = ["Autoscaler", "AutoscalerArgs", "ExternalRule", "ScalingArgs", "adapter_rules", "prometheus_url"]
 
 
 class Autoscaler(pulumi.ComponentResource):

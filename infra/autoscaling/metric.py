@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.queries import Queries
-from infra.settings import Settings
+from infra.queries import Queries, metrics_service
+from infra.settings import ONLY_MODEL, Settings
 from infra.settings.scaling import Signal
 
 QUANTILE = 0.95
@@ -40,27 +40,29 @@ class Metric:
         signal, target = settings.autoscaling_signal, settings.autoscaling_target
         if signal == "cpu" or target is None:
             return None
-        return cls.of_signal(signal, target, settings.namespace)
+        return cls.of_signal(signal, target, settings.namespace, settings.service)
 
     @classmethod
-    def of_signal(cls, signal: Signal, target: float, namespace: str) -> "Metric":
+    def of_signal(cls, signal: Signal, target: float, namespace: str, service: str) -> "Metric":
         """Return the metric of a model service.
 
         Args:
             signal: `queue-depth`, `in-flight` or `latency`.
             target: Waiting samples or requests per pod, or seconds of the 95th percentile.
             namespace: Namespace of the service.
+            service: Name of the model's Service.
 
         """
-        queries = Queries(namespace=namespace)
+        queries = Queries(namespace=namespace, service=metrics_service(service))
+        where = namespace if service == ONLY_MODEL else f"{namespace}.{service}"
         query = {
             "queue-depth": queries.queue_depth(),
             "in-flight": queries.in_flight(),
             "latency": queries.waited_quantile(QUANTILE, WINDOW),
         }[signal]
         return cls(
-            # A namespace contains no underscores, so two namespaces never give the same name.
-            name=f"slipway_{namespace}_{signal}".replace("-", "_"),
+            # Neither name contains an underscore or a dot, so no two services have the same metric.
+            name=f"slipway_{where}_{signal}".replace("-", "_"),
             query=query,
             target=round(target, 3),
             target_type="Value" if signal == "latency" else "AverageValue",

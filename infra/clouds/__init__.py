@@ -89,6 +89,8 @@ class Cloud:
     """Whether kube-dns resolves names, which has other metrics than CoreDNS."""
 
     creation: Creation = field(default_factory=Creation)
+    internal_load_balancer: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Annotations that give the load balancer of a Service an address in the cluster's network only."""
 
     gpu: GpuSupport | None = None
     """None means that no GPU nodes can be created in it."""
@@ -121,6 +123,8 @@ CLOUDS: Mapping[str, Cloud] = {
             ),
             ranges_of_private_endpoint=True,
         ),
+        # https://cloud.google.com/kubernetes-engine/docs/how-to/internal-load-balancing
+        internal_load_balancer={"networking.gke.io/load-balancer-type": "Internal"},
         # https://cloud.google.com/kubernetes-engine/docs/how-to/gpus
         gpu=GpuSupport(
             has_device_plugin=True,
@@ -145,6 +149,12 @@ CLOUDS: Mapping[str, Cloud] = {
             fewest_subnets=2,
             most_subnets=None,
         ),
+        internal_load_balancer={
+            # https://github.com/kubernetes/cloud-provider-aws/blob/master/docs/service_controller.md
+            "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+            # https://docs.aws.amazon.com/eks/latest/userguide/network-load-balancing.html
+            "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+        },
         gpu=GpuSupport(),
     ),
     "aks": Cloud(
@@ -163,6 +173,8 @@ CLOUDS: Mapping[str, Cloud] = {
                 words="/subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.Compute/diskEncryptionSets/NAME",
             ),
         ),
+        # https://learn.microsoft.com/azure/aks/internal-lb
+        internal_load_balancer={"service.beta.kubernetes.io/azure-load-balancer-internal": "true"},
         # https://learn.microsoft.com/azure/aks/spot-node-pool
         gpu=GpuSupport(spot_taint=Taint("kubernetes.azure.com/scalesetpriority", "spot", "NoSchedule")),
     ),

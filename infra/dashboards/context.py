@@ -7,7 +7,7 @@ from infra.autoscaling import ScalingArgs
 from infra.autoscaling.metric import Metric
 from infra.dashboards.kubernetes import KubernetesQueries
 from infra.objectives import ObjectivesArgs
-from infra.queries import Queries
+from infra.queries import Queries, metrics_service
 from infra.server import ServerArgs
 
 
@@ -16,6 +16,9 @@ class DashboardContext:
     """One model service: its names, its objectives, and the queries about it."""
 
     namespace: str
+    service: str
+    """Name of the Service, which is that of its `ModelService`."""
+
     deployment: str
     """Name of the Deployment, which is the model's."""
 
@@ -27,7 +30,7 @@ class DashboardContext:
     @cached_property
     def queries(self) -> Queries:
         """Queries of the pods' own metrics."""
-        return Queries(namespace=self.namespace)
+        return Queries(namespace=self.namespace, service=metrics_service(self.service))
 
     @cached_property
     def kubernetes(self) -> KubernetesQueries:

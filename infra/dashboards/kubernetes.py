@@ -11,6 +11,8 @@ Their labels are those of kube-prometheus-stack, and of every scrape with `honor
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.queries import exactly
+
 CONTAINER = "server"
 
 
@@ -20,6 +22,11 @@ class KubernetesQueries:
 
     namespace: str
     deployment: str
+
+    @property
+    def _pods(self) -> str:
+        """The pattern of the pods' names."""
+        return f"{self.deployment}-[a-z0-9]+-[a-z0-9]+"
 
     def cpu(self, window: str) -> str:
         """Return the CPU cores in use, by pod."""
@@ -71,18 +78,18 @@ class KubernetesQueries:
     def gpu(self, field: str) -> str:
         """Return a field of DCGM, by GPU.
 
-        Without `honorLabels` the pod's namespace is in the label `exported_namespace`.
+        Without `honorLabels` the pod's namespace and name are in `exported_namespace` and `exported_pod`.
 
         """
         honored, renamed = (
-            f'{field}{{{label}="{self.namespace}"}}' for label in ("namespace", "exported_namespace")
+            f'{field}{{{prefix}namespace="{self.namespace}",{prefix}pod=~"{self._pods}"}}'
+            for prefix in ("", "exported_")
         )
         return f"max by (Hostname, gpu) ({honored} or {renamed})"
 
     def _container(self, metric: str, **matchers: str) -> str:
         labels = {"namespace": self.namespace, "container": CONTAINER, **matchers}
-        exact = ",".join(f'{name}="{value}"' for name, value in labels.items())
-        return f'{metric}{{{exact},pod=~"{self.deployment}-[a-z0-9]+-[a-z0-9]+"}}'
+        return f'{metric}{{{exactly(labels)},pod=~"{self._pods}"}}'
 
     def _of_deployment(self, metric: str) -> str:
         return f'{metric}{{namespace="{self.namespace}",deployment="{self.deployment}"}}'

@@ -8,6 +8,7 @@ from grafana_foundation_sdk.models.common import BigValueGraphMode, BigValueText
 
 from infra.dashboards.context import DashboardContext
 from infra.dashboards.panels import BLUE, GREEN, ORANGE, RED, graph, latest, number, query, steps
+from infra.queries import exactly
 from infra.slo import BAD, BUDGET_REMAINING, BURN_RATES, VALID
 
 SLOS = ("availability", "latency")
@@ -87,8 +88,7 @@ def _burn_rate(context: DashboardContext, slo: str, window: str) -> str:
 
 
 def _recorded(context: DashboardContext, metric: str, slo: str) -> str:
-    namespace, service = context.queries.namespace, context.queries.service
-    return f'{metric}{{namespace="{namespace}",service="{service}",slo="{slo}"}}'
+    return f"{metric}{{{exactly({**context.queries.labels, 'slo': slo})}}}"
 
 
 def _allowed(context: DashboardContext, slo: str) -> float:

@@ -5,49 +5,76 @@ allowed. A group of settings is one key with an object or a list: its class also
 descriptions of the settings within it.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
+from infra.clouds import CLOUDS
 from infra.settings.access import Access
 from infra.settings.cloud import NewCluster, fits_the_cloud
 from infra.settings.cluster import ClusterSettings
+from infra.settings.exposure import Exposure
 from infra.settings.image import ImageSettings
+from infra.settings.models import misfits, per_model
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.placement import Placement
 from infra.settings.pod import PodSettings
 from infra.settings.problems import NAMESPACE
-from infra.settings.reading import Declared, SettingsError, read
+from infra.settings.reading import Declared, SettingsError, read_each
 from infra.settings.scaling import ScalingSettings
-from infra.settings.values import CONFIG
+from infra.settings.values import CONFIG, either, invalid
 
-__all__ = ["NAMESPACE", "PULUMI_YAML", "Settings", "SettingsError", "declared"]
+__all__ = ["NAMESPACE", "ONLY_MODEL", "PULUMI_YAML", "Settings", "SettingsError", "declared"]
 
 PULUMI_YAML = Path(__file__).parents[2] / "Pulumi.yaml"
+
+
+ONLY_MODEL = "model"
+"""Name of the Service, and of the Pulumi components, of the model of a stack without a list of models."""
 
 
 # A rule of one class may look at the classes to its right, which are parsed first; a rule of a group at all.
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, ClusterSettings):
-    """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
+    """The settings of a stack, for one of its models. `Pulumi.yaml` describes each field, in camel case."""
 
     cloud: Annotated[NewCluster, AfterValidator(fits_the_cloud)]
+    models: tuple[Mapping[str, Any], ...]
+    exposure: Exposure
     pod: Placement
     access: Access
 
+    @property
+    def service(self) -> str:
+        """Name of the model's Service, and of its Pulumi components."""
+        return self.model if self.models else ONLY_MODEL
+
     @classmethod
-    def load(cls) -> "Settings":
-        """Parse the configuration of the current stack.
+    def load(cls) -> "list[Settings]":
+        """Parse the configuration of the current stack, for each model that it serves.
 
         Raises:
             SettingsError: A value is not allowed, a key is unknown, or a secret is in plain text.
 
         """
-        return read(cls, declared())
+        return read_each(cls, declared(), per_model, misfits)
+
+    @field_validator("exposure")
+    @classmethod
+    def _can_be_internal(cls, value: Exposure, info: ValidationInfo) -> Exposure:
+        able = [name for name, cloud in CLOUDS.items() if cloud.internal_load_balancer]
+        if value.internal and info.data.get("cluster", able[0]) not in able:
+            raise invalid(
+                f"false, unless cluster is {either(able)}: elsewhere the annotation of an internal load balancer "
+                "belongs into exposure.serviceAnnotations",
+                "internal",
+            )
+        return value
 
 
 @cache

@@ -14,20 +14,15 @@ MIN_GPU_MEMORY = "2Gi"
 """Least memory of a pod with a GPU. CUDA's libraries take 1 to 2 GiB of it before any model is loaded:
 https://github.com/microsoft/onnxruntime/issues/5801, https://github.com/pytorch/pytorch/issues/12873."""
 
-NODE_PORTS = range(30000, 32768)
-"""The API server's default --service-node-port-range."""
-
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class PodSettings:
-    """A pod's resources, address, server settings and shutdown."""
+    """A pod's resources, server settings and shutdown."""
 
     cpu_request: str
     cpu_limit: str
     memory_request: str
     memory_limit: str
-    service_type: Literal["LoadBalancer", "NodePort", "ClusterIP"]
-    node_port: int
     batch_size: Annotated[int, Field(ge=1)]
     queue_size: Annotated[int, Field(ge=1)]
     request_timeout_seconds: Annotated[int, Field(ge=1)]
@@ -54,15 +49,6 @@ class PodSettings:
     def _holds_cuda(cls, value: str, info: ValidationInfo) -> str:
         if info.data.get("device") == "gpu" and mebibytes(value) < mebibytes(MIN_GPU_MEMORY):
             raise invalid(f"at least {MIN_GPU_MEMORY}, for device is gpu: CUDA's libraries take 1 to 2 GiB")
-        return value
-
-    @field_validator("node_port")
-    @classmethod
-    def _fits_the_service_type(cls, value: int, info: ValidationInfo) -> int:
-        if value and info.data.get("service_type", "NodePort") != "NodePort":
-            raise invalid("0, unless serviceType is NodePort")
-        if value and value not in NODE_PORTS:
-            raise invalid(f"0, or from {NODE_PORTS.start} to {NODE_PORTS.stop - 1}")
         return value
 
     @field_validator("drain_timeout_seconds")

@@ -51,13 +51,16 @@ def did_you_mean(name: str, known: Sequence[str], otherwise: str) -> str:
     return "unknown; " + (f"did you mean {' or '.join(close)}?" if close else otherwise)
 
 
-def describe(error: ErrorDetails, values: Mapping[str, Any], groups: Mapping[str, Schema]) -> str:
+def describe(
+    error: ErrorDetails, values: Mapping[str, Any], groups: Mapping[str, Schema], place: Path = ()
+) -> str:
     """Return the problem that an error of pydantic stands for.
 
     Args:
         error: The error.
         values: The values that were validated.
         groups: The schema of each key that is a group.
+        place: Where the values are in the configuration, if they are not the stack's.
 
     """
     kind, context = error["type"], error.get("ctx", {})
@@ -65,12 +68,12 @@ def describe(error: ErrorDetails, values: Mapping[str, Any], groups: Mapping[str
     # The wrong value of a union is the one that says which alternative is meant.
     tag: Path = (context["discriminator"].strip("'"),) if kind in UNION else ()
     path, value = _found(values, (*error["loc"], *within, *tag))
-    name = named(path)
+    name = named((*place, *path))
     is_replaced = error["input"] is not None and not (within or tag or isinstance(value, Encrypted))
     # What stands for an empty value is shown: the name of the namespace.
     value = error["input"] if is_replaced else value
     if kind == PLAIN_TEXT:
-        option = f"--path '{name}'" if len(path) > 1 else name
+        option = f"--path '{name}'" if len((*place, *path)) > 1 else name
         return f"{name}: is in plain text; set it again with `pulumi config set --secret {option}`"
     if kind == UNKNOWN:
         # In a union, the name may be known in another alternative.
@@ -114,7 +117,7 @@ def _found(values: Any, location: Path) -> tuple[Path, Any]:  # noqa: ANN401 - a
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return a value as the start of a message. Objects and lists are left out: they may hold a secret."""
-    if value is None or isinstance(value, Mapping | list):
+    if value is None or isinstance(value, Mapping | list | tuple):
         return ""
     if isinstance(value, str) and not isinstance(value, Encrypted):
         value = USER_INFO.sub("//…@", value)

@@ -9,8 +9,9 @@ https://www.pulumi.com/docs/iac/concepts/config/#structured-configuration
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import pulumi
@@ -18,9 +19,10 @@ from pulumi.runtime.config import CONFIG as PULUMI_CONFIG
 from pulumi.runtime.config import is_config_secret
 from pydantic import TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from infra.settings.problems import NAMESPACE, describe, did_you_mean, named
-from infra.settings.schema import Schema, inner_settings, schema_of
+from infra.settings.schema import Path, Schema, inner_settings, schema_of
 from infra.settings.values import Encrypted
 
 T = TypeVar("T")
@@ -31,6 +33,27 @@ GROUPS = ("object", "array")
 """Types of keys that are groups of settings."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """The settings as a part of the stack sees them, such as a model with settings of its own."""
+
+    values: Mapping[str, Any]
+    """Every setting by its key."""
+
+    own: Collection[str] = ()
+    """Keys of the part's own settings."""
+
+    place: Path = ()
+    """Where these are in the configuration."""
+
+
+Split = Callable[[Mapping[str, Any], Declared], list[View]]
+"""Gives the views of a stack's settings."""
+
+Check = Callable[[Mapping[str, Any], Declared], Iterable[str]]
+"""Gives what is wrong with them beside the values of single settings."""
+
+
 class SettingsError(pulumi.RunError):
     """Everything that is wrong with the settings: on each line a key, its value and what is allowed."""
 
@@ -38,11 +61,24 @@ class SettingsError(pulumi.RunError):
 def read(settings: type[T], declared: Declared) -> T:
     """Read the configuration of the current stack.
 
+    Raises:
+        SettingsError: See `read_each`.
+
+    """
+    (result,) = read_each(settings, declared, lambda values, _: [View(values=values)], lambda _, __: ())
+    return result
+
+
+def read_each(settings: type[T], declared: Declared, split: Split, check: Check) -> list[T]:
+    """Read the configuration of the current stack, and return the settings of each of its views.
+
     A key that the stack does not set has the default of `declared`, whatever the project's name is.
 
     Args:
         settings: A dataclass of pydantic's, with a field for each key.
         declared: The keys.
+        split: Gives the views.
+        check: Gives further problems.
 
     Raises:
         SettingsError: A value is not allowed, a key is unknown, or a secret is in plain text.
@@ -53,18 +89,42 @@ def read(settings: type[T], declared: Declared) -> T:
     values = {key: _value(key, declared[key]) for key in keys}
     moved = dict(_moved(groups))
     problems = [*_unknown([*keys, *moved]), *_misplaced(keys, declared), *_move(moved, values)]
-    try:
-        result = TypeAdapter(settings).validate_python(values, by_alias=True, by_name=False)
-    except ValidationError as error:
-        problems += [describe(details, values, groups) for details in error.errors()]
-    else:
-        if not problems:
-            return result
+    problems += check(values, declared)
+    views, adapter = split(values, declared), TypeAdapter(settings)
+    results: list[T] = []
+    errors: list[list[ErrorDetails]] = []
+    for view in views:
+        try:
+            results.append(adapter.validate_python(view.values, by_alias=True, by_name=False))
+            errors.append([])
+        except ValidationError as error:
+            errors.append(error.errors())
+    problems += _described(views, errors, groups)
+    if not problems:
+        return results
     raise SettingsError(
         f"stack {pulumi.get_stack()}: "
         + "\n  ".join(
             ["change these with `pulumi config set KEY VALUE` (`set --path` within a group):", *problems]
         )
+    )
+
+
+def _described(
+    views: Sequence[View], errors: Sequence[list[ErrorDetails]], groups: Mapping[str, Schema]
+) -> Iterable[str]:
+    """Return the problems of all views. One that all of them have by a setting of the stack is named once."""
+    found = [
+        {describe(details, view.values, groups): details for details in of_view}
+        for view, of_view in zip(views, errors, strict=True)
+    ]
+    shared = set[str].intersection(*({*of_view} for of_view in found))
+    return dict.fromkeys(
+        text
+        if text in shared and details["loc"][0] not in view.own
+        else describe(details, view.values, groups, view.place)
+        for view, of_view in zip(views, found, strict=True)
+        for text, details in of_view.items()
     )
 
 

@@ -97,7 +97,10 @@ class ScalingSettings:
     @classmethod
     def _find_a_gpu_each(cls, value: int, info: ValidationInfo) -> int:
         nodes = info.data.get("gpu_max_nodes", value)
-        if value > nodes and _has_one_gpu_a_node(info):
+        data = info.data
+        if value > nodes and has_one_gpu_a_node(
+            data.get("cluster", ""), data.get("device"), data.get("gpu_machine_type", "")
+        ):
             raise invalid(
                 f"at most gpuMaxNodes, {nodes}, for device is gpu: each pod takes a GPU of its own and each "
                 f"node has one, so {value} pods need {value} nodes"
@@ -122,10 +125,10 @@ def _is_unreachable(info: ValidationInfo) -> bool:
     return info.data.get("monitoring") == "existing" and info.data.get("prometheus_url", "") is None
 
 
-def _has_one_gpu_a_node(info: ValidationInfo) -> bool:
-    """Return whether GPU nodes are created here, with one GPU each."""
-    cloud = CLOUDS.get(info.data.get("cluster", ""))
-    if info.data.get("device") != "gpu" or cloud is None or cloud.gpu is None:
+def has_one_gpu_a_node(cluster: str, device: str | None, machine_type: str | None) -> bool:
+    """Return whether GPU nodes are created here, with one GPU each. A machine type of None is the default."""
+    cloud = CLOUDS.get(cluster)
+    if device != "gpu" or cloud is None or cloud.gpu is None:
         return False
     # Where the machine type decides, only the default one is known to have a single GPU.
-    return cloud.gpu.accelerators is not None or info.data.get("gpu_machine_type", "") is None
+    return cloud.gpu.accelerators is not None or machine_type is None

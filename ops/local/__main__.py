@@ -1,10 +1,10 @@
-"""`python -m ops.local up | monitoring | checkers | down | status`."""
+"""`python -m ops.local up | monitoring | door | checkers | down | status`."""
 
 import argparse
 import sys
 
 from ops.errors import OperationError
-from ops.local import monitoring
+from ops.local import door, monitoring
 from ops.local.binaries import CHECKERS, build
 from ops.local.cluster import driver
 
@@ -12,15 +12,18 @@ from ops.local.cluster import driver
 def main() -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m ops.local", description=__doc__)
-    parser.add_argument("command", choices=["up", "monitoring", "checkers", "down", "status"])
+    parser.add_argument("command", choices=["up", "monitoring", "door", "checkers", "down", "status"])
     command = parser.parse_args().command
     try:
         if command == "up":
             driver().up()
         elif command == "monitoring":
             monitoring.up()
+        elif command == "door":
+            door.up()
         elif command == "checkers":
             build(*CHECKERS)
+            door.definitions()
         elif command == "down":
             driver().down()
         else:

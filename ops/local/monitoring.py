@@ -14,6 +14,7 @@ from ops.local.from_modules import BIN, MANIFESTS, answers
 from ops.local.images import push_program
 from ops.local.paths import REGISTRY
 from ops.local.processes import wait_for
+from ops.local.rollout import SECONDS, apply_definitions, wait_for_rollout
 from ops.progress import step
 
 URL = "http://127.0.0.1:30090"
@@ -38,8 +39,6 @@ OPERATOR_KINDS = ("podmonitors", "probes", "prometheuses", "prometheusrules", "s
 
 CHART_DEFINITIONS = ("scaledobjects.keda.sh", "servicemonitors.monitoring.coreos.com")
 """Custom resource definitions that show that the charts are installed."""
-
-SECONDS = 180
 
 
 def up() -> None:
@@ -76,13 +75,13 @@ def _start_prometheus() -> None:
     run = from_modules.kubectl()
     module = "prometheus-operator"
     definitions = sources(module, f"github.com/{module}/{module}", "example/prometheus-operator-crd")
-    _apply_definitions(
+    apply_definitions(
         [f"--filename={definitions / f'monitoring.coreos.com_{kind}.yaml'}" for kind in OPERATOR_KINDS]
     )
     parts = ("prometheus-operator", "kube-state-metrics", "prometheus")
     run("apply", *(f"--filename={MANIFESTS / f'{part}.yaml'}" for part in parts))
     for name in ("prometheus-operator", "kube-state-metrics"):
-        _wait_for_rollout(name, "monitoring")
+        wait_for_rollout(name, "monitoring")
     is_available = ("--for=condition=Available", "--namespace=monitoring", f"--timeout={SECONDS}s")
     run("wait", "prometheus/prometheus", *is_available)
     wait_for("kube-proxy", "Prometheus answers", _prometheus_is_ready, SECONDS)
@@ -91,7 +90,7 @@ def _start_prometheus() -> None:
 def _start_keda() -> None:
     run = from_modules.kubectl()
     here = "--namespace=keda"
-    _apply_definitions([f"--kustomize={sources('keda', 'github.com/kedacore/keda/v2', 'config/crd')}"])
+    apply_definitions([f"--kustomize={sources('keda', 'github.com/kedacore/keda/v2', 'config/crd')}"])
     run("apply", f"--filename={MANIFESTS / 'keda.yaml'}")
     # The adapter reads the certificates only when it starts, so the operator must have made them before.
     certificates = ("secret/kedaorg-certs", here, f"--timeout={SECONDS}s")
@@ -99,7 +98,7 @@ def _start_keda() -> None:
     run("wait", *certificates, r"--for=jsonpath={.data.tls\.crt}")
     run("apply", f"--filename={MANIFESTS / 'keda-metrics-apiserver.yaml'}")
     for name in ("keda-operator", "keda-metrics-apiserver"):
-        _wait_for_rollout(name, "keda")
+        wait_for_rollout(name, "keda")
     # Register the API only when kube-proxy routes the address, as for metrics-server.
     address = run.get("service/keda-metrics-apiserver", here)["spec"]["clusterIP"]
     wait_for(
@@ -108,21 +107,6 @@ def _start_keda() -> None:
     run("apply", f"--filename={MANIFESTS / 'keda-api.yaml'}")
     api = "apiservice/v1beta1.external.metrics.k8s.io"
     run("wait", api, "--for=condition=Available", f"--timeout={SECONDS}s")
-
-
-def _apply_definitions(where: list[str]) -> None:
-    """Apply custom resource definitions and wait until the API server serves them.
-
-    On the server's side, because they are too large for the annotation of a client-side apply.
-    """
-    run = from_modules.kubectl()
-    defined = run("apply", "--server-side", "--output=name", *where).split()
-    run("wait", *defined, "--for=condition=Established", f"--timeout={SECONDS}s")
-
-
-def _wait_for_rollout(name: str, namespace: str) -> None:
-    run = from_modules.kubectl()
-    run("rollout", "status", f"deployment/{name}", f"--namespace={namespace}", f"--timeout={SECONDS}s")
 
 
 def _prometheus_is_ready() -> bool:

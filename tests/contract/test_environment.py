@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from app import web
 from app.settings import PREFIX
 from app.settings import Settings as ServerSettings
+from infra.settings import exposure
 from ops.program import run
 from tests.conftest import StackOf
 
@@ -21,6 +23,7 @@ GIVEN = {
     "access": '{"apiKeysSecret": "keys", "corsOrigins": ["https://a.example.com", "http://localhost:3000"]}',
     "drainDelaySeconds": "4",
     "drainTimeoutSeconds": "11",
+    "exposure": '{"path": "/cats"}',
 }
 """Every setting of a stack that reaches the server, with a value that is not its default."""
 
@@ -41,7 +44,13 @@ EXPECTED: dict[str, Any] = {
     "metrics_port": 8001,
     "drain_delay_seconds": 4,
     "drain_timeout_seconds": 11,
+    "root_path": "/cats",
 }
+
+
+def test_no_stack_has_a_path_that_the_server_refuses():
+    assert exposure.OWN_PATHS == web.OWN_PATHS
+    assert exposure.PATH.pattern.replace("\\", "") == web.ROOT_PATH.pattern.replace("\\", "")
 
 
 def environment(stack_of: StackOf) -> dict[str, str]:

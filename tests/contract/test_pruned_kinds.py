@@ -4,13 +4,23 @@
 each of their runs.
 """
 
+import json
+
 from ops.apply import CUSTOM_PRUNED, PRUNED
 from ops.program import run
 from tests.conftest import StackOf
 from tests.infra.conftest import EXISTING
 from tests.infra.pruning import KEPT, left_behind
 
-EXAMPLES = ({}, EXISTING, {**EXISTING, "autoscalingBackend": "keda"})
+BEHIND_INGRESS = {"type": "Ingress", "hosts": ["a.example.com"], "tls": {"clusterIssuer": "ours"}}
+BEHIND_GATEWAY = {"type": "Gateway", "hosts": ["a.example.com"], "gateway": {"name": "public"}}
+EXAMPLES = (
+    {},
+    EXISTING,
+    {**EXISTING, "autoscalingBackend": "keda"},
+    {"exposure": json.dumps(BEHIND_INGRESS)},
+    {"exposure": json.dumps(BEHIND_GATEWAY)},
+)
 """Settings of stacks that declare every kind between them."""
 
 
@@ -22,6 +32,6 @@ def test_the_kinds_that_are_pruned_are_those_that_stacks_declare(stack_of: Stack
 
 
 def test_a_kind_that_is_not_pruned_is_found():
-    ingress = {"kind": "Ingress", "metadata": {"name": "model"}}
+    job = {"kind": "Job", "metadata": {"name": "model"}}
 
-    assert left_behind([ingress, {"kind": "Service", "metadata": {}}]) == {"Ingress"}
+    assert left_behind([job, {"kind": "Service", "metadata": {}}]) == {"Job"}

@@ -24,15 +24,15 @@ MODEL = "efficientnet-lite0"
 LAST = "test_down_undoes_every_change_to_the_machine"
 
 
-OF_MODULES = ("test_readme", "test_watched")
-"""Skips tests on a kind cluster, which lacks the Prometheus and KEDA that are built from Go modules."""
+OF_MODULES = ("test_door", "test_readme", "test_watched")
+"""Skips tests on a kind cluster, which lacks the programs that are built from Go modules."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run tests that stop the cluster after those that need it, and last those that start it again."""
     items.sort(key=lambda item: (item.path.stem == "test_readme", item.name == LAST))
     if driver() is not from_modules:
-        skip = pytest.mark.skip(reason="needs the monitoring of the cluster that is built from Go modules")
+        skip = pytest.mark.skip(reason="needs programs of the cluster that is built from Go modules")
         for item in items:
             if item.path.stem in OF_MODULES:
                 item.add_marker(skip)
@@ -52,7 +52,7 @@ class Machine:
     @classmethod
     def look(cls) -> "Machine":
         names = re.compile(
-            "etcd|server|kube|containerd|buildkitd|registry|pause|runc|busybox|prometheus|operator|adapter"
+            "etcd|server|kube|containerd|buildkitd|registry|pause|runc|busybox|prometheus|operator|adapter|controller|traefik"
         )
         # Only root may see them, and only root's cluster makes any here.
         saves = [

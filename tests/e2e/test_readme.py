@@ -98,7 +98,7 @@ def serve_in(checkout: Path, command: str) -> None:
 
 def answers(stack: str) -> bool:
     """Tell whether a local stack's service is ready."""
-    url = f"http://127.0.0.1:{Stack.read(stack).get('nodePort')}/health/ready"
+    url = f"http://127.0.0.1:{Stack.read(stack).get('exposure.nodePort')}/health/ready"
     try:
         return httpx.get(url, timeout=10).is_success
     except httpx.TransportError:

@@ -82,7 +82,7 @@ def served(request: pytest.FixtureRequest, kubectl: Kubectl) -> Iterator[Served]
     settings = {
         "runtime": runtime,
         "modelDirectory": str(BUILD / "model" / runtime),
-        "nodePort": str(NODE_PORT),
+        "exposure": json.dumps({"type": "NodePort", "nodePort": NODE_PORT}),
         "minReplicas": "1",
         "maxReplicas": "1",
         "cpuLimit": "2",

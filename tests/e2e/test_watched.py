@@ -22,7 +22,8 @@ import pytest
 import torch
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.queries import Queries
+from infra.queries import Queries, metrics_service
+from infra.settings import ONLY_MODEL
 from infra.slo import PERIOD_INTERVAL
 from ops import apply
 from ops.load import load
@@ -41,7 +42,7 @@ LOAD_SECONDS = 240
 """The longest time that a load may take."""
 
 WATCHED, SLOW = "e2e-watched", "e2e-slow"
-PORTS = {WATCHED: int(Stack.read("watched").get("nodePort")), SLOW: 30084}
+PORTS = {WATCHED: int(Stack.read("watched").get("exposure.nodePort")), SLOW: 30084}
 """The node port of the watched stack, and that of a second stack."""
 
 FACTORY = "tests.e2e.slow:network"
@@ -51,7 +52,7 @@ def a_stack_like_watched(name: str, **settings: str) -> Stack:
     """Return a copy of the watched stack under another name, which can run beside the dev stack."""
     watched = Stack.read("watched")
     config = {f"{watched.project}:{key}": value for key, value in settings.items()}
-    config[f"{watched.project}:nodePort"] = str(PORTS[name])
+    config[f"{watched.project}:exposure"] = json.dumps({"type": "NodePort", "nodePort": PORTS[name]})
     return Stack(
         project=watched.project, name=name, config={**watched.config, **config}, secret_keys=frozenset()
     )
@@ -59,6 +60,9 @@ def a_stack_like_watched(name: str, **settings: str) -> Stack:
 
 def namespace(name: str) -> str:
     return f"slipway-{name}"
+
+
+QUERIES = Queries(namespace=namespace(WATCHED), service=metrics_service(ONLY_MODEL))
 
 
 def ask(query: str) -> list[dict[str, Any]]:
@@ -183,7 +187,7 @@ def test_a_burst_adds_pods_and_a_quiet_time_removes_them(kubectl: Kubectl, event
             seconds = eventually(lambda: pods.ready() >= 4, LOAD_SECONDS)
         finally:
             enough.set()
-            queue = ask(f"{Queries(namespace=namespace(WATCHED)).queue_depth()}[{LOAD_SECONDS}s:15s]")
+            queue = ask(f"{QUERIES.queue_depth()}[{LOAD_SECONDS}s:15s]")
             waiting = [value for item in queue for _, value in item["values"]]
             sys.stderr.write(f"ready under load: {pods}; every 15 s there waited {waiting}\n")
         answers = burst.result()

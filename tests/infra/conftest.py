@@ -2,7 +2,9 @@
 
 import base64
 import importlib.util
+import json
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +17,14 @@ from infra.sdk import NOT_INSTALLED
 from ops import program as program_module
 from ops.errors import OperationError
 from ops.program import Recorder, Run, run
-from tests.conftest import StackOf
+from tests.conftest import VERSION, StackOf, write_artifact
 from tests.infra.promtool import PROMTOOL
 
 Objects = dict[str, dict[str, Any]]
 """Objects of a run by kind. The objects that serve have different kinds, and so have those that monitor."""
 
 Declare = Callable[..., Objects]
+Several = Callable[..., dict[str, Any]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,6 +65,20 @@ def promtool_is_there() -> None:
     """Skip the running test where promtool is missing."""
     if PROMTOOL is None:
         pytest.skip("promtool is not on PATH, and not built: make checkers")
+
+
+@pytest.fixture
+def several(models: Path) -> Several:
+    """Return a function that gives the configuration of a list of models, and writes their artifacts."""
+
+    def of(*items: str | dict[str, Any]) -> dict[str, Any]:
+        own = [{"model": item} if isinstance(item, str) else item for item in items]
+        for item in own:
+            if not (models / item["model"]).exists():
+                write_artifact(models, item["model"], VERSION)
+        return {"models": json.dumps(own), "model": None, "modelVersion": VERSION}
+
+    return of
 
 
 SDKS = {name: cloud.cluster.sdk.package for name, cloud in CLOUDS.items()}

@@ -13,6 +13,8 @@ KINDS = {
     "PrometheusRule": f"{OPERATOR}/*_prometheusrules.yaml",
     "ServiceMonitor": f"{OPERATOR}/*_servicemonitors.yaml",
     "ScaledObject": "config/crd/bases/*_scaledobjects.yaml",
+    "HTTPRoute": "config/crd/standard/*_httproutes.yaml",
+    "Certificate": "deploy/crds/*_certificates.yaml",
 }
 """The files of the definitions, within the sources that the local cluster keeps."""
 
@@ -21,8 +23,9 @@ def definition(kind: str) -> jsonschema.Draft7Validator:
     """Return the schema of a kind. It is strict: an unknown field is an error."""
     found = sorted(CACHE.glob(f"sources/*/{KINDS[kind]}"), key=lambda file: file.stat().st_mtime)
     if not found:
-        pytest.skip(f"the definition of {kind} is not kept here: make monitoring")
-    (version,) = yaml.safe_load(found[-1].read_text())["spec"]["versions"]
+        pytest.skip(f"the definition of {kind} is not kept here: make monitoring checkers")
+    versions = yaml.safe_load(found[-1].read_text())["spec"]["versions"]
+    (version,) = [version for version in versions if version["storage"]]
     # Not checked itself: its patterns are Go's.
     return jsonschema.Draft7Validator(strict(version["schema"]["openAPIV3Schema"]))
 

@@ -12,7 +12,17 @@ TARGET = {"namespace", "service", "pod", "container", "endpoint", "instance", "j
 """What prometheus-operator adds to each series of a ServiceMonitor."""
 
 OF_A_POD = {"namespace", "pod", "container"}
-OF_A_GPU = {"Hostname", "gpu", "UUID", "device", "modelName", "namespace", "exported_namespace", "pod"}
+OF_A_GPU = {
+    "Hostname",
+    "gpu",
+    "UUID",
+    "device",
+    "modelName",
+    "namespace",
+    "exported_namespace",
+    "pod",
+    "exported_pod",
+}
 
 CLUSTER: dict[str, set[str]] = {
     "container_cpu_usage_seconds_total": OF_A_POD | {"cpu"},

@@ -27,7 +27,7 @@ def settings_and_inner_ones() -> list[str]:
 
 
 def names_within(key: str) -> list[str]:
-    """Return the paths of the settings within a group."""
+    """Return the paths of the settings within a group; its key alone if they have no schema of their own."""
     schema = schema_of(Settings, key)
     prefix = f"{key}[]." if schema.get("type") == "array" else f"{key}."
-    return [*dict.fromkeys(f"{prefix}{setting.name}" for setting in inner_settings(schema))]
+    return [*dict.fromkeys(f"{prefix}{setting.name}" for setting in inner_settings(schema))] or [key]

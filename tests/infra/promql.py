@@ -23,6 +23,27 @@ def names(expression: str) -> dict[str, set[str]]:
     return found
 
 
+def selectors(node: promql.Expr) -> Iterator[promql.VectorSelector]:
+    """Yield the selectors of an expression."""
+    match node:
+        case promql.VectorSelector():
+            yield node
+        case promql.MatrixSelector():
+            yield node.vector_selector
+        case promql.Call():
+            for argument in node.args:
+                yield from selectors(argument)
+        case promql.BinaryExpr():
+            yield from selectors(node.lhs)
+            yield from selectors(node.rhs)
+        case promql.AggregateExpr() | promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
+            yield from selectors(node.expr)
+        case promql.NumberLiteral() | promql.StringLiteral():
+            pass
+        case _:
+            raise AssertionError(f"unknown kind of PromQL: {node}")
+
+
 def result(node: promql.Expr) -> frozenset[str]:
     """Return the labels of the result, or `EVERY`."""
     match node:

@@ -6,6 +6,7 @@ Its tests: https://prometheus.io/docs/prometheus/latest/configuration/unit_testi
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,23 @@ PROMTOOL = find_promtool()
 needs_promtool = pytest.mark.usefixtures("promtool_is_there")
 
 
-def promtool(folder: Path, groups: list[Group], cases: list[Case], interval: str = "5m") -> None:
-    """Check rules with promtool, and run tests of them."""
-    # JSON is YAML, and quicker to write.
-    (folder / "rules.yaml").write_text(json.dumps({"groups": groups}))
-    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": interval, "tests": cases}
+def promtool(
+    folder: Path,
+    groups: list[Group],
+    cases: list[Case],
+    interval: str = "5m",
+    *,
+    others: Sequence[list[Group]] = (),
+) -> None:
+    """Check rules with promtool, and run tests of them. `others` are groups of further PrometheusRules."""
+    files = {f"rules-{number}.yaml": of_file for number, of_file in enumerate([groups, *others])}
+    for name, of_file in files.items():
+        # JSON is YAML, and quicker to write.
+        (folder / name).write_text(json.dumps({"groups": of_file}))
+    tests = {"rule_files": [*files], "evaluation_interval": interval, "tests": cases}
     (folder / "tests.yaml").write_text(json.dumps(tests))
-    check = ["check", "rules", "--lint=all", "--lint-fatal", "rules.yaml"]
-    for command in (check, ["test", "rules", "tests.yaml"]):
+    checks = [["check", "rules", "--lint=all", "--lint-fatal", name] for name in files]
+    for command in (*checks, ["test", "rules", "tests.yaml"]):
         done = subprocess.run([str(PROMTOOL), *command], cwd=folder, capture_output=True, text=True)
         assert done.returncode == 0, (done.stdout + done.stderr)[:4000]
 

@@ -17,11 +17,14 @@ kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.
 BUILT_IN = ("", "apps", "autoscaling", "batch", "policy")
 """API groups of Kubernetes itself, beside those in k8s.io."""
 
+GATEWAY_API = "gateway.networking.k8s.io"
+"""A group of custom resources, although its name ends like those of Kubernetes itself."""
+
 
 def misfit(manifest: dict[str, Any]) -> str | None:
     """Return what does not fit the schema. Custom resources have no schema here and always fit."""
     group = manifest["apiVersion"].rpartition("/")[0]
-    if group not in BUILT_IN and not group.endswith(".k8s.io"):
+    if group == GATEWAY_API or (group not in BUILT_IN and not group.endswith(".k8s.io")):
         return None
     try:
         validate(manifest)

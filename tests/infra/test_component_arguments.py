@@ -10,7 +10,7 @@ from infra.autoscaling import ScalingArgs
 from infra.autoscaling.metric import Metric
 from infra.objectives import ObjectivesArgs
 
-METRIC = Metric.of_signal("queue-depth", 8, "models")
+METRIC = Metric.of_signal("queue-depth", 8, "models", "cats")
 URL = "http://prometheus:9090"
 
 

@@ -9,7 +9,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from infra.autoscaling.metric import Metric
-from infra.autoscaling.prometheus_adapter import adapter_rule
+from infra.autoscaling.prometheus_adapter import adapter_rules
 from infra.settings import Settings
 from tests.conftest import SettingsOf
 from tests.infra.conftest import GPU, Declare
@@ -102,11 +102,14 @@ def test_every_metric_and_label_that_a_scaler_names_is_exported(
     settings_of: SettingsOf, signal: str, backend: str
 ):
     settings = settings_of(**{**KEDA, "autoscalingSignal": signal, "autoscalingBackend": backend})
-    metric, rule = Metric.of(settings), adapter_rule(settings)
+    metric, rules = Metric.of(settings), adapter_rules([settings])
 
     assert metric
-    assert (rule is not None) == (backend == "prometheus-adapter")
-    asked = [metric.query, *((rule["seriesQuery"], rule["metricsQuery"]) if rule else ())]
+    assert len(rules) == (backend == "prometheus-adapter")
+    asked = [
+        metric.query,
+        *(query for rule in rules for query in (rule["seriesQuery"], rule["metricsQuery"])),
+    ]
     assert unknown(asked, server()) == []
 
 

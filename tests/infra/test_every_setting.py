@@ -24,7 +24,6 @@ GPU_POOL = {**CLOUD_CONFIG["gke"], **GPU, "clusterName": "theirs"}
 INSTALL = {"monitoring": "install", "grafanaAdminPassword": "hunter3"}
 KEDA = {**EXISTING, **QUEUE_DEPTH, "autoscalingBackend": "keda"}
 SLEEPING = {**KEDA, "minReplicas": "0"}
-NODE_PORT = {"serviceType": "NodePort"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,19 @@ def tolerating(**others: object) -> str:
 
 def cloud(name: str = "gke", **chosen: object) -> Change:
     return Change(json.dumps(chosen), CLOUD_CONFIG[name])
+
+
+def exposed(**group: object) -> str:
+    return json.dumps(group)
+
+
+def routed(**others: object) -> str:
+    return exposed(**{"type": "Ingress", "hosts": ["a.example.com"], **others})
+
+
+def by_gateway(**gateway: object) -> str:
+    given = {"name": "public", "listener": "https", **gateway}
+    return exposed(type="Gateway", hosts=["a.example.com"], gateway=given, tls={"external": True})
 
 
 CHANGES: dict[str, Change] = {
@@ -104,8 +116,6 @@ CHANGES: dict[str, Change] = {
     "cpuLimit": Change("1"),
     "memoryRequest": Change("300Mi"),
     "memoryLimit": Change("1Gi"),
-    "serviceType": Change("ClusterIP"),
-    "nodePort": Change("30081", NODE_PORT),
     "batchSize": Change("16"),
     "queueSize": Change("128"),
     "requestTimeoutSeconds": Change("5"),
@@ -130,6 +140,27 @@ CHANGES: dict[str, Change] = {
     "cloud.hostEncryption": cloud("aks", hostEncryption=True),
     "cloud.uptimeSla": cloud("aks", uptimeSla=True),
     "cloud.tags": cloud(tags={"team": "vision"}),
+    "exposure.type": Change(exposed(type="ClusterIP")),
+    "exposure.nodePort": Change(exposed(type="NodePort", nodePort=30081), before=exposed(type="NodePort")),
+    "exposure.hosts": Change(routed(hosts=["b.example.com"]), before=routed()),
+    "exposure.path": Change(exposed(path="/cats")),
+    "exposure.ingressClassName": Change(routed(ingressClassName="nginx"), before=routed()),
+    "exposure.gateway": Change(by_gateway(), before=routed()),
+    "exposure.gateway.name": Change(by_gateway(name="other"), before=by_gateway()),
+    "exposure.gateway.namespace": Change(by_gateway(namespace="gateways"), before=by_gateway()),
+    "exposure.gateway.listener": Change(by_gateway(listener="tls"), before=by_gateway()),
+    "exposure.tls": Change(routed(tls={"secret": "mine"}), before=routed()),
+    "exposure.tls.secret": Change(routed(tls={"secret": "mine"}), before=routed(tls={"secret": "other"})),
+    "exposure.tls.issuer": Change(routed(tls={"issuer": "ours"}), before=routed(tls={"issuer": "other"})),
+    "exposure.tls.clusterIssuer": Change(
+        routed(tls={"clusterIssuer": "ours"}), before=routed(tls={"issuer": "ours"})
+    ),
+    "exposure.tls.external": Change(routed(tls={"external": True}), before=routed(tls={"secret": "mine"})),
+    "exposure.serviceAnnotations": Change(exposed(serviceAnnotations={"a": "b"})),
+    "exposure.routeAnnotations": Change(routed(routeAnnotations={"a": "b"}), before=routed()),
+    "exposure.sourceRanges": Change(exposed(sourceRanges=["203.0.113.0/24"])),
+    "exposure.internal": Change(exposed(internal=True), {**CLOUD_CONFIG["gke"], "clusterName": "theirs"}),
+    "exposure.ipFamilies": Change(exposed(ipFamilies=["IPv6"])),
     "pod.nodeSelector": Change('{"nodeSelector": {"disk": "ssd"}}'),
     "pod.tolerations": Change(tolerating()),
     "pod.tolerations[].key": Change(tolerating(key="user"), before=tolerating()),
@@ -138,6 +169,11 @@ CHANGES: dict[str, Change] = {
     "pod.tolerations[].effect": Change(tolerating(effect="NoSchedule"), before=tolerating()),
     "pod.tolerations[].tolerationSeconds": Change(tolerating(tolerationSeconds=60), before=tolerating()),
     "pod.priorityClass": Change('{"priorityClass": "high"}'),
+    "models": Change(
+        '[{"model": "other"}]',
+        {"model": "efficientnet-lite0"},
+        before='[{"model": "tiny"}, {"model": "other"}]',
+    ),
     "access.apiKeys": Change('{"apiKeys": ["the-key-01234567"]}'),
     "access.apiKeysSecret": Change('{"apiKeysSecret": "keys-of-the-team"}'),
     "access.corsOrigins": Change('{"corsOrigins": ["https://app.example.com"]}'),

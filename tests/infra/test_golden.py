@@ -1,10 +1,11 @@
-"""The objects that the three stacks of this project declare, stored as text to show every change.
+"""The objects of the three stacks of this project, and of one with two models, stored as text.
 
 After an intended change, write the files anew with `pytest tests/infra/test_golden.py --update-golden`, and
 read the difference before you commit it.
 """
 
 import difflib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from tests.infra.declarations import PROVIDERS, Declaration, declarations
 GOLDEN = Path(__file__).with_name("golden")
 STACKS = sorted(path.name.split(".")[1] for path in PROJECT.glob("Pulumi.*.yaml"))
 
+TWO_MODELS = "two-models"
+"""A stack like `dev` with two models."""
+
 SAME_EVERYWHERE = {
     "model": "efficientnet-lite0",
     "modelVersion": "0123456789ab",
@@ -25,6 +29,15 @@ SAME_EVERYWHERE = {
     "platform": "linux/amd64",
 }
 """Settings whose values would otherwise depend on the machine."""
+
+
+def config_of(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the stack and the changed settings of a golden file."""
+    if name != TWO_MODELS:
+        return name, SAME_EVERYWHERE
+    digits = {"model": "digits", "batchSize": 8, "exposure": {"nodePort": 30082}}
+    models = [digits, {"model": SAME_EVERYWHERE["model"]}]
+    return "dev", {**SAME_EVERYWHERE, "models": json.dumps(models)}
 
 
 class Dumper(yaml.SafeDumper):
@@ -56,12 +69,13 @@ def _dump(declaration: Declaration) -> str:
     return yaml.dump(content, Dumper=Dumper, width=110, sort_keys=True, allow_unicode=True)
 
 
-@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize("name", [*STACKS, TWO_MODELS])
 def test_the_objects_of_a_stack_are_those_of_its_golden_file(
     stack_of: StackOf, name: str, pytestconfig: pytest.Config
 ):
     file = GOLDEN / f"{name}.yaml"
-    text = to_text(declarations(stack_of(name, **SAME_EVERYWHERE)))
+    stack, config = config_of(name)
+    text = to_text(declarations(stack_of(stack, **config)))
     if pytestconfig.getoption("--update-golden"):
         file.write_text(text, encoding="utf-8")
 
@@ -74,10 +88,10 @@ def test_the_objects_of_a_stack_are_those_of_its_golden_file(
 
 
 def test_every_stack_has_a_golden_file_and_every_golden_file_a_stack():
-    assert sorted(path.stem for path in GOLDEN.glob("*.yaml")) == STACKS
+    assert sorted(path.stem for path in GOLDEN.glob("*.yaml")) == sorted([*STACKS, TWO_MODELS])
 
 
-@pytest.mark.parametrize("name", STACKS)
+@pytest.mark.parametrize("name", [*STACKS, TWO_MODELS])
 def test_a_golden_file_has_no_secret_and_no_path_of_this_machine(name: str):
     text = (GOLDEN / f"{name}.yaml").read_text(encoding="utf-8")
 

@@ -9,12 +9,12 @@ import promql_parser as promql
 from app.serving.metrics import CODES, LATENCY_BUCKETS
 from infra.queries import CLIENTS_OWN, FAULTS, TOO_LATE, WAITED, Queries
 from tests.infra.exports import server
-from tests.infra.promql import names, parse
+from tests.infra.promql import names, parse, selectors
 from tests.infra.promtool import Series, case, needs_promtool, promtool, says, series
 
-QUERIES = Queries(namespace="apart")
+QUERIES = Queries(namespace="apart", service="cats-metrics")
 EXAMPLES: dict[str, Any] = {"window": "5m", "quantile": 0.99, "seconds": 0.5}
-OF_US = {"namespace": "apart", "service": "model-metrics"}
+OF_US = {"namespace": "apart", "service": "cats-metrics"}
 
 
 def every_query() -> dict[str, str]:
@@ -31,22 +31,6 @@ def every_query() -> dict[str, str]:
         for name, method in methods
         if not name.startswith("_")
     }
-
-
-def selectors(node: Any) -> list[promql.VectorSelector]:
-    match node:
-        case promql.VectorSelector():
-            return [node]
-        case promql.MatrixSelector():
-            return [node.vector_selector]
-        case promql.Call():
-            return [found for argument in node.args for found in selectors(argument)]
-        case promql.BinaryExpr():
-            return selectors(node.lhs) + selectors(node.rhs)
-        case promql.NumberLiteral():
-            return []
-        case _:
-            return selectors(node.expr)
 
 
 def test_every_metric_and_label_that_a_query_names_is_exported():
@@ -142,4 +126,4 @@ def test_a_shared_signal_is_summed_and_missing_without_scrapes(tmp_path: Path):
 
         asked(tmp_path, pods, {query: 9})
         asked(tmp_path, {of_pod(metric, namespace="other"): "3x10"}, {query: None})
-        asked(tmp_path, {of_pod(metric, service="other"): "3x10"}, {query: None})
+        asked(tmp_path, {of_pod(metric, service="dogs-metrics"): "3x10"}, {query: None})

@@ -191,7 +191,7 @@ def test_no_secret_is_in_the_arguments_of_a_program(
 
     engine.check(target, agreed=True)
     engine.up(target, agreed=True)
-    engine.destroy(target, agreed=True, has_artifact=True)
+    engine.destroy(target, agreed=True, has_artifacts=True)
     run(target, lambda inputs: build_and_push(["docker", "buildx"], inputs))
     # What needs a secret is refused by kubectl.
     with suppress(OperationError):

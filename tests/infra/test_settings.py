@@ -51,13 +51,13 @@ def test_every_setting_within_a_group_is_described(key: str):
 
 
 def test_all_problems_are_reported_at_once(declare: Declare):
-    found = problems(declare, minReplicas="-1", serviceType="Ingress", registry="docker.io", batchSize="x")
+    found = problems(declare, minReplicas="-1", serviceType="Tunnel", registry="docker.io", batchSize="x")
 
     assert [line.partition(":")[0] for line in found] == [
         "registry",
-        "serviceType",
         "batchSize",
         "minReplicas",
+        "slipway",
     ]
 
 
@@ -88,8 +88,11 @@ def test_all_problems_are_reported_at_once(declare: Declare):
         ({"cpuLimit": "200m"}, "cpuLimit: '200m': at least cpuRequest, 250m"),
         ({"memoryLimit": "256M"}, "memoryLimit: '256M': at least memoryRequest, 256Mi"),
         ({"memoryRequest": "1GB"}, "memoryRequest: '1GB': a positive number, .* Ki, Mi, Gi, Ti, k, M, G, T"),
-        ({"nodePort": "30080"}, "nodePort: '30080': 0, unless serviceType is NodePort"),
-        ({"serviceType": "NodePort", "nodePort": "80"}, "nodePort: '80': 0, or from 30000 to 32767"),
+        ({"nodePort": "30080"}, "slipway:exposure.nodePort: '30080': 0, unless type is NodePort"),
+        (
+            {"serviceType": "NodePort", "nodePort": "80"},
+            "slipway:exposure.nodePort: '80': 0, or from 30000 to 32767",
+        ),
         ({"otlpEndpoint": "collector:4318"}, "otlpEndpoint: 'collector:4318': .* 'http' or 'https'"),
         ({"threads": "-1"}, "threads: '-1': .* greater than or equal to 0"),
         ({"logLevel": "loud"}, "logLevel: 'loud': input should be"),

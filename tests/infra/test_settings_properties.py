@@ -82,6 +82,15 @@ def between(low: int, high: int) -> st.SearchStrategy[str]:
     return st.integers(low, high).map(str)
 
 
+EXPOSURES = (
+    {"type": "LoadBalancer", "sourceRanges": ["203.0.113.0/24"]},
+    {"type": "NodePort", "nodePort": 30080},
+    {"type": "ClusterIP", "path": "/models/cats"},
+    {"type": "Ingress", "hosts": ["cats.example.com"], "tls": {"issuer": "ours"}},
+    {"type": "Gateway", "hosts": ["cats.example.com"], "gateway": {"name": "public"}},
+)
+
+
 @st.composite
 def legal(draw: st.DrawFn) -> dict[str, str]:
     """Draw a valid configuration of a stack."""
@@ -96,10 +105,7 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
     limit = memory + draw(st.integers(0 if device == "cpu" else 2048, 4096))
     # A pod with a GPU cannot follow CPU.
     more = 0 if device == "gpu" and signal == "cpu" else draw(st.integers(0, 20))
-    service, delay, drain = (
-        one_of("LoadBalancer", "NodePort", "ClusterIP"),
-        *draw(st.tuples(st.integers(0, 30), st.integers(10, 60))),
-    )
+    delay, drain = draw(st.tuples(st.integers(0, 30), st.integers(10, 60)))
     return {
         "cluster": "kubeconfig",
         "device": device,
@@ -112,8 +118,7 @@ def legal(draw: st.DrawFn) -> dict[str, str]:
         "cpuLimit": f"{request + draw(st.integers(0, 4000))}m",
         "memoryRequest": f"{memory}Mi",
         "memoryLimit": f"{limit}Mi",
-        "serviceType": service,
-        "nodePort": draw(between(30000, 32767)) if service == "NodePort" else "0",
+        "exposure": json.dumps(draw(st.sampled_from(EXPOSURES))),
         "batchSize": draw(between(1, 10**4)),
         "queueSize": draw(between(1, 10**6)),
         "requestTimeoutSeconds": draw(between(1, 10)),
@@ -152,7 +157,6 @@ BROKEN: dict[str, st.SearchStrategy[str]] = {
     "platform": st.just("linux/s390x"),
     "cpuRequest": st.sampled_from(["0", "lots", "-1", "1Gi", "1e3"]),
     "memoryRequest": st.sampled_from(["0", "1GB", "half", "250m"]),
-    "serviceType": st.just("Ingress"),
     "batchSize": between(-100, 0),
     "queueSize": st.sampled_from(["many", "1.5", "0"]),
     "threads": between(-100, -1),

@@ -1,3 +1,5 @@
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,7 +8,7 @@ import yaml
 from ops import apply
 from ops.errors import OperationError
 from ops.stack import Stack
-from tests.conftest import StackOf
+from tests.conftest import VERSION, StackOf, write_artifact
 
 BUILDX = ["buildx"]
 
@@ -26,6 +28,8 @@ class Cluster:
         self.calls.append(arguments)
         if arguments[0] == "apply":
             self.applied += yaml.safe_load_all(stdin or "")
+        if arguments[0] == "delete":
+            self.there = [item for item in self.there if _path(item) != arguments[1]]
         if arguments[0] == "rollout" and self.rollout_fails:
             raise OperationError("deadline exceeded")
         if arguments[:2] == ("get", "customresourcedefinitions"):
@@ -34,13 +38,22 @@ class Cluster:
 
     def get(self, kinds: str, *_: str) -> dict[str, Any]:
         self.asked = kinds.split(",")
-        return {"items": self.pods if kinds == "pods" else [*self.applied, *self.there]}
+        there = [*self.applied, *self.there]
+        return {"items": self.pods if kinds == "pods" else [item for item in there if self.is_asked(item)]}
+
+    def is_asked(self, item: dict[str, Any]) -> bool:
+        names = {**apply.PRUNED, **apply.CUSTOM_PRUNED}
+        return names.get(item["kind"]) in self.asked
 
     def command(self) -> str:
         return "kubectl --kubeconfig here"
 
     def verbs(self) -> list[str]:
         return [call[0] for call in self.calls]
+
+
+def _path(item: dict[str, Any]) -> str:
+    return f"{item['kind'].lower()}/{item['metadata']['name']}"
 
 
 @pytest.fixture
@@ -71,6 +84,39 @@ def test_objects_are_deleted_only_after_the_pods_are_ready(stack_of: StackOf, cl
     assert cluster.verbs() == ["apply", "rollout", "apply", "get", "delete"]
     assert cluster.calls[1][:3] == ("rollout", "status", "deployment/tiny")
     assert cluster.calls[-1] == ("delete", "configmap/model-config-old", "--namespace=slipway-prod")
+
+
+def test_what_a_removed_model_had_is_deleted_and_nothing_of_the_others(
+    stack_of: StackOf, models: Path, cluster: Cluster
+):
+    write_artifact(models, "dogs", VERSION)
+    (models / "dogs" / "latest").symlink_to(VERSION)
+    both = json.dumps([{"model": "tiny"}, {"model": "dogs"}])
+    up(stack_of(**EXISTING, model=None, models=both), cluster)
+    cluster.there, cluster.applied, cluster.calls = cluster.applied, [], []
+    cluster.defined = DEFINED
+    of_dogs = [
+        _path(item)
+        for item in cluster.there
+        if item["metadata"]["labels"].get("app.kubernetes.io/name") == "dogs"
+    ]
+
+    up(stack_of(**EXISTING, model=None, models='[{"model": "tiny"}]'), cluster)
+
+    deleted = [call[1] for call in cluster.calls if call[0] == "delete"]
+    assert len(of_dogs) == 11
+    assert sorted(deleted) == sorted(of_dogs)
+
+
+def test_a_service_is_deleted_before_another_takes_its_node_port(stack_of: StackOf, cluster: Cluster):
+    port = {"exposure": '{"type": "NodePort", "nodePort": 30080}'}
+    up(stack_of(**port), cluster)
+    cluster.there, cluster.applied, cluster.calls = cluster.applied, [], []
+
+    up(stack_of(**port, model=None, models='[{"model": "tiny"}]'), cluster)
+
+    assert cluster.verbs()[:4] == ["apply", "rollout", "delete", "apply"]
+    assert cluster.calls[2][1] == "service/model"
 
 
 def test_the_service_is_applied_after_the_pods_are_ready(stack_of: StackOf, cluster: Cluster):

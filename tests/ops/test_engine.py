@@ -43,20 +43,20 @@ def test_a_local_stack_is_updated_without_a_question(pulumi: Programs):
 @pytest.mark.parametrize(("agreed", "consent"), [(False, ""), (True, " --yes")])
 def test_a_shared_stack_is_changed_after_its_preview(pulumi: Programs, agreed: bool, consent: str):
     engine.up(Stack.read("prod"), agreed=agreed)
-    engine.destroy(Stack.read("prod"), agreed=agreed, has_artifact=True)
+    engine.destroy(Stack.read("prod"), agreed=agreed, has_artifacts=True)
 
     assert pulumi.lines[0] == f"{CWD} up --refresh --stack prod{consent}"
     assert pulumi.lines[2] == f"{CWD} destroy --stack prod{consent}"
 
 
-@pytest.mark.parametrize("has_artifact", [False, True])
-def test_the_program_runs_before_the_refresh_reads_the_state(pulumi: Programs, has_artifact: bool):
+@pytest.mark.parametrize("has_artifacts", [False, True])
+def test_the_program_runs_before_the_refresh_reads_the_state(pulumi: Programs, has_artifacts: bool):
     engine.up(Stack.read("dev"), agreed=False)
-    engine.destroy(Stack.read("dev"), agreed=False, has_artifact=has_artifact)
+    engine.destroy(Stack.read("dev"), agreed=False, has_artifacts=has_artifacts)
 
     runs = {call["arguments"][2]: "PULUMI_RUN_PROGRAM" in call["variables"] for call in pulumi.calls}
     # Without its model the program cannot run.
-    assert runs == {"up": True, "stack": False, "destroy": has_artifact}
+    assert runs == {"up": True, "stack": False, "destroy": has_artifacts}
 
 
 def test_everything_that_an_update_needs_is_checked(pulumi: Programs):

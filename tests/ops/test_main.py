@@ -1,15 +1,20 @@
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ops import __main__ as ops
-from ops.deploy import Deployed
+from ops.deploy import Deployed, Served
 from ops.errors import OperationError
 from ops.request import Request
+from ops.stack import Stack
 from tests.conftest import VERSION, StackOf
 from tests.ops.conftest import Artifact
+
+DEV = Stack.read("dev")
+TWO = replace(DEV, config={**DEV.config, "slipway:models": '[{"model": "cats"}, {"model": "dogs"}]'})
 
 
 @pytest.fixture
@@ -28,7 +33,8 @@ def test_up_prints_the_prediction_the_outputs_and_a_command_to_try(
 ):
     folder = artifact()
     outputs = {"url": "http://127.0.0.1:30080", "modelVersion": VERSION}
-    deployed = Deployed(artifact=folder, outputs=outputs, prediction={"label": "b"})
+    model = Served(name="tiny", artifact=folder, url=outputs["url"], prediction={"label": "b"})
+    deployed = Deployed(models=[model], outputs=outputs)
     monkeypatch.setattr(ops.deploy, "up", lambda *_, **__: deployed)
 
     assert command("up") == 0
@@ -40,6 +46,53 @@ def test_up_prints_the_prediction_the_outputs_and_a_command_to_try(
         f"try it:       {Request.of(folder).curl('http://127.0.0.1:30080')}",
         "look at it:   http://127.0.0.1:30080/docs",
     ]
+
+
+def test_up_tells_the_models_of_a_list_apart(
+    command, artifact: Artifact, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    urls = {"cats": "http://127.0.0.1:30080", "dogs": "http://127.0.0.1:30081"}
+    models = [
+        Served(name=name, artifact=artifact(), url=url, prediction=[len(name)]) for name, url in urls.items()
+    ]
+    outputs = {"urls": urls, "namespace": "slipway-dev"}
+    monkeypatch.setattr(ops.deploy, "up", lambda *_, **__: Deployed(models=models, outputs=outputs))
+    monkeypatch.setattr(ops.Stack, "read", lambda _: TWO)
+
+    assert command("up") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:5] == [
+        "cats: [4]",
+        "dogs: [4]",
+        "urls:          cats: http://127.0.0.1:30080",
+        "urls:          dogs: http://127.0.0.1:30081",
+        "namespace:    slipway-dev",
+    ]
+    assert [line for line in lines if line.startswith("look at it")] == [
+        "look at it:   http://127.0.0.1:30080/docs",
+        "look at it:   http://127.0.0.1:30081/docs",
+    ]
+
+
+@pytest.mark.parametrize(("options", "asked"), [([], ["cats", "dogs"]), (["--model", "dogs"], ["dogs"])])
+def test_smoke_asks_every_model_or_the_one_that_is_named(
+    command,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    asked: list[str],
+):
+    monkeypatch.setattr(ops.Stack, "read", lambda _: TWO)
+    monkeypatch.setattr(
+        ops.deploy, "addresses", lambda stack, _, only: [(model, "") for model in stack.choose(only)]
+    )
+    monkeypatch.setattr(ops, "ensure_artifact", lambda model: model.get("model"))
+    monkeypatch.setattr(ops, "smoke", lambda _, artifact, **_given: artifact)
+
+    assert command("smoke", *options) == 0
+
+    assert capsys.readouterr().out.splitlines() == [f'{name}: "{name}"' for name in asked]
 
 
 def test_render_writes_yaml_to_stdout_and_nothing_else(
@@ -88,7 +141,7 @@ def test_smoke_sends_a_request_to_the_running_stack(
         asked.append((url, folder, key))
         raise OperationError("nobody answers")
 
-    monkeypatch.setattr(ops.deploy, "address", lambda *_: "http://127.0.0.1:1")
+    monkeypatch.setattr(ops.deploy, "addresses", lambda stack, *_: [(stack, "http://127.0.0.1:1")])
     monkeypatch.setattr(ops, "ensure_artifact", lambda _: artifact())
     monkeypatch.setattr(ops, "smoke", smoke)
 

@@ -22,6 +22,16 @@ def test_an_image_by_its_tag_is_said_to_be_one(stack_of: StackOf):
     assert yaml.safe_load(text) is None
 
 
+def test_each_image_by_its_tag_is_said_to_be_one():
+    digests = {"cats": GIVEN, "dogs": "docker.io/acme/dogs:1-onnx", "mice": "docker.io/acme/mice:1-onnx"}
+
+    text = notes({"images": digests})
+
+    assert GIVEN not in text
+    assert "imagetools inspect docker.io/acme/dogs:1-onnx" in text
+    assert "imagetools inspect docker.io/acme/mice:1-onnx" in text
+
+
 def test_nothing_is_said_of_an_image_by_its_digest(stack_of: StackOf):
     assert notes(run(stack_of(image=GIVEN)).outputs) == ""
 

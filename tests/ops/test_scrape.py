@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.queries import METRICS_SERVICE, Queries
+from infra.queries import Queries, exactly, metrics_service
 from ops import scrape
 from tests.conftest import StackOf
 from tests.ops.conftest import Programs
@@ -121,6 +121,13 @@ def test_it_waits_until_prometheus_has_the_new_configuration(
     assert "does not scrape" not in capsys.readouterr().err
 
 
-def test_the_service_is_the_one_that_every_query_names():
-    assert scrape.METRICS_SERVICE == METRICS_SERVICE
-    assert f'service="{METRICS_SERVICE}"' in Queries(namespace="x").ready()
+def test_each_model_is_asked_for_by_the_labels_of_its_own_series(
+    stack_of: StackOf, capsys: pytest.CaptureFixture[str]
+):
+    stack = stack_of(**EXISTING, models='[{"model": "cats"}, {"model": "dogs"}]')
+
+    for model in [stack_of(**EXISTING), *stack.models]:
+        labels = Queries(namespace=model.namespace, service=metrics_service(model.service)).labels
+        scrape.check(model)
+
+        assert f"ask it for sum(up{{{exactly(labels)}}})" in capsys.readouterr().err

@@ -229,6 +229,22 @@ def test_the_stacks_model_is_the_default(stack_of: StackOf, digits: Path, monkey
     assert called.value.args[0]["model_path"] == digits / "latest"
 
 
+@pytest.mark.parametrize("name", [None, "digits"])
+def test_a_model_of_a_list_is_served_from_its_own_folder(
+    stack_of: StackOf, digits: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+):
+    models = [
+        {"model": "digits", "modelDirectory": str(digits.parent)},
+        {"model": "cats", "modelDirectory": "nowhere"},
+    ]
+    monkeypatch.setattr(serve_module, "Server", lambda settings: (_ for _ in ()).throw(Called(settings)))
+
+    with pytest.raises(Called) as called:
+        serve(stack_of(models=json.dumps(models)), name, free_port())
+
+    assert called.value.args[0]["model_path"] == digits / "latest"
+
+
 class Called(Exception):  # noqa: N818 - no error
     """A server would have been started."""
 

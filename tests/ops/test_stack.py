@@ -1,11 +1,13 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from infra import settings
 from ops.config_yaml import UNDECRYPTED
 from ops.errors import OperationError
-from ops.stack import Stack
+from ops.stack import ONLY_MODEL, Stack
 
 PULUMI_YAML = """
 name: ship
@@ -100,3 +102,64 @@ def test_the_error_for_a_missing_stack_lists_the_stacks(project: Path):
 def test_the_dev_stack_is_local_and_the_prod_stack_is_not():
     assert Stack.read("dev").is_local
     assert not Stack.read("prod").is_local
+
+
+TWO = '[{"model": "cats", "maxReplicas": 3}, {"model": "dogs", "exposure": {"nodePort": 30082}}]'
+
+
+def listing(models: str) -> Stack:
+    dev = Stack.read("dev")
+    return replace(dev, config={**dev.config, "slipway:models": models})
+
+
+def test_a_stack_has_a_view_for_each_model_with_the_models_own_settings():
+    cats, dogs = listing(TWO).models
+
+    assert (cats.get("model"), cats.get("maxReplicas"), cats.get("exposure.nodePort")) == (
+        "cats",
+        "3",
+        "30080",
+    )
+    assert (dogs.get("model"), dogs.get("maxReplicas"), dogs.get("exposure.nodePort")) == (
+        "dogs",
+        "4",
+        "30082",
+    )
+    assert (cats.service, dogs.service) == ("cats", "dogs")
+
+
+def test_an_object_of_a_model_is_merged_with_that_of_the_stack():
+    stack = listing('[{"model": "cats", "pod": {"nodeSelector": {"zone": "a"}}}, {"model": "dogs"}]')
+    stack.config["slipway:pod"] = '{"nodeSelector": {"disk": "ssd"}, "priorityClass": "low"}'
+
+    cats, dogs = stack.models
+
+    assert json.loads(cats.get("pod.nodeSelector")) == {"disk": "ssd", "zone": "a"}
+    assert cats.get("pod.priorityClass") == "low"
+    assert json.loads(dogs.get("pod.nodeSelector")) == {"disk": "ssd"}
+
+
+def test_a_stack_without_a_list_is_its_only_view():
+    dev = Stack.read("dev")
+
+    assert dev.models == [dev]
+    assert (dev.service, dev.has_list) == (ONLY_MODEL, False)
+
+
+def test_a_model_is_chosen_by_its_name():
+    stack = listing(TWO)
+
+    assert [view.get("model") for view in stack.choose(None)] == ["cats", "dogs"]
+    assert [view.get("model") for view in stack.choose("dogs")] == ["dogs"]
+    with pytest.raises(OperationError, match="stack dev serves no model 'mice': it serves cats, dogs"):
+        stack.choose("mice")
+
+
+@pytest.mark.parametrize("models", ["cats", '{"model": "cats"}', '["cats"]'])
+def test_a_list_of_models_that_is_none_is_refused(models: str):
+    with pytest.raises(OperationError, match="stack dev: slipway:models: a list of objects"):
+        _ = listing(models).models
+
+
+def test_the_service_of_an_only_model_is_the_programs():
+    assert ONLY_MODEL == settings.ONLY_MODEL

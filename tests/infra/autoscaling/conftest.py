@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.autoscaling import adapter_rule
+from infra.autoscaling import adapter_rules
 from ops.program import Run
 from tests.conftest import SettingsOf
 from tests.infra.autoscaling.horizontal_pod_autoscaler import Seen, by_adapter, by_keda
@@ -60,8 +60,7 @@ def wanted_by(autoscaler: Autoscaler, settings_of: SettingsOf) -> Callable[..., 
 
     def of(**config: str) -> Wanted:
         spec = autoscaler(**config)["spec"]
-        rule = adapter_rule(settings_of(**{**config, "autoscalingBackend": "prometheus-adapter"}))
-        assert rule is not None
+        (rule,) = adapter_rules([settings_of(**{**config, "autoscalingBackend": "prometheus-adapter"})])
 
         def wanted(measured: float | None, **seen: Any) -> int:
             answers = {rule["metricsQuery"]: measured}

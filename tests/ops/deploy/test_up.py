@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 
 from ops import deploy
 from ops.errors import OperationError
+from ops.exposure import node_port
 from ops.running import Holder
 from ops.stack import PROJECT, Stack
 from tests.ops.deploy.conftest import DEV, OUTPUTS, PREDICTION, PROD, WATCHED, Machine
@@ -17,7 +19,8 @@ def test_without_the_engine_kubectl_applies_a_local_stack_and_a_line_says_so(
     deployed = deploy.up(DEV)
 
     assert machine.did == ["model", "cluster up", "apply", "smoke"]
-    assert (deployed.outputs, deployed.prediction) == (OUTPUTS, PREDICTION)
+    (model,) = deployed.models
+    assert (deployed.outputs, model.url, model.prediction) == (OUTPUTS, OUTPUTS["url"], PREDICTION)
     assert "without the Pulumi engine" in capsys.readouterr().err
 
 
@@ -74,7 +77,7 @@ def test_a_node_port_of_another_service_is_an_error_before_anything_is_done(mach
     with pytest.raises(
         OperationError,
         match=r"node port 30081 of stack watched is taken by Service model of stack dev in namespace "
-        r"slipway-dev: set another slipway:nodePort in Pulumi.watched.yaml, or `make down STACK=dev` first",
+        r"slipway-dev: set another nodePort of slipway:exposure in Pulumi.watched.yaml, or `make down STACK=dev` first",
     ):
         deploy.up(WATCHED)
 
@@ -92,7 +95,7 @@ def test_a_stack_may_keep_its_own_node_port(machine: Machine):
 
 def test_the_local_stacks_have_different_node_ports():
     stacks = [Stack.read(file.name.split(".")[1]) for file in PROJECT.glob("Pulumi.*.yaml")]
-    ports = [stack.get("nodePort") for stack in stacks if stack.is_local]
+    ports = [node_port(stack) for stack in stacks if stack.is_local]
 
     assert len(ports) >= 2
     assert len({*ports}) == len(ports)
@@ -143,14 +146,18 @@ def test_a_shared_stack_without_the_engine_is_an_error_before_anything_is_done(
         ("kubeconfig", "LoadBalancer", True),
         ("kubeconfig", "NodePort", False),
         ("kubeconfig", "ClusterIP", False),
+        ("kubeconfig", "Ingress", False),
+        ("kubeconfig", "Gateway", False),
     ],
 )
 def test_a_service_with_a_known_address_is_asked_for_a_prediction(
     machine: Machine, cluster: str, kind: str, is_asked: bool
 ):
     machine.has_pulumi = True
-    config = {**DEV.config, "slipway:cluster": cluster, "slipway:serviceType": kind}
+    config = {**DEV.config, "slipway:cluster": cluster, "slipway:exposure": json.dumps({"type": kind})}
     stack = Stack(project=DEV.project, name="dev", config=config, secret_keys=frozenset())
 
-    assert deploy.up(stack).prediction == (PREDICTION if is_asked else None)
+    (model,) = deploy.up(stack).models
+
+    assert model.prediction == (PREDICTION if is_asked else None)
     assert ("smoke" in machine.did) is is_asked

@@ -55,7 +55,7 @@ def test_the_ports_of_the_local_stacks_listen_on_127_0_0_1_only(machine: Program
     (node,) = yaml.safe_load(call["stdin"])["nodes"]
     mapped = {item["hostPort"]: item for item in node["extraPortMappings"]}
     for stack in ("dev", "watched"):
-        port = int(Stack.read(stack).get("nodePort"))
+        port = int(Stack.read(stack).get("exposure.nodePort"))
         assert mapped[port] == {"containerPort": port, "hostPort": port, "listenAddress": "127.0.0.1"}
 
 

@@ -1,0 +1,5 @@
+// Package log takes a logger that nothing uses.
+package log
+
+// SetDefault does nothing.
+func SetDefault(any) {}
