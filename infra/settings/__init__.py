@@ -55,8 +55,8 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
         able = [name for name, cloud in CLOUDS.items() if cloud.internal_load_balancer]
         if value.internal and info.data.get("cluster", able[0]) not in able:
             raise invalid(
-                f"false, unless cluster is {either(able)}: elsewhere the annotation of an internal load balancer "
-                "belongs into exposure.serviceAnnotations",
+                f"false, unless cluster is {either(able)}: elsewhere exposure.serviceAnnotations needs the "
+                "annotation of an internal load balancer",
                 "internal",
             )
         return value

@@ -31,14 +31,16 @@ NODE_PORTS = range(30000, 32768)
 
 PATH = re.compile(r"(/[0-9A-Za-z._~-]+)*")
 OWN_PATHS = ("docs", "health", "openapi.json", "predict", "swagger-ui", "v2", "web")
-"""First parts of the server's own paths, with which it lets no root path begin. tests/contract compares them."""
+"""First parts of the server's own paths, with which no root path may begin. A test compares them."""
 
 
 def _network(text: str) -> str:
     try:
         return str(ip_network(text))
     except ValueError:
-        raise invalid("a network in CIDR notation without host bits, e.g. 203.0.113.0/24 or 2001:db8::/32") from None
+        raise invalid(
+            "a network in CIDR notation without host bits, e.g. 203.0.113.0/24 or 2001:db8::/32"
+        ) from None
 
 
 def _path(text: str) -> str:
@@ -99,11 +101,11 @@ class Exposure:
     """DNS names of the model, with the types Ingress and Gateway. The URL has the first."""
 
     path: Annotated[str, AfterValidator(_path)] = ""
-    """Prefix of the paths of requests, e.g. /models/cats. The server knows it (SLIPWAY_ROOT_PATH) and also answers
-    requests from which a proxy has removed it."""
+    """Prefix of the paths of requests, e.g. /models/cats. The server also answers requests from which a
+    proxy has removed it."""
 
     ingress_class_name: DnsSubdomain | None = None
-    """Class of the ingress controller, with the type Ingress. Empty, it is the default class of the cluster."""
+    """Class of the ingress controller, with the type Ingress. Empty, it is the cluster's default class."""
 
     gateway: Annotated[Gateway | None, Field(validate_default=True)] = None
     """The Gateway, with the type Gateway."""
@@ -124,7 +126,7 @@ class Exposure:
     """Whether a load balancer has an address in the network of the cluster only, on gke, eks and aks."""
 
     ip_families: Annotated[tuple[IpFamily, ...], Field(max_length=2)] = ()
-    """IP versions of the Service, the preferred first: IPv4, IPv6 or both. Empty, it has the cluster's default."""
+    """IP versions of the Service, the preferred first: IPv4, IPv6 or both. Empty, the cluster decides."""
 
     @field_validator("node_port")
     @classmethod

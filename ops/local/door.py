@@ -46,7 +46,7 @@ def up() -> None:
     """
     if driver() is not from_modules:
         raise OperationError(
-            "the images of Traefik and cert-manager are not built for a kind cluster: install their charts on it"
+            "the images of Traefik and cert-manager are not built for a kind cluster: install their charts"
         )
     if not from_modules.healthy():
         raise OperationError("the local cluster is not running; start it with `make cluster`")
@@ -69,7 +69,7 @@ def up() -> None:
 
 
 def definitions() -> list[Path]:
-    """Return the folders with the definitions of custom resources: those of the Gateway API, and cert-manager's.
+    """Return the folders with the definitions of custom resources of the Gateway API and cert-manager.
 
     Raises:
         OperationError: they cannot be downloaded.

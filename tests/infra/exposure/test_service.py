@@ -33,7 +33,9 @@ def test_each_cloud_has_its_annotation_for_an_internal_load_balancer(declare_exp
 def test_an_internal_load_balancer_is_refused_where_its_annotation_is_not_known(
     declare_exposed: Declare, cluster: str
 ):
-    with pytest.raises(OperationError, match=r"slipway:exposure\.internal: True: false, unless cluster is gke"):
+    with pytest.raises(
+        OperationError, match=r"slipway:exposure\.internal: True: false, unless cluster is gke"
+    ):
         declare_exposed({"cluster": cluster}, internal=True)
 
 

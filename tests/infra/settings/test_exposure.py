@@ -1,12 +1,10 @@
 """Which values of the group `exposure` are allowed, and what is said about the others."""
 
 import json
-import re
 from typing import Any
 
 import pytest
 
-from ops.errors import OperationError
 from tests.conftest import SettingsOf, StackOf
 from tests.parsing import problems
 
@@ -25,9 +23,15 @@ GATEWAY = {"type": "Gateway", "hosts": ["a.example.com"], "gateway": {"name": "p
         ({**ROUTED, "hosts": ["https://a"]}, "hosts[0]: 'https://a': string should match pattern"),
         ({"path": "cats"}, "path: 'cats': a path that starts with / and does not end with it"),
         ({"path": "/cats/"}, "path: '/cats/': a path that starts with / and does not end with it"),
-        ({"path": "/predict/cats"}, "path: '/predict/cats': a path whose first part is not one of the server's"),
+        (
+            {"path": "/predict/cats"},
+            "path: '/predict/cats': a path whose first part is not one of the server's",
+        ),
         ({"ingressClassName": "nginx"}, "ingressClassName: 'nginx': empty, unless type is Ingress"),
-        ({"type": "Gateway", "hosts": ["a.example.com"]}, "gateway: the name of a Gateway, for type is Gateway"),
+        (
+            {"type": "Gateway", "hosts": ["a.example.com"]},
+            "gateway: the name of a Gateway, for type is Gateway",
+        ),
         ({**ROUTED, "gateway": {"name": "public"}}, "gateway: empty, unless type is Gateway"),
         ({**GATEWAY, "gateway": {}}, "gateway.name: must be set"),
         ({"tls": {"secret": "a"}}, "tls: empty, unless type is Ingress or Gateway"),
@@ -37,8 +41,14 @@ GATEWAY = {"type": "Gateway", "hosts": ["a.example.com"], "gateway": {"name": "p
         ({**GATEWAY, "tls": {"external": True}}, "tls: empty, unless gateway.listener names the listener"),
         ({"routeAnnotations": {"a": "b"}}, "routeAnnotations: empty, unless type is Ingress or Gateway"),
         ({"serviceAnnotations": {"a b": "c"}}, "serviceAnnotations"),
-        ({"sourceRanges": ["203.0.113.7/24"]}, "sourceRanges[0]: '203.0.113.7/24': a network in CIDR notation"),
-        ({"sourceRanges": ["2001:db8::/129"]}, "sourceRanges[0]: '2001:db8::/129': a network in CIDR notation"),
+        (
+            {"sourceRanges": ["203.0.113.7/24"]},
+            "sourceRanges[0]: '203.0.113.7/24': a network in CIDR notation",
+        ),
+        (
+            {"sourceRanges": ["2001:db8::/129"]},
+            "sourceRanges[0]: '2001:db8::/129': a network in CIDR notation",
+        ),
         ({"type": "ClusterIP", "sourceRanges": ["::/0"]}, "sourceRanges: empty, unless type is LoadBalancer"),
         ({"type": "NodePort", "internal": True}, "internal: True: false, unless type is LoadBalancer"),
         ({"ipFamilies": ["IPv5"]}, "ipFamilies[0]: 'IPv5': input should be 'IPv4' or 'IPv6'"),
