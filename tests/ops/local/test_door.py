@@ -63,7 +63,11 @@ def test_definitions_are_established_before_a_program_that_needs_them_starts(clu
     assert cluster.at("push", "traefik") < established
     assert cluster.at("push", "cert-manager-controller") < established
     for name in door.NAMES:
-        assert established < cluster.at(f"manifests/{name}.yaml") < cluster.at(f"rollout status deployment/{name}")
+        assert (
+            established
+            < cluster.at(f"manifests/{name}.yaml")
+            < cluster.at(f"rollout status deployment/{name}")
+        )
 
 
 def test_the_authority_is_made_by_a_running_cert_manager(cluster: Cluster):
