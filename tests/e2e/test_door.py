@@ -19,7 +19,6 @@ from ops.local.kubectl import Kubectl
 from ops.models import artifact_folder
 from ops.request import Request
 from ops.stack import Stack
-from tests.e2e.conftest import MODEL, NAMESPACE
 
 NAME = "e2e-door"
 LABEL = "tiger cat"
@@ -67,8 +66,6 @@ def trusted(kubectl: Kubectl) -> ssl.SSLContext:  # noqa: ARG001 - there is no c
 @pytest.fixture(scope="module")
 def url(kubectl: Kubectl, trusted: ssl.SSLContext) -> Iterator[str]:  # noqa: ARG001
     """Deploy the model behind an Ingress; return the URL that is exported."""
-    # Its last load has left the dev stack more pods, for minutes, than the node has room for beside this one.
-    kubectl("scale", "deployment", MODEL, f"--namespace={NAMESPACE}", "--replicas=0")
     kubectl("create", "namespace", f"slipway-{NAME}")
     set_key(kubectl, KEY)
     yield apply.up(with_ingress(), kubectl, driver().buildx())["url"]
