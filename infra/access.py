@@ -81,7 +81,7 @@ class AccessArgs:
         """
         if not self.api_keys:
             return self.api_keys_secret
-        lines = pulumi.Output.all(*map(pulumi.Output.secret, self.api_keys)).apply("\n".join)
+        lines = pulumi.Output.all(*self.api_keys).apply("\n".join)
         secret = Secret(name, metadata=metadata, string_data={KEYS: lines}, opts=opts)
         return secret.metadata["name"]
 

@@ -45,11 +45,7 @@ class Access:
             return
         key = _sent_key(request.headers)
         if self._keys.is_empty:
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                NO_KEYS,
-                headers={"retry-after": "1"},
-            )
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, NO_KEYS, headers={"retry-after": "1"})
         if key is None:
             raise _unauthorized(f"this server needs an API key: {_HOW}", _CHALLENGE, KEY_MISSING)
         if not self._keys.accepts(key):

@@ -85,7 +85,7 @@ class ApiKeys:
         lines = [line.strip() for line in content.split(b"\n")]
         for number, line in enumerate(lines, start=1):
             if line and not KEY.fullmatch(line):
-                # The line itself may be a key with a slip of the pen.
+                # The line itself is not logged: it may be a key with a typing error.
                 log.error("line %d of %s is not used: a key has %s", number, self._path, KEY_FORMAT)
         return [line for line in lines if KEY.fullmatch(line)]
 

@@ -7,15 +7,16 @@ descriptions of the settings within it.
 
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import yaml
-from pydantic import ValidationInfo, field_validator
+from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
-from infra.clouds import CLOUDS
 from infra.settings.access import Access
+from infra.settings.cloud import NewCluster, fits_the_cloud
 from infra.settings.cluster import ClusterSettings
-from infra.settings.exposure import Exposure
+from infra.settings.exposure import Exposure, fits_the_cluster
 from infra.settings.image import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.placement import Placement
@@ -23,7 +24,7 @@ from infra.settings.pod import PodSettings
 from infra.settings.problems import NAMESPACE
 from infra.settings.reading import Declared, SettingsError, read
 from infra.settings.scaling import ScalingSettings
-from infra.settings.values import CONFIG, either, invalid
+from infra.settings.values import CONFIG
 
 __all__ = ["NAMESPACE", "PULUMI_YAML", "Settings", "SettingsError", "declared"]
 
@@ -35,7 +36,8 @@ PULUMI_YAML = Path(__file__).parents[2] / "Pulumi.yaml"
 class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, ClusterSettings):
     """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
 
-    exposure: Exposure
+    exposure: Annotated[Exposure, AfterValidator(fits_the_cluster)]
+    cloud: Annotated[NewCluster, AfterValidator(fits_the_cloud)]
     pod: Placement
     access: Access
 
@@ -48,18 +50,6 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
         """
         return read(cls, declared())
-
-    @field_validator("exposure")
-    @classmethod
-    def _can_be_internal(cls, value: Exposure, info: ValidationInfo) -> Exposure:
-        able = [name for name, cloud in CLOUDS.items() if cloud.internal_load_balancer]
-        if value.internal and info.data.get("cluster", able[0]) not in able:
-            raise invalid(
-                f"false, unless cluster is {either(able)}: elsewhere exposure.serviceAnnotations needs the "
-                "annotation of an internal load balancer",
-                "internal",
-            )
-        return value
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
+from infra.clouds import CLOUDS
 from infra.settings.values import (
     CONFIG,
     DnsLabel,
@@ -202,3 +203,20 @@ class Exposure:
         if len(set(value)) < len(value):
             raise invalid("each of IPv4 and IPv6 at most once")
         return value
+
+
+def fits_the_cluster(exposure: Exposure, info: ValidationInfo) -> Exposure:
+    """Check what depends on the kind of cluster.
+
+    Raises:
+        PydanticCustomError: an internal load balancer is wanted where its annotation is not known.
+
+    """
+    able = [name for name, cloud in CLOUDS.items() if cloud.internal_load_balancer]
+    if exposure.internal and info.data.get("cluster", able[0]) not in able:
+        raise invalid(
+            f"false, unless cluster is {either(able)}: elsewhere exposure.serviceAnnotations needs the "
+            "annotation of an internal load balancer",
+            "internal",
+        )
+    return exposure

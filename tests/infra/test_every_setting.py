@@ -16,6 +16,8 @@ from tests.infra.declarations import declarations
 from tests.infra.keys import SECRETS, settings_and_inner_ones
 from tests.infra.pruning import left_behind
 
+pytestmark = pytest.mark.exhaustive
+
 OTHER_VERSION = "ba9876543210"
 CREDENTIALS = {"registryUsername": "someone", "registryPassword": "hunter2"}
 GPU_POOL = {**CLOUD_CONFIG["gke"], **GPU, "clusterName": "theirs"}
@@ -49,6 +51,10 @@ def routed(**others: object) -> str:
 def by_gateway(**gateway: object) -> str:
     given = {"name": "public", "listener": "https", **gateway}
     return exposed(type="Gateway", hosts=["a.example.com"], gateway=given, tls={"external": True})
+
+
+def cloud(name: str = "gke", **chosen: object) -> Change:
+    return Change(json.dumps(chosen), CLOUD_CONFIG[name])
 
 
 CHANGES: dict[str, Change] = {
@@ -141,6 +147,20 @@ CHANGES: dict[str, Change] = {
     "exposure.sourceRanges": Change(exposed(sourceRanges=["203.0.113.0/24"])),
     "exposure.internal": Change(exposed(internal=True), {**CLOUD_CONFIG["gke"], "clusterName": "theirs"}),
     "exposure.ipFamilies": Change(exposed(ipFamilies=["IPv6"])),
+    "cloud.network": cloud(network="ours", subnets=["nodes"]),
+    "cloud.subnets": cloud(subnets=["nodes"]),
+    "cloud.privateNodes": cloud(privateNodes=True),
+    "cloud.privateEndpoint": cloud(privateEndpoint=True),
+    "cloud.apiRanges": cloud(apiRanges=["203.0.113.0/24"]),
+    "cloud.admins": cloud(admins=["group:platform@example.com"]),
+    "cloud.version": cloud(version="1.34"),
+    "cloud.upgradeChannel": cloud(upgradeChannel="stable"),
+    "cloud.controlPlaneLogs": cloud(controlPlaneLogs=False),
+    "cloud.deletionProtection": cloud(deletionProtection=False),
+    "cloud.encryptionKey": cloud(encryptionKey="projects/acme/locations/eu/keyRings/ours/cryptoKeys/slipway"),
+    "cloud.hostEncryption": cloud("aks", hostEncryption=True),
+    "cloud.uptimeSla": cloud("aks", uptimeSla=True),
+    "cloud.tags": cloud(tags={"team": "vision"}),
     "pod.nodeSelector": Change('{"nodeSelector": {"disk": "ssd"}}'),
     "pod.tolerations": Change(tolerating()),
     "pod.tolerations[].key": Change(tolerating(key="user"), before=tolerating()),
