@@ -7,7 +7,7 @@ from ops.config_yaml import as_text
 from ops.stack import NAMESPACE, Stack
 
 ASKED_BY_OTHERS = ("ClusterIP", "Ingress", "Gateway")
-"""Types whose clients are elsewhere: in the cluster, or where a name and a certificate of others are known."""
+"""Types whose clients are in the cluster, or need a name and a certificate that others provide."""
 
 
 def has_address(stack: Stack) -> bool:

@@ -112,7 +112,7 @@ class ExposureArgs:
         """Take from the settings what concerns exposure."""
         exposure, gateway = settings.exposure, settings.exposure.gateway
         cloud = CLOUDS.get(settings.cluster)
-        internal = cloud.internal_load_balancer if cloud and exposure.internal else {}
+        internal = cloud.internal_load_balancer if cloud and exposure.internal else dict[str, str]()
         return cls(
             type=exposure.type,
             node_port=exposure.node_port or None,

@@ -18,7 +18,7 @@ def warning(args: ExposureArgs, *, has_api_keys: bool) -> str | None:
     if not has_api_keys:
         return (
             f"everybody who reaches the {args.type} can use the model: limit it by exposure.sourceRanges, or "
-            "require API keys by access.keys"
+            "require API keys by access.apiKeys"
         )
     if args.tls is None:
         return (

@@ -13,7 +13,7 @@ PENDING = "pending"
 
 
 def url(
-    name: str, namespace: pulumi.Input[str] | None, service: Service, args: ExposureArgs
+    name: str, namespace: pulumi.Input[str | None] | None, service: Service, args: ExposureArgs
 ) -> pulumi.Output[str]:
     """Return the URL of a service; `pending` until its load balancer has an address.
 

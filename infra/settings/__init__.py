@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, ValidationInfo, field_validator
+from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
-from infra.clouds import CLOUDS
 from infra.settings.access import Access
 from infra.settings.cloud import NewCluster, fits_the_cloud
 from infra.settings.cluster import ClusterSettings
-from infra.settings.exposure import Exposure
+from infra.settings.exposure import Exposure, fits_the_cluster
 from infra.settings.image import ImageSettings
 from infra.settings.models import misfits, per_model
 from infra.settings.monitoring import MonitoringSettings
@@ -27,7 +26,7 @@ from infra.settings.pod import PodSettings
 from infra.settings.problems import NAMESPACE
 from infra.settings.reading import Declared, SettingsError, read_each
 from infra.settings.scaling import ScalingSettings
-from infra.settings.values import CONFIG, either, invalid
+from infra.settings.values import CONFIG
 
 __all__ = ["NAMESPACE", "ONLY_MODEL", "PULUMI_YAML", "Settings", "SettingsError", "declared"]
 
@@ -45,7 +44,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
     cloud: Annotated[NewCluster, AfterValidator(fits_the_cloud)]
     models: tuple[Mapping[str, Any], ...]
-    exposure: Exposure
+    exposure: Annotated[Exposure, AfterValidator(fits_the_cluster)]
     pod: Placement
     access: Access
 
@@ -63,18 +62,6 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
         """
         return read_each(cls, declared(), per_model, misfits)
-
-    @field_validator("exposure")
-    @classmethod
-    def _can_be_internal(cls, value: Exposure, info: ValidationInfo) -> Exposure:
-        able = [name for name, cloud in CLOUDS.items() if cloud.internal_load_balancer]
-        if value.internal and info.data.get("cluster", able[0]) not in able:
-            raise invalid(
-                f"false, unless cluster is {either(able)}: elsewhere the annotation of an internal load balancer "
-                "belongs into exposure.serviceAnnotations",
-                "internal",
-            )
-        return value
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
+from infra.clouds import CLOUDS
 from infra.settings.values import (
     CONFIG,
     DnsLabel,
@@ -31,7 +32,7 @@ NODE_PORTS = range(30000, 32768)
 
 PATH = re.compile(r"(/[0-9A-Za-z._~-]+)*")
 OWN_PATHS = ("docs", "health", "openapi.json", "predict", "swagger-ui", "v2", "web")
-"""First parts of the server's own paths, with which it lets no root path begin. tests/contract compares them."""
+"""First parts of the server's own paths, with which no root path may begin. A test compares them."""
 
 
 def _network(text: str) -> str:
@@ -101,11 +102,11 @@ class Exposure:
     """DNS names of the model, with the types Ingress and Gateway. The URL has the first."""
 
     path: Annotated[str, AfterValidator(_path)] = ""
-    """Prefix of the paths of requests, e.g. /models/cats. The server knows it (SLIPWAY_ROOT_PATH) and also answers
-    requests from which a proxy has removed it."""
+    """Prefix of the paths of requests, e.g. /models/cats. The server also answers requests from which a
+    proxy has removed it."""
 
     ingress_class_name: DnsSubdomain | None = None
-    """Class of the ingress controller, with the type Ingress. Empty, it is the default class of the cluster."""
+    """Class of the ingress controller, with the type Ingress. Empty, it is the cluster's default class."""
 
     gateway: Annotated[Gateway | None, Field(validate_default=True)] = None
     """The Gateway, with the type Gateway."""
@@ -126,7 +127,7 @@ class Exposure:
     """Whether a load balancer has an address in the network of the cluster only, on gke, eks and aks."""
 
     ip_families: Annotated[tuple[IpFamily, ...], Field(max_length=2)] = ()
-    """IP versions of the Service, the preferred first: IPv4, IPv6 or both. Empty, it has the cluster's default."""
+    """IP versions of the Service, the preferred first: IPv4, IPv6 or both. Empty, the cluster decides."""
 
     @field_validator("node_port")
     @classmethod
@@ -202,3 +203,20 @@ class Exposure:
         if len(set(value)) < len(value):
             raise invalid("each of IPv4 and IPv6 at most once")
         return value
+
+
+def fits_the_cluster(exposure: Exposure, info: ValidationInfo) -> Exposure:
+    """Check what depends on the kind of cluster.
+
+    Raises:
+        PydanticCustomError: an internal load balancer is wanted where its annotation is not known.
+
+    """
+    able = [name for name, cloud in CLOUDS.items() if cloud.internal_load_balancer]
+    if exposure.internal and info.data.get("cluster", able[0]) not in able:
+        raise invalid(
+            f"false, unless cluster is {either(able)}: elsewhere exposure.serviceAnnotations needs the "
+            "annotation of an internal load balancer",
+            "internal",
+        )
+    return exposure

@@ -21,17 +21,23 @@ from ops.progress import step
 HTTP_PORT, HTTPS_PORT = 30880, 30443
 """Ports of Traefik on 127.0.0.1."""
 
+MODULE = "door"
+"""The Go module that pins and builds both: they share most of their code."""
+
 IMAGES = {
-    "traefik": ("traefik", f"{REGISTRY}/traefik:v3.7.13"),
-    "cert-manager": ("controller", f"{REGISTRY}/cert-manager-controller:v1.21.2"),
+    "traefik": f"{REGISTRY}/traefik:v3.7.13",
+    "controller": f"{REGISTRY}/cert-manager-controller:v1.21.2",
 }
-"""The program of each Go module, and its image."""
+"""The image of each program."""
 
 DEFINITIONS = {
-    "sigs.k8s.io/gateway-api": ("traefik", "config/crd/standard"),
-    "github.com/cert-manager/cert-manager": ("cert-manager", "deploy/crds"),
+    "sigs.k8s.io/gateway-api": "config/crd/standard",
+    "github.com/cert-manager/cert-manager": "deploy/crds",
 }
-"""By Go module, the module here that pins its version, and the folder with its definitions."""
+"""The folder with the definitions of custom resources, by Go module."""
+
+NAMES = ("traefik", "cert-manager")
+"""Names of the Deployments, of their namespaces and of their manifests."""
 
 AUTHORITY = ("secret/local-authority", "--namespace=cert-manager")
 """The Secret with the certificate of the authority."""
@@ -46,19 +52,19 @@ def up() -> None:
     """
     if driver() is not from_modules:
         raise OperationError(
-            "the images of Traefik and cert-manager are not built for a kind cluster: install their charts on it"
+            "the images of Traefik and cert-manager are not built for a kind cluster: install their charts"
         )
     if not from_modules.healthy():
         raise OperationError("the local cluster is not running; start it with `make cluster`")
-    for (program, image), folder in zip(IMAGES.values(), build(*IMAGES), strict=True):
+    (folder,) = build(MODULE)
+    for program, image in IMAGES.items():
         push_program(image, folder / program, BIN)
     run = from_modules.kubectl()
     with step("start Traefik and cert-manager"):
         apply_definitions([f"--filename={folder}" for folder in definitions()])
-        for name in IMAGES:
+        for name in NAMES:
             run("apply", f"--filename={MANIFESTS / f'{name}.yaml'}")
-        wait_for_rollout("cert-manager", "cert-manager")
-        wait_for_rollout("traefik", "traefik")
+            wait_for_rollout(name, name)
     with step("make a local certificate authority"):
         run("apply", f"--filename={MANIFESTS / 'local-authority.yaml'}")
         run("wait", "clusterissuer/local", "--for=condition=Ready", f"--timeout={SECONDS}s")
@@ -69,13 +75,13 @@ def up() -> None:
 
 
 def definitions() -> list[Path]:
-    """Return the folders with the definitions of custom resources: those of the Gateway API, and cert-manager's.
+    """Return the folders with the definitions of custom resources of the Gateway API and cert-manager.
 
     Raises:
         OperationError: they cannot be downloaded.
 
     """
-    return [sources(pinned_by, module, folder) for module, (pinned_by, folder) in DEFINITIONS.items()]
+    return [sources(MODULE, package, folder) for package, folder in DEFINITIONS.items()]
 
 
 def authority() -> str:

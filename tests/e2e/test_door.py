@@ -19,13 +19,16 @@ from ops.local.kubectl import Kubectl
 from ops.models import artifact_folder
 from ops.request import Request
 from ops.stack import Stack
-from tests.e2e.conftest import MODEL, NAMESPACE
 
 NAME = "e2e-door"
 LABEL = "tiger cat"
 HERE = f"--namespace=slipway-{NAME}"
 PATH = "/models/cats"
 SECONDS = 120
+KEYS = "caller-keys"
+"""Name of the Secret with the API key."""
+
+KEY, NEW_KEY = "first-key-of-the-door", "second-key-of-the-door"
 INGRESS, GATEWAY = "cats.ingress.localhost", "cats.gateway.localhost"
 
 
@@ -33,6 +36,7 @@ def a_stack(**exposure: Any) -> Stack:
     """Return a copy of the dev stack with one pod, which is reached as `exposure` says."""
     dev = Stack.read("dev")
     changed = {
+        "slipway:access": json.dumps({"apiKeysSecret": KEYS}),
         "slipway:exposure": json.dumps({"path": PATH, **exposure}),
         "slipway:minReplicas": "1",
         "slipway:maxReplicas": "1",
@@ -62,10 +66,21 @@ def trusted(kubectl: Kubectl) -> ssl.SSLContext:  # noqa: ARG001 - there is no c
 @pytest.fixture(scope="module")
 def url(kubectl: Kubectl, trusted: ssl.SSLContext) -> Iterator[str]:  # noqa: ARG001
     """Deploy the model behind an Ingress; return the URL that is exported."""
-    # Its last load has left the dev stack more pods, for minutes, than the node has room for beside this one.
-    kubectl("scale", "deployment", MODEL, f"--namespace={NAMESPACE}", "--replicas=0")
+    kubectl("create", "namespace", f"slipway-{NAME}")
+    set_key(kubectl, KEY)
     yield apply.up(with_ingress(), kubectl, driver().buildx())["url"]
     kubectl("delete", "namespace", f"slipway-{NAME}", "--wait=true")
+
+
+def set_key(kubectl: Kubectl, key: str) -> None:
+    """Write the Secret that has the only API key of the model."""
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": KEYS},
+        "stringData": {"keys": key},
+    }
+    kubectl("apply", HERE, "--filename=-", stdin=json.dumps(secret))
 
 
 Send = Callable[..., httpx.Response]
@@ -84,13 +99,19 @@ def send(trusted: ssl.SSLContext) -> Iterator[Send]:
         yield send
 
 
-def predict(send: Send, host: str) -> dict[str, Any]:
-    """Return the model's prediction for the picture of the artifact."""
+def predict(send: Send, host: str, key: str | None) -> httpx.Response:
+    """Send the picture of the artifact to the model, with an API key."""
     sample = Request.of(artifact_folder(with_ingress()))
     headers = {"content-type": sample.content_type}
-    answer = send(host, f"{PATH}{sample.path}", "POST", content=sample.body, headers=headers)
+    if key:
+        headers["authorization"] = f"Bearer {key}"
+    return send(host, f"{PATH}{sample.path}", "POST", content=sample.body, headers=headers)
+
+
+def label(answer: httpx.Response) -> str:
+    """Return the label of a prediction."""
     assert answer.status_code == httpx.codes.OK, answer.text
-    return answer.json()["predictions"][0]
+    return answer.json()["predictions"][0]["label"]
 
 
 def is_ready(send: Send, host: str) -> bool:
@@ -108,7 +129,7 @@ def test_an_ingress_serves_the_model_by_https_under_its_path(
 
     eventually(lambda: is_ready(send, INGRESS), SECONDS)
 
-    assert predict(send, INGRESS)["label"] == LABEL
+    assert label(predict(send, INGRESS, KEY)) == LABEL
     assert send(INGRESS, f"{PATH}/docs").is_success
 
 
@@ -119,20 +140,22 @@ def test_links_of_the_page_stay_under_the_path(url: str, send: Send):  # noqa: A
     assert send(INGRESS, f"{PATH}/openapi.json").json()["servers"] == [{"url": PATH}]
 
 
-@pytest.mark.parametrize(
-    ("host", "path"),
-    [("dogs.ingress.localhost", f"{PATH}/docs"), (INGRESS, "/docs"), (INGRESS, "/models/dogs")],
-)
-def test_another_host_or_path_is_not_the_model(url: str, send: Send, host: str, path: str):  # noqa: ARG001
-    try:
-        answer = send(host, path)
-    except httpx.ConnectError as error:
-        # Only hosts that are declared have a certificate.
-        assert "certificate verify failed" in str(error)
-        assert host != INGRESS
-    else:
-        assert answer.status_code == httpx.codes.NOT_FOUND
-        assert "x-request-id" not in answer.headers
+def test_a_host_that_is_not_declared_has_no_certificate(url: str, send: Send):  # noqa: ARG001
+    with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+        send("dogs.ingress.localhost", f"{PATH}/docs")
+
+
+@pytest.mark.parametrize("path", ["/docs", "/models/dogs", "/models/cats-and-dogs"])
+def test_another_path_does_not_lead_to_the_model(url: str, send: Send, path: str):  # noqa: ARG001
+    assert send(INGRESS, path).text == "404 page not found\n"
+
+
+@pytest.mark.parametrize("key", [None, "not-the-key-of-this-model"])
+def test_a_caller_without_the_key_is_refused(url: str, send: Send, key: str | None):  # noqa: ARG001
+    answer = predict(send, INGRESS, key)
+
+    assert answer.status_code == httpx.codes.UNAUTHORIZED
+    assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("protocol", ["websocket", "h2c"])
@@ -149,6 +172,24 @@ def test_an_upgrade_is_ignored_and_the_request_is_answered(url: str, send: Send,
     assert send(INGRESS, f"{PATH}/health/ready", headers=headers).status_code == httpx.codes.OK
 
 
+def test_a_rotated_key_is_read_by_the_running_pod(
+    url: str,  # noqa: ARG001 - it is served with the first key
+    kubectl: Kubectl,
+    send: Send,
+    eventually: Callable[[Callable[[], bool], float], float],
+):
+    (before,) = kubectl.get("pods", HERE)["items"]
+
+    set_key(kubectl, NEW_KEY)
+
+    # The kubelet looks at mounted Secrets about once a minute.
+    eventually(lambda: predict(send, INGRESS, NEW_KEY).is_success, SECONDS)
+    assert predict(send, INGRESS, KEY).status_code == httpx.codes.UNAUTHORIZED
+    (after,) = kubectl.get("pods", HERE)["items"]
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
 def test_a_gateway_takes_the_place_of_the_ingress(
     url: str,  # noqa: ARG001 - the Ingress is there before
     kubectl: Kubectl,
@@ -159,7 +200,7 @@ def test_a_gateway_takes_the_place_of_the_ingress(
 
     assert outputs["url"] == f"https://{GATEWAY}{PATH}"
     eventually(lambda: is_ready(send, GATEWAY), SECONDS)
-    assert predict(send, GATEWAY)["label"] == LABEL
+    assert label(predict(send, GATEWAY, NEW_KEY)) == LABEL
     assert f'<base href="{PATH}/">' in send(GATEWAY, f"{PATH}/docs").text
     assert kubectl.get("ingresses,certificates", HERE)["items"] == []
     (parent,) = kubectl.get("httproute/model", HERE)["status"]["parents"]

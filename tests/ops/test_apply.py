@@ -186,12 +186,12 @@ def test_objects_of_monitoring_and_scaling_are_deleted_once_they_are_not_declare
 
 @pytest.mark.parametrize("defined", [[], DEFINED[:1], DEFINED])
 def test_kinds_that_a_cluster_lacks_are_not_listed(stack_of: StackOf, cluster: Cluster, defined: list[str]):
-    cluster.defined = [*defined, "certificates.cert-manager.io"]
+    cluster.defined = [*defined, "middlewares.traefik.io"]
 
     up(stack_of(), cluster)
 
     assert [kind for kind in cluster.asked if kind in DEFINED] == defined
-    assert "certificates.cert-manager.io" not in cluster.asked
+    assert "middlewares.traefik.io" not in cluster.asked
 
 
 @pytest.mark.parametrize("config", [{}, EXISTING], ids=["plain", "watched"])

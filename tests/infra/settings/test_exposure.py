@@ -1,12 +1,10 @@
 """Which values of the group `exposure` are allowed, and what is said about the others."""
 
 import json
-import re
 from typing import Any
 
 import pytest
 
-from ops.errors import OperationError
 from tests.conftest import SettingsOf, StackOf
 from tests.parsing import problems
 

@@ -77,7 +77,8 @@ def test_a_node_port_of_another_service_is_an_error_before_anything_is_done(mach
     with pytest.raises(
         OperationError,
         match=r"node port 30081 of stack watched is taken by Service model of stack dev in namespace "
-        r"slipway-dev: set another nodePort of slipway:exposure in Pulumi.watched.yaml, or `make down STACK=dev` first",
+        r"slipway-dev: set another nodePort of slipway:exposure in Pulumi.watched.yaml, or "
+        r"`make down STACK=dev` first",
     ):
         deploy.up(WATCHED)
 
