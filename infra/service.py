@@ -25,6 +25,7 @@ from infra.artifact import Artifact
 from infra.autoscaling import Autoscaler, AutoscalerArgs, ScalingArgs
 from infra.labels import labels, selector
 from infra.network import network_policy
+from infra.placement import pod_metadata
 from infra.pod import SCRAPE_ANNOTATIONS, PodArgs, ResourcesArgs, pod_spec, start_seconds
 from infra.registries.credentials import Credentials
 from infra.server import ServerArgs
@@ -229,9 +230,10 @@ class ModelService(pulumi.ComponentResource):
                     else RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
                 ),
                 template=PodTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(
-                        labels=self._metadata(None).labels,
-                        annotations=dict(SCRAPE_ANNOTATIONS) if args.has_scrape_annotations else None,
+                    metadata=pod_metadata(
+                        labels(args.model, args.instance, args.version),
+                        SCRAPE_ANNOTATIONS if args.has_scrape_annotations else {},
+                        args.placement,
                     ),
                     spec=pod_spec(self._pod_args()),
                 ),

@@ -82,7 +82,7 @@ def describe(error: ErrorDetails, values: Mapping[str, Any], groups: Mapping[str
     else:
         # The messages of pydantic's own start with a capital.
         message = error["msg"] if kind == ERROR_TYPE else error["msg"][0].lower() + error["msg"][1:]
-    return f"{name}: {_shown(value)}{message}"
+    return f"{name}: {'' if context.get('hides_value') else _shown(value)}{message}"
 
 
 def _step(key: str | int) -> str:
@@ -116,6 +116,8 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return a value as the start of a message. Objects and lists are left out: they may hold a secret."""
     if value is None or isinstance(value, Mapping | list):
         return ""
-    if isinstance(value, str) and not isinstance(value, Encrypted):
-        value = USER_INFO.sub("//…@", value)
-    return f"{value!r}: "
+    if isinstance(value, Encrypted):
+        return f"{value!r}: "
+    if isinstance(value, str):
+        return f"{USER_INFO.sub('//…@', value)!r}: "
+    return f"{json.dumps(value)}: "
