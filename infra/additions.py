@@ -1,7 +1,7 @@
 """Volumes, containers and environment variables that settings add to a pod."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from pulumi_kubernetes.core.v1 import (
     ConfigMapVolumeSourceArgs,
@@ -19,13 +19,13 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgs,
 )
 
-from infra.settings.containers import Container
+from infra.settings.containers import Container, Sidecar
 from infra.settings.environment import SecretEntry
 from infra.settings.volumes import Volume
 
 
-def environment(plain: Mapping[str, str], secret: Mapping[str, SecretEntry]) -> list[EnvVarArgs] | None:
-    """Return environment variables of a container; None if there are none."""
+def environment(plain: Mapping[str, str], secret: Mapping[str, SecretEntry]) -> list[EnvVarArgs]:
+    """Return environment variables of a container."""
     variables = [EnvVarArgs(name=name, value=value) for name, value in plain.items()]
     variables += [
         EnvVarArgs(
@@ -34,7 +34,7 @@ def environment(plain: Mapping[str, str], secret: Mapping[str, SecretEntry]) -> 
         )
         for name, entry in secret.items()
     ]
-    return variables or None
+    return variables
 
 
 def mount(name: str, path: str, sub_path: str | None, read_only: bool) -> VolumeMountArgs:
@@ -60,7 +60,7 @@ def volume(given: Volume) -> VolumeArgs:
     )
 
 
-def container(given: Container, restart_policy: Literal["Always"] | None = None) -> ContainerArgs:
+def container(given: Container) -> ContainerArgs:
     """Return a container beside the server, as restricted as the server unless its settings say otherwise."""
     context: Any = {
         "allowPrivilegeEscalation": False,
@@ -73,7 +73,7 @@ def container(given: Container, restart_policy: Literal["Always"] | None = None)
         image=given.image,
         command=[*given.command] or None,
         args=[*given.args] or None,
-        env=environment(given.environment, given.environment_from_secrets),
+        env=environment(given.environment, given.environment_from_secrets) or None,
         ports=[ContainerPortArgs(container_port=port) for port in given.ports] or None,
         volume_mounts=[
             mount(item.name, item.mount_path, item.sub_path, item.read_only) for item in given.volume_mounts
@@ -83,8 +83,18 @@ def container(given: Container, restart_policy: Literal["Always"] | None = None)
             requests=dict(given.resources.requests), limits=dict(given.resources.limits) or None
         ),
         security_context=context,
-        startup_probe=cast(Any, given.startup_probe),
-        readiness_probe=cast(Any, given.readiness_probe),
-        liveness_probe=cast(Any, given.liveness_probe),
-        restart_policy=restart_policy,
     )
+
+
+def sidecar(given: Sidecar) -> ContainerArgs:
+    """Return a container that starts before the server and stops after it.
+
+    It is a container among those for the initialization that is always restarted:
+    https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers
+    """
+    result = container(given)
+    result.restart_policy = "Always"
+    result.startup_probe = cast(Any, given.startup_probe)
+    result.readiness_probe = cast(Any, given.readiness_probe)
+    result.liveness_probe = cast(Any, given.liveness_probe)
+    return result

@@ -16,6 +16,9 @@ from infra.settings import Settings
 PUSH_REPRODUCIBLY = "type=image,push=true,rewrite-timestamp=true"
 """https://github.com/moby/buildkit/blob/master/docs/build-repro.md#source_date_epoch"""
 
+SERVER = "server"
+"""The stage of the Dockerfile without the model."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelImageArgs:
@@ -30,6 +33,9 @@ class ModelImageArgs:
     platform: Literal["linux/amd64", "linux/arm64"]
     retain: bool
     """Whether `pulumi destroy` leaves the pushed image in the registry."""
+
+    has_model: bool = True
+    """Whether the image contains the model. Otherwise pods mount it."""
 
     credentials: Credentials | None = None
     """None means those of a created repository, or of this machine's `docker login`."""
@@ -47,7 +53,10 @@ class ModelImageArgs:
     @property
     def tag(self) -> str:
         """The model's version, runtime and device: two stacks never push different images to one tag."""
-        return "-".join([self.artifact.version, self.runtime, *(["gpu"] if self.device == "gpu" else [])])
+        parts = [self.artifact.version, self.runtime]
+        parts += ["gpu"] if self.device == "gpu" else []
+        parts += [] if self.has_model else [SERVER]
+        return "-".join(parts)
 
     @classmethod
     def of(cls, settings: Settings, artifact: Artifact) -> "ModelImageArgs":
@@ -63,6 +72,7 @@ class ModelImageArgs:
             build_image=settings.build_image,
             runtime_image=settings.runtime_image,
             retain=settings.retain_image,
+            has_model=settings.model_source.is_in_image,
         )
 
 
@@ -108,6 +118,7 @@ class ModelImage(pulumi.ComponentResource):
                 "SOURCE_DATE_EPOCH": "0",
                 **{key: value for key, value in base_images.items() if value is not None},
             },
+            target=None if args.has_model else SERVER,
             platforms=[docker_build.Platform(args.platform)],
             tags=[args.registry.image(args.artifact.name, args.tag)],
             exports=[docker_build.ExportArgs(raw=PUSH_REPRODUCIBLY)],

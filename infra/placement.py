@@ -15,7 +15,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pydantic import TypeAdapter
 
-from infra.additions import container, environment, mount, volume
+from infra.additions import container, environment, mount, sidecar, volume
 from infra.settings.placement import Placement
 
 
@@ -34,11 +34,8 @@ def place(spec: PodSpecArgs, placement: Placement) -> PodSpecArgs:
         # The kubelet lets this group write to the volume.
         context = cast(PodSecurityContextArgs, spec.security_context)
         context.fs_group = context.run_as_group
-    before = [container(item) for item in placement.init_containers]
-    # A container that is always restarted runs beside the server:
-    # https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers
-    beside = [container(item, restart_policy="Always") for item in placement.sidecars]
-    spec.init_containers = [*beside, *before] or None
+    before = [*map(sidecar, placement.sidecars), *map(container, placement.init_containers)]
+    spec.init_containers = before or None
     return spec
 
 
@@ -99,7 +96,8 @@ def _spread(spec: PodSpecArgs, placement: Placement) -> None:
 
 
 def _extend_server(server: ContainerArgs, placement: Placement) -> None:
-    server.env = environment(placement.environment, placement.environment_from_secrets)
+    variables = environment(placement.environment, placement.environment_from_secrets)
+    server.env = [*cast(Sequence[Any], server.env or ()), *variables] or None
     mounts = [
         mount(item.name, item.mount_path, item.sub_path, item.read_only)
         for item in placement.volumes

@@ -30,6 +30,7 @@ from infra.pod import SCRAPE_ANNOTATIONS, PodArgs, ResourcesArgs, pod_spec, star
 from infra.registries.credentials import Credentials
 from infra.server import ServerArgs
 from infra.settings import Settings
+from infra.settings.model_source import ModelSource
 from infra.settings.placement import Placement
 from infra.url import service_url
 
@@ -90,6 +91,9 @@ class ModelServiceArgs:
     placement: Placement = field(default_factory=Placement)
     """Where pods run, and what they have beside the server."""
 
+    model_source: ModelSource = field(default_factory=ModelSource)
+    """Where the files of the model come from."""
+
     @classmethod
     def of(
         cls,
@@ -117,6 +121,7 @@ class ModelServiceArgs:
             termination_grace_period_seconds=settings.termination_grace_period_seconds,
             has_scrape_annotations=not settings.is_monitored,
             placement=settings.pod,
+            model_source=settings.model_source,
         )
 
 
@@ -210,6 +215,9 @@ class ModelService(pulumi.ComponentResource):
             architecture=args.architecture,
             termination_grace_period_seconds=args.termination_grace_period_seconds,
             placement=args.placement,
+            model=args.model,
+            version=args.version,
+            model_source=args.model_source,
         )
 
     def _deployment(self) -> Deployment:

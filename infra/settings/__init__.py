@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from infra.settings.cluster import ClusterSettings
 from infra.settings.image import ImageSettings
+from infra.settings.model_source import ModelSource
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.placement import Placement
 from infra.settings.pod import PodSettings
@@ -32,6 +33,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
     """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
 
     pod: Placement
+    model_source: ModelSource
 
     @classmethod
     def load(cls) -> "Settings":

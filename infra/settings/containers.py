@@ -35,38 +35,78 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Container:
-    """A container beside the server."""
+    """A container beside the server.
 
-    name: DnsLabel
-    """Name of the container."""
+    pydantic does not read the text below an inherited field, so the descriptions are annotations.
+    """
 
-    image: Annotated[str, Field(min_length=1)]
-    """Reference of its image, best with the digest."""
+    name: Annotated[
+        DnsLabel,
+        Field(description="Name of the container."),
+    ]
 
-    command: tuple[ScalarText, ...] = ()
-    """Program and arguments. Empty, they are those of the image."""
+    image: Annotated[
+        str,
+        Field(min_length=1, description="Reference of its image, best with the digest."),
+    ]
 
-    args: tuple[ScalarText, ...] = ()
-    """Arguments of the program. Empty, they are those of the image."""
+    command: Annotated[
+        tuple[ScalarText, ...],
+        Field(description="Program and arguments. Empty, they are those of the image."),
+    ] = ()
 
-    environment: PlainVariables = field(default_factory=dict[str, str])
-    """Environment variables."""
+    args: Annotated[
+        tuple[ScalarText, ...],
+        Field(description="Arguments of the program. Empty, they are those of the image."),
+    ] = ()
 
-    environment_from_secrets: SecretVariables = field(default_factory=dict[str, SecretEntry])
-    """Environment variables from Secrets."""
+    environment: Annotated[
+        PlainVariables,
+        Field(description="Environment variables."),
+    ] = field(default_factory=dict[str, str])
 
-    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
-    """Ports that it listens at. A NetworkPolicy lets other pods reach those of the server only."""
+    environment_from_secrets: Annotated[
+        SecretVariables,
+        Field(description="Environment variables from Secrets."),
+    ] = field(default_factory=dict[str, SecretEntry])
 
-    volume_mounts: tuple[Mount, ...] = ()
-    """Volumes of `pod.volumes` that it sees."""
+    ports: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=65535)], ...],
+        Field(
+            description="Ports that it listens at. Other pods do not reach them: a NetworkPolicy allows "
+            "those of the server only."
+        ),
+    ] = ()
 
-    resources: Resources
-    """What it is guaranteed, and may use at most."""
+    volume_mounts: Annotated[
+        tuple[Mount, ...],
+        Field(description="Volumes of `pod.volumes` that it sees."),
+    ] = ()
 
-    security_context: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What it may do, as Kubernetes has it. What is not set here is as restricted as for the server: no
-    privileges, and a root folder that it may only read."""
+    resources: Annotated[
+        Resources,
+        Field(description="What it is guaranteed, and may use at most."),
+    ]
+
+    security_context: Annotated[
+        Mapping[str, Any],
+        Field(
+            description="What it may do, as Kubernetes has it. What is not set here is as restricted as for "
+            "the server: no privileges, and a root folder that it may only read."
+        ),
+    ] = field(default_factory=dict[str, Any])
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_the_server(cls, value: str) -> str:
+        if value == SERVER:
+            raise invalid(f"another name than {SERVER}, the container of the model")
+        return value
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Sidecar(Container):
+    """A container that runs as long as the server."""
 
     startup_probe: Mapping[str, Any] | None = None
     """Probe that tells that it has started, as Kubernetes has it."""
@@ -76,10 +116,3 @@ class Container:
 
     liveness_probe: Mapping[str, Any] | None = None
     """Probe that tells that it is alive, as Kubernetes has it."""
-
-    @field_validator("name")
-    @classmethod
-    def _is_not_the_server(cls, value: str) -> str:
-        if value == SERVER:
-            raise invalid(f"another name than {SERVER}, the container of the model")
-        return value

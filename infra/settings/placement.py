@@ -9,10 +9,11 @@ from pydantic.dataclasses import dataclass
 
 from infra.labels import ARCHITECTURE
 from infra.settings.affinity import Affinity
-from infra.settings.containers import Container
+from infra.settings.containers import Container, Sidecar
 from infra.settings.environment import PlainVariables, SecretEntry, SecretVariables, not_of_the_server
 from infra.settings.values import (
     CONFIG,
+    KUBERNETES,
     DnsSubdomain,
     LabelKey,
     LabelValue,
@@ -84,8 +85,9 @@ class Placement:
     tolerations: tuple[Toleration, ...] = ()
     """Taints that pods tolerate, beside those of GPU nodes."""
 
-    affinity: Affinity | None = None
-    """On which nodes, and near which other pods, pods run. GPU nodes are required in addition."""
+    affinity: Annotated[Affinity | None, KUBERNETES] = None
+    """On which nodes, and near which other pods, pods run, as Kubernetes has it. GPU nodes are required in
+    addition."""
 
     topology_spread: Literal["preferred", "required", "off"] = "preferred"
     """Whether pods spread over zones and nodes. With required, a pod waits rather than being one too many in
@@ -119,7 +121,7 @@ class Placement:
     init_containers: tuple[Container, ...] = ()
     """Containers that run, one after the other, before the server starts."""
 
-    sidecars: tuple[Container, ...] = ()
+    sidecars: tuple[Sidecar, ...] = ()
     """Containers that start before all others, and stop after the server. They need Kubernetes 1.29."""
 
     ephemeral_storage_request: Quantity | None = None

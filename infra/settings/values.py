@@ -61,6 +61,10 @@ def _secret(value: object) -> pulumi.Output[str]:
     return pulumi.Output.secret(str(value))
 
 
+KUBERNETES: Any = Field(json_schema_extra={"kubernetes": True})
+"""Annotation of a setting that is an object of Kubernetes' own: our pages do not describe what is in it."""
+
+
 def formerly(key: str) -> Any:  # noqa: ANN401 - pydantic's type
     """Return the annotation of a setting within a group that had a flat key of its own in an older version.
 

@@ -3,36 +3,52 @@
 import copy
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.settings import Settings
-from infra.settings.schema import Inner, Path, inner_settings, schema_of
+from infra.settings.schema import Inner, inner_settings, schema_of
 from tests.conftest import StackOf
 from tests.infra.declarations import declarations
 from tests.infra.keys import GROUP_KEYS
-from tests.infra.test_placement import EVERYTHING
 from tests.parsing import problems
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES: dict[str, Any] = {"pod": EVERYTHING}
-"""By group, a value that sets every setting within it at least once."""
+FOLDER = Path(__file__).parent / "examples"
+EXAMPLES: dict[str, list[Any]] = {
+    file.stem: [*yaml.safe_load_all(file.read_text())] for file in FOLDER.glob("*.yaml")
+}
+"""By group, values that together set every setting within it."""
+
+Keys = tuple[Any, ...]
+
+SELECTING = {("modelSource", "type")}
+"""Settings that decide which others are allowed. The examples have each of their values."""
 
 REMOVED = object()
 """Stands for a setting that is not set."""
 
 
-def inner(key: str) -> list[Inner]:
+def leaves(key: str) -> list[Inner]:
+    """Return the settings within a group that have no settings within them."""
     found = {setting.path: setting for setting in inner_settings(schema_of(Settings, key))}
-    return [*found.values()]
+    return [
+        setting
+        for path, setting in found.items()
+        if not any(other[: len(path)] == path for other in found if other != path)
+    ]
 
 
-CASES = [(key, setting) for key in GROUP_KEYS for setting in inner(key)]
+CASES = [
+    (key, setting) for key in GROUP_KEYS for setting in leaves(key) if (key, setting.name) not in SELECTING
+]
 
 
-def places(value: Any, path: Path) -> Iterator[Path]:
+def places(value: Any, path: Keys) -> Iterator[Keys]:
     """Yield the places in a value that a path leads to, where `[]` and `KEY` stand for any item."""
     if not path:
         yield ()
@@ -60,12 +76,16 @@ def other_values(value: Any, setting: Inner) -> Iterator[Any]:
             choices = [choice for schema in alternatives for choice in schema.get("enum", ())]
             yield from (choice for choice in choices if choice != value)
             yield from (f"{value}2", f"2{value}")
+        case dict():
+            yield {**value, "other": "1"}
+        case list():
+            yield value[:-1]
         case _:
             pass
     yield REMOVED
 
 
-def changed(example: Any, place: Path, value: Any) -> Any:
+def changed(example: Any, place: Keys, value: Any) -> Any:
     result = copy.deepcopy(example)
     within = result
     *outer, last = place
@@ -79,24 +99,26 @@ def changed(example: Any, place: Path, value: Any) -> Any:
 
 
 def test_every_group_has_an_example():
-    assert [*EXAMPLES] == GROUP_KEYS
+    assert sorted(EXAMPLES) == sorted(GROUP_KEYS)
 
 
 @pytest.mark.parametrize(("key", "setting"), CASES, ids=[f"{key}.{setting.name}" for key, setting in CASES])
 def test_every_inner_setting_changes_the_declared_objects(stack_of: StackOf, key: str, setting: Inner):
-    example = EXAMPLES[key]
-    stacks = (
-        stack_of(**{key: json.dumps(changed(example, place, value))})
+    pairs = (
+        (example, stack_of(**{key: json.dumps(changed(example, place, value))}))
+        for example in EXAMPLES[key]
         for place in places(example, setting.path)
         for value in other_values(_at(example, place), setting)
     )
-    allowed = next((stack for stack in stacks if not problems(stack)), None)
+    example, allowed = next(
+        ((example, stack) for example, stack in pairs if not problems(stack)), (None, None)
+    )
 
-    assert allowed, f"the example does not set {setting.name}, or no other value of it is allowed"
+    assert allowed, f"no example sets {setting.name}, or no other value of it is allowed"
     assert declarations(allowed) != declarations(stack_of(**{key: json.dumps(example)}))
 
 
-def _at(value: Any, place: Path) -> Any:
+def _at(value: Any, place: Keys) -> Any:
     for step in place:
         value = value[step]
     return value

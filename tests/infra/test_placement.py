@@ -1,6 +1,7 @@
 """What the group `slipway:pod` adds to pods."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,54 +10,7 @@ import yaml
 from tests.infra.conftest import CLOUD_CONFIG, GPU, Declare
 from tests.infra.schema import misfit
 
-EVERYTHING: dict[str, Any] = yaml.safe_load("""
-nodeSelector: {disk: ssd}
-tolerations: [{key: team, value: vision, effect: NoSchedule}]
-affinity:
-  nodeAffinity:
-    requiredDuringSchedulingIgnoredDuringExecution:
-      nodeSelectorTerms:
-        - matchExpressions: [{key: zone, operator: In, values: [a]}]
-        - matchExpressions: [{key: zone, operator: NotIn, values: [b, c]}]
-  podAntiAffinity:
-    preferredDuringSchedulingIgnoredDuringExecution:
-      - weight: 5
-        podAffinityTerm: {labelSelector: {matchLabels: {app: noisy}}, topologyKey: kubernetes.io/hostname}
-topologySpread: required
-priorityClass: high
-runtimeClass: gvisor
-labels: {team: vision}
-annotations: {example.com/owner: vision, example.com/traced: true}
-environment: {TOKENIZERS_PARALLELISM: false}
-environmentFromSecrets: {HF_TOKEN: {name: hub, key: token}}
-volumes:
-  - {name: cache, mountPath: /cache, readOnly: false, emptyDir: {sizeLimit: 1Gi, medium: Memory}}
-  - {name: words, mountPath: /etc/words, subPath: en, configMap: words}
-  - {name: data, mountPath: /data, readOnly: false, persistentVolumeClaim: data}
-  - {name: files, mountPath: /files, image: "ghcr.io/acme/files:1"}
-  - {name: certificate, secret: certificate}
-  - {name: vault, mountPath: /vault, csi: {driver: secrets-store.csi.k8s.io, readOnly: true}}
-  - {name: both, mountPath: /both, projected: {sources: [{configMap: {name: words}}]}}
-initContainers:
-  - name: fetch
-    image: busybox:1.37.0
-    command: [sh, -c, "true"]
-    environment: {TRIES: 3}
-    volumeMounts: [{name: cache, mountPath: /cache, readOnly: false}]
-    resources: {requests: {cpu: 10m, memory: 16Mi}}
-sidecars:
-  - name: proxy
-    image: envoyproxy/envoy:v1.35.0
-    args: [--log-level, warn]
-    environmentFromSecrets: {PROXY_TOKEN: {name: proxy, key: token}}
-    ports: [9901]
-    volumeMounts: [{name: certificate, mountPath: /certificate}]
-    resources: {requests: {cpu: 10m, memory: 16Mi}, limits: {memory: 64Mi}}
-    securityContext: {runAsUser: 101}
-    readinessProbe: {tcpSocket: {port: 9901}}
-ephemeralStorageRequest: 1Gi
-ephemeralStorageLimit: 2Gi
-""")
+EVERYTHING: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "examples/pod.yaml").read_text())
 
 
 def template(objects: dict[str, Any]) -> dict[str, Any]:
@@ -103,13 +57,15 @@ def test_a_pod_with_a_gpu_keeps_its_tolerations_and_its_nodes(declare: Declare):
     assert spec["tolerations"] == [
         *gpu["tolerations"],
         {"key": "team", "value": "vision", "effect": "NoSchedule"},
+        {"key": "spot", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60},
+        {"key": "any"},
     ]
     # Terms are alternatives, so each must have it.
     assert [
         term["matchExpressions"] for term in spec["affinity"]["nodeAffinity"][required]["nodeSelectorTerms"]
     ] == [
-        [{"key": "zone", "operator": "In", "values": ["a"]}, own],
-        [{"key": "zone", "operator": "NotIn", "values": ["b", "c"]}, own],
+        [{"key": "zone", "operator": "In", "values": ["a", "b"]}, own],
+        [{"key": "zone", "operator": "NotIn", "values": ["c"]}, own],
     ]
 
 
@@ -183,4 +139,4 @@ def test_a_container_is_as_restricted_as_the_server_except_for_what_is_set(spec:
     server = spec["containers"][0]["securityContext"]
     contexts = {item["name"]: item["securityContext"] for item in spec["initContainers"]}
 
-    assert contexts == {"fetch": server, "proxy": {**server, "runAsUser": 101}}
+    assert contexts == {name: {**server, "runAsUser": 101} for name in ("fetch", "proxy")}
