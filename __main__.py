@@ -7,6 +7,7 @@ from infra.autoscaling import adapter_rule
 from infra.cluster import Cluster, ClusterArgs
 from infra.gpu.pool import GpuNodePool, GpuNodePoolArgs
 from infra.image import ModelImage, ModelImageArgs
+from infra.mirror import take_charts_from
 from infra.model_monitoring import ModelMonitoring, ModelMonitoringArgs
 from infra.monitoring_stack import MonitoringStack, MonitoringStackArgs
 from infra.service import ModelService, ModelServiceArgs
@@ -16,6 +17,8 @@ settings = Settings.load()
 instance = pulumi.get_stack()
 artifact = Artifact.find(settings.model_directory, settings.model, settings.model_version, settings.runtime)
 
+if settings.mirror:
+    take_charts_from(settings.mirror)
 cluster = Cluster("cluster", ClusterArgs.of(settings, instance))
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
 # Resources that must exist in the cluster before the model service starts.

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_docker_build as docker_build
 
 from infra.artifact import Artifact
+from infra.mirror import LIBRARY
 from infra.registries import Registry
 from infra.registries.credentials import Credentials
 from infra.registries.repository import ImageRepository, ImageRepositoryArgs
@@ -47,6 +48,9 @@ class ModelImageArgs:
     runtime_image: str | None = None
     """Base images. None means those of the Dockerfile."""
 
+    mirror: str | None = None
+    """Registry with copies of the Dockerfile's base images. None means their own."""
+
     server: str = "app"
     """Folder of the server with its Dockerfile: the build context, relative to the working directory."""
 
@@ -71,6 +75,7 @@ class ModelImageArgs:
             builder=settings.builder,
             build_image=settings.build_image,
             runtime_image=settings.runtime_image,
+            mirror=settings.mirror,
             retain=settings.retain_image,
             has_model=settings.model_source.is_in_image,
         )
@@ -102,7 +107,11 @@ class ModelImage(pulumi.ComponentResource):
                 pulumi.ResourceOptions(parent=self),
             )
             credentials = repository.credentials
-        base_images = {"BUILD_IMAGE": args.build_image, "RUNTIME_IMAGE": args.runtime_image}
+        base_images = {
+            "BASE_IMAGES": f"{args.mirror}/{LIBRARY}/" if args.mirror else None,
+            "BUILD_IMAGE": args.build_image,
+            "RUNTIME_IMAGE": args.runtime_image,
+        }
         image = docker_build.Image(
             name,
             context=docker_build.BuildContextArgs(

@@ -67,6 +67,7 @@ CHANGES: dict[str, Change] = {
     "platform": Change("linux/arm64"),
     "buildImage": Change("acme/python:3.13"),
     "runtimeImage": Change("acme/python:3.13-slim"),
+    "mirror": Change("mirror.example.com/all", INSTALL),
     "monitoring": Change("existing"),
     "monitoringNamespace": Change("watch", INSTALL),
     "createMonitoringNamespace": Change("false", INSTALL),
