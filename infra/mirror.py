@@ -58,10 +58,8 @@ def take_charts_from(mirror: str) -> None:
 
 def merged(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a chart with others added; objects in both are merged."""
-    return {
-        **values,
-        **{
-            key: merged(values[key], value) if isinstance(value, Mapping) and key in values else value
-            for key, value in others.items()
-        },
-    }
+    result = dict(values)
+    for key, value in others.items():
+        is_object = key in values and isinstance(value, Mapping)
+        result[key] = merged(values[key], cast(Mapping[str, Any], value)) if is_object else value
+    return result

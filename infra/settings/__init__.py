@@ -27,7 +27,7 @@ __all__ = ["NAMESPACE", "PULUMI_YAML", "Settings", "SettingsError", "declared"]
 PULUMI_YAML = Path(__file__).parents[2] / "Pulumi.yaml"
 
 
-# A rule of one class may look at the classes to its right, which are parsed first; a rule of a group at all.
+# A rule of one class may look at the classes to its right, which are parsed first. Groups are parsed last.
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, ClusterSettings):
     """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""

@@ -66,9 +66,6 @@ def describe(error: ErrorDetails, values: Mapping[str, Any], groups: Mapping[str
     tag: Path = (context["discriminator"].strip("'"),) if kind in UNION else ()
     path, value = _found(values, (*error["loc"], *within, *tag))
     name = named(path)
-    is_replaced = error["input"] is not None and not (within or tag or isinstance(value, Encrypted))
-    # What stands for an empty value is shown: the name of the namespace.
-    value = error["input"] if is_replaced else value
     if kind == PLAIN_TEXT:
         option = f"--path '{name}'" if len(path) > 1 else name
         return f"{name}: is in plain text; set it again with `pulumi config set --secret {option}`"
@@ -82,7 +79,10 @@ def describe(error: ErrorDetails, values: Mapping[str, Any], groups: Mapping[str
     else:
         # The messages of pydantic's own start with a capital.
         message = error["msg"] if kind == ERROR_TYPE else error["msg"][0].lower() + error["msg"][1:]
-    return f"{name}: {'' if context.get('hides_value') else _shown(value)}{message}"
+    # A value that was read in another form is shown as it was read: an item of a list, a derived name.
+    is_read = error["input"] is not None and not (within or tag or isinstance(value, Encrypted))
+    shown = "" if context.get("hides_value") else _shown(error["input"] if is_read else value)
+    return f"{name}: {shown}{message}"
 
 
 def _step(key: str | int) -> str:

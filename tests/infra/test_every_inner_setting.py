@@ -82,7 +82,6 @@ def other_values(value: Any, setting: Inner) -> Iterator[Any]:
             yield value[:-1]
         case _:
             pass
-    yield REMOVED
 
 
 def changed(example: Any, place: Keys, value: Any) -> Any:
@@ -104,11 +103,19 @@ def test_every_group_has_an_example():
 
 @pytest.mark.parametrize(("key", "setting"), CASES, ids=[f"{key}.{setting.name}" for key, setting in CASES])
 def test_every_inner_setting_changes_the_declared_objects(stack_of: StackOf, key: str, setting: Inner):
+    found = [(example, place) for example in EXAMPLES[key] for place in places(example, setting.path)]
+    others = [
+        *(
+            (example, place, value)
+            for example, place in found
+            for value in other_values(_at(example, place), setting)
+        ),
+        # The last resort, because what is not set may have the same value by default.
+        *((example, place, REMOVED) for example, place in found),
+    ]
     pairs = (
         (example, stack_of(**{key: json.dumps(changed(example, place, value))}))
-        for example in EXAMPLES[key]
-        for place in places(example, setting.path)
-        for value in other_values(_at(example, place), setting)
+        for example, place, value in others
     )
     example, allowed = next(
         ((example, stack) for example, stack in pairs if not problems(stack)), (None, None)
