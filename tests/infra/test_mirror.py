@@ -15,7 +15,7 @@ from ops.program import IMAGE, RELEASE, Run
 from ops.stack import PROJECT
 from tests.conftest import StackOf
 from tests.infra.conftest import CLOUD_CONFIG, GPU, INSTALL, QUEUE_DEPTH, one_of
-from tests.infra.helm import containers, rendered
+from tests.infra.helm import rendered
 from tests.parsing import problems
 
 pytestmark = pytest.mark.usefixtures("clouds")
@@ -40,6 +40,18 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(item)
     elif isinstance(value, str):
         yield value
+
+
+def images_of(value: Any) -> Iterator[str]:
+    """Yield every image that an object names, in containers and in the objects of an operator."""
+    if isinstance(value, dict):
+        if isinstance(value.get("image"), str):
+            yield value["image"]
+        for item in value.values():
+            yield from images_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from images_of(item)
 
 
 @pytest.fixture
@@ -123,16 +135,20 @@ def test_a_mirror_in_another_form_is_refused(stack_of: StackOf, mirror: str):
 
 @pytest.mark.skipif(CHARTS is None, reason="the charts are not at hand: SLIPWAY_CHARTS names their folder")
 @pytest.mark.parametrize("name", STACKS)
-def test_no_container_of_a_rendered_chart_has_an_image_from_elsewhere(
+def test_no_object_of_a_rendered_chart_names_an_image_from_elsewhere(
     mirrored: Callable[..., Run], tmp_path: Path, name: str
 ):
     releases: list[Release] = mirrored(name).releases()
     for release in releases:
         chart = Path(str(CHARTS), release.chart.rpartition("/")[2])
-        images = [
-            container["image"]
+        manifests = [
+            manifest
             for manifest in rendered(release, chart, tmp_path)
-            for container in containers(manifest)
+            if manifest["kind"] != "CustomResourceDefinition"
         ]
+        images = [image for manifest in manifests for image in images_of(manifest)]
         assert images
         assert [image for image in images if not image.startswith(f"{MIRROR}/")] == [], release.name
+        # Images may also be named in the arguments of an operator.
+        elsewhere = re.compile(r"\b(?:docker|ghcr|quay|nvcr|registry\.k8s)\.io/")
+        assert [text for text in texts(manifests) if elsewhere.search(text)] == [], release.name
