@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 from pydantic.dataclasses import dataclass
 
+from infra.settings.access import Access
 from infra.settings.cluster import ClusterSettings
 from infra.settings.image import ImageSettings
 from infra.settings.model_source import ModelSource
@@ -34,6 +35,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
 
     pod: Placement
     model_source: ModelSource
+    access: Access
 
     @classmethod
     def load(cls) -> "Settings":

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import yaml
 
 from infra.settings import Settings
 from infra.settings.schema import Inner, inner_settings, schema_of
+from ops.stack import Stack
 from tests.conftest import StackOf
 from tests.infra.declarations import declarations
 from tests.infra.keys import GROUP_KEYS
@@ -97,12 +98,25 @@ def changed(example: Any, place: Keys, value: Any) -> Any:
     return result
 
 
+@pytest.fixture
+def stack_with(stack_of: StackOf) -> Callable[[str, Any], Stack]:
+    """Return a function that makes a stack with a group, which is encrypted if it has a secret."""
+
+    def stack(key: str, value: Any) -> Stack:
+        given = {key: json.dumps(value)}
+        return stack_of(secret=given) if "writeOnly" in str(schema_of(Settings, key)) else stack_of(**given)
+
+    return stack
+
+
 def test_every_group_has_an_example():
     assert sorted(EXAMPLES) == sorted(GROUP_KEYS)
 
 
 @pytest.mark.parametrize(("key", "setting"), CASES, ids=[f"{key}.{setting.name}" for key, setting in CASES])
-def test_every_inner_setting_changes_the_declared_objects(stack_of: StackOf, key: str, setting: Inner):
+def test_every_inner_setting_changes_the_declared_objects(
+    stack_with: Callable[[str, Any], Stack], key: str, setting: Inner
+):
     found = [(example, place) for example in EXAMPLES[key] for place in places(example, setting.path)]
     others = [
         *(
@@ -113,16 +127,13 @@ def test_every_inner_setting_changes_the_declared_objects(stack_of: StackOf, key
         # The last resort, because what is not set may have the same value by default.
         *((example, place, REMOVED) for example, place in found),
     ]
-    pairs = (
-        (example, stack_of(**{key: json.dumps(changed(example, place, value))}))
-        for example, place, value in others
-    )
+    pairs = ((example, stack_with(key, changed(example, place, value))) for example, place, value in others)
     example, allowed = next(
         ((example, stack) for example, stack in pairs if not problems(stack)), (None, None)
     )
 
     assert allowed, f"no example sets {setting.name}, or no other value of it is allowed"
-    assert declarations(allowed) != declarations(stack_of(**{key: json.dumps(example)}))
+    assert declarations(allowed) != declarations(stack_with(key, example))
 
 
 def _at(value: Any, place: Keys) -> Any:

@@ -31,6 +31,7 @@ PASSWORD = "the-registrys-password-Zq3"
 GRAFANA = "the-password-of-grafana-Zq4"
 KUBECONFIG = "users: [{token: the-token-of-the-cluster-Zq5}]"
 OF_THE_CLOUD = "the-certificate-of-the-cloud-Zq6"
+API_KEY = "the-key-of-a-client-Zq7"
 USER = "someone"
 
 SECRETS = (
@@ -39,6 +40,7 @@ SECRETS = (
     KUBECONFIG,
     TOKEN,
     OF_THE_CLOUD,
+    API_KEY,
     f"{USER}:{PASSWORD}",
     f"AWS:{TOKEN}",
 )
@@ -50,6 +52,7 @@ STACKS: dict[str, dict[str, str]] = {
     "another program's cluster": {"clusterStack": "acme/clusters/prod"},
     "a cloud's cluster": CLOUD_CONFIG["aks"] | GPU,
     "Amazon's registry": {"registry": ECR},
+    "API keys": {"access": json.dumps({"apiKeys": [API_KEY], "corsOrigins": ["https://app.example.com"]})},
     "everything": {
         "registryUsername": USER,
         "registryPassword": PASSWORD,
@@ -89,7 +92,9 @@ def in_the_open(value: Any) -> Any:
 def stack(stack_of: StackOf) -> Callable[[str], Stack]:
     def make(name: str) -> Stack:
         config = STACKS[name]
-        secret = {key: value for key, value in config.items() if value in (PASSWORD, GRAFANA)}
+        secret = {
+            key: value for key, value in config.items() if value in (PASSWORD, GRAFANA) or key == "access"
+        }
         return stack_of(secret=secret, **{key: config[key] for key in config.keys() - secret.keys()})
 
     return make
