@@ -16,8 +16,10 @@ START := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(s
 PYTEST := $(RUN) -m pytest --ignore tests/e2e
 PARALLEL := --numprocesses auto --dist loadfile
 export PATH := $(abspath $(VENV))/bin:$(PATH)
+# Without bytecode, pytest would prepare the assertions of each test file anew in each of its processes.
+check fast test coverage: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
+.PHONY: help catboost huggingface lightgbm models sklearn text xgboost serve up down render policy smoke load cluster cluster-down monitoring bench checkers clouds tensorflow pytorch check fast test coverage mutants e2e lint format references requirements
 .SECONDARY:
 .NOTPARALLEL:
 
@@ -35,6 +37,9 @@ down: $(INSTALLED)/core ## Remove a stack, and the local cluster with the last o
 
 render: $(INSTALLED)/core ## Print a stack's Kubernetes objects as YAML
 	@$(RUN) -m ops render --stack $(STACK)
+
+policy: $(INSTALLED)/core ## Judge a stack's Kubernetes objects by the rules in policy/: make policy STACK=prod
+	@$(RUN) -m ops render --stack $(STACK) | $(RUN) -m policy.judge --stack $(STACK)
 
 smoke: $(INSTALLED)/core ## Ask a running stack for one prediction
 	@$(RUN) -m ops smoke --stack $(STACK) --engine $(ENGINE)
@@ -80,11 +85,11 @@ MODELS := catboost huggingface lightgbm sklearn text xgboost
 models: catboost huggingface lightgbm sklearn text xgboost ## Add the libraries of every kind of model but TensorFlow
 
 # Both at once, because the type checker keeps one core busy for half a minute.
-check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in about two minutes
+check: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run lint and the fast tests, in about a minute
 	@printf 'lint\nfast\n' | xargs --max-args 1 --max-procs 2 $(MAKE) --no-print-directory
 
-fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the tests that start no server and take no second
-	$(PYTEST) $(PARALLEL) -m "not slow and not serial"
+fast: $(INSTALLED)/core $(INSTALLED)/pytorch $(INSTALLED)/checks ## Run the fast tests: CONTRIBUTING.md says which they are
+	$(PYTEST) $(PARALLEL) -m "not slow and not exhaustive and not serial"
 
 test: lint ## Run lint and every test that needs neither a cluster nor root
 	$(PYTEST) $(PARALLEL) -m "not serial"
@@ -129,7 +134,7 @@ LOCK_GPU = env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(subst --universal,--pyth
   --no-config --no-emit-package triton --generate-hashes
 GPU_RUNTIMES := $(patsubst %-gpu.in,%,$(notdir $(wildcard app/requirements/*-gpu.in)))
 # Environments of their own.
-APART := bench/plot docs/pictures $(wildcard bench/peers/*) tests/app/kserve
+APART := bench/plot docs/pictures $(wildcard bench/peers/*) policy tests/app/kserve tests/infra/checkov
 
 requirements: $(INSTALLED)/core ## Lock pyproject.toml and each .in file
 	$(LOCK) pyproject.toml --group program --group pytorch --group checks --output-file requirements.txt

@@ -25,6 +25,8 @@ in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
 monitoring: list[pulumi.Resource] = []
 gpu_nodes: list[pulumi.Resource] = []
 if settings.monitoring == "install":
+    if cluster.cloud:
+        cluster.cloud.before_monitoring()
     monitoring.append(MonitoringStack("monitoring", MonitoringStackArgs.of(settings, instance), in_cluster))
 if settings.device == "gpu" and cluster.cloud:
     gpu_nodes.append(GpuNodePool("gpu", GpuNodePoolArgs.of(settings, cluster.cloud, monitoring), in_cluster))

@@ -1,6 +1,6 @@
 """The cluster that a stack deploys to, and its namespace there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
@@ -11,6 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.clouds.cluster import CloudCluster, Pulls, cloud_cluster
 from infra.labels import INSTANCE, PART_OF
 from infra.settings import Settings
+from infra.settings.cloud import NewCluster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,9 @@ class ClusterArgs:
     cloud_name: str | None = None
     """Name of an existing cluster in the cloud. None creates a cluster."""
 
+    new: NewCluster = field(default_factory=NewCluster)
+    """What a created cluster has."""
+
     stack: str | None = None
     """Stack of another program that has created the cluster, with an output `kubeconfig`."""
 
@@ -47,8 +51,9 @@ class ClusterArgs:
     def of(cls, settings: Settings, instance: str) -> "ClusterArgs":
         """Take from the settings what concerns the cluster."""
         return cls(
-            cloud=settings.cloud,
+            cloud=settings.cluster_cloud,
             cloud_name=settings.cluster_name,
+            new=settings.cloud,
             stack=settings.cluster_stack,
             kubeconfig=settings.kubeconfig,
             context=settings.kube_context,
@@ -80,7 +85,7 @@ class Cluster(pulumi.ComponentResource):
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:Cluster", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.cloud = cloud_cluster(args.cloud, args.cloud_name, name, child) if args.cloud else None
+        self.cloud = cloud_cluster(args.cloud, args.cloud_name, name, args.new, child) if args.cloud else None
         kubeconfig, identifier = self._access(args)
         self.provider = kubernetes.Provider(
             name,

@@ -95,7 +95,7 @@ class MonitoringStackArgs:
             retention_days=settings.slo_window_days,
             storage=settings.prometheus_storage,
             has_control_plane=settings.monitor_control_plane,
-            has_kube_dns=settings.cloud is not None and CLOUDS[settings.cloud].has_kube_dns,
+            has_kube_dns=settings.cluster_cloud is not None and CLOUDS[settings.cluster_cloud].has_kube_dns,
             has_keda=settings.autoscaling_backend == "keda",
             adapter_rule=adapter_rule(settings),
             prometheus_url=prometheus_url(settings),

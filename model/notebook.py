@@ -126,7 +126,9 @@ def _transformers(model: Any, given: Given, tokenizer: Any, scratch: Path) -> So
 
     if tokenizer is not None:
         tokenizer.save_pretrained(scratch)
-        given = replace(given, description=with_steps(scratch, model.config, given.description))
+        inputs = tuple(given.examples[0]) if given.examples else tokenizer.model_input_names
+        description = with_steps(scratch, model.config, given.description, inputs)
+        given = replace(given, description=description)
     return huggingface_source(model, given, tokenizer)
 
 

@@ -1,17 +1,29 @@
 """Fixtures of several folders: a stack with an artifact to serve. And which tests are slow."""
 
+import functools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test
 
 from infra.settings import Settings
 from ops.stack import Stack
 from tests.parsing import parse
 
-SLOW_FIXTURES = {"start", "start_module", "browser", "clouds", "exported", "gate"}
-"""Fixtures that start a server or a browser, load the SDK of a cloud, or export a model."""
+SLOW_FIXTURES = {"start", "start_module", "browser", "clouds", "exported", "gate", "promtool_is_there"}
+"""Fixtures that start a server, a browser or promtool, load the SDK of a cloud, or export a model."""
+
+LEFT_OUT = re.compile(r"^pytestmark = \[?pytest\.mark\.(slow|exhaustive|serial)\b", re.MULTILINE)
+"""Found in a module whose tests `make check` all leaves out."""
+
+FAST = "not slow and not exhaustive and not serial"
+"""The expression with which `make check` selects tests."""
+
+read_stack = functools.cache(Stack.read)
+"""Reads the YAML files of a stack once: to parse them takes longer than most tests that need them."""
 
 VERSION = "0123456789ab"
 StackOf = Callable[..., Stack]
@@ -19,10 +31,19 @@ SettingsOf = Callable[..., Settings]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test with a slow fixture as slow."""
+    """Mark tests that use a slow fixture as slow, and tests of properties as exhaustive."""
     for item in items:
         if isinstance(item, pytest.Function) and SLOW_FIXTURES & {*item.fixturenames}:
             item.add_marker(pytest.mark.slow)
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.exhaustive)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Skip modules without a fast test in `make check`: what they import takes seconds."""
+    if config.getoption("markexpr") != FAST or collection_path.suffix != ".py":
+        return None
+    return True if LEFT_OUT.search(collection_path.read_text()) else None
 
 
 def write_artifact(folder: Path, name: str, version: str, formats: tuple[str, ...] = ("onnx",)) -> Path:
@@ -59,7 +80,7 @@ def stack_of(models: Path) -> StackOf:
     """
 
     def stack(name: str = "prod", *, secret: dict[str, str] | None = None, **config: str | None) -> Stack:
-        read = Stack.read(name)
+        read = read_stack(name)
         served = {"model": "tiny", "modelVersion": "latest", "modelDirectory": str(models)}
         given = {**served, **config, **(secret or {})}
         keys = {key if ":" in key else f"slipway:{key}": value for key, value in given.items()}

@@ -12,8 +12,18 @@ from pulumi_azure_native.containerservice import outputs
 
 from infra.clouds import CLOUDS
 from infra.clouds.aks_registry import allow_pulls
+from infra.clouds.aks_security import (
+    administrators,
+    api_access,
+    keep_logs,
+    tags,
+    tier,
+    upgrades,
+    with_kubelogin,
+)
 from infra.clouds.cluster import CloudCluster, GpuNodes, Pulls
 from infra.sdk import configured
+from infra.settings.cloud import NewCluster
 
 VM_SIZE = "Standard_D4s_v5"
 MIN_NODES = 2
@@ -41,7 +51,7 @@ class AksCluster(CloudCluster):
         return cls._of(group, cluster, identifier=name)
 
     @classmethod
-    def create(cls, name: str, opts: pulumi.ResourceOptions) -> Self:
+    def create(cls, name: str, new: NewCluster, opts: pulumi.ResourceOptions) -> Self:
         """Declare a small cluster in `azure-native:location`, in a resource group of its own.
 
         It enforces network policies, and its pods can have accounts of their own (Workload Identity).
@@ -51,16 +61,29 @@ class AksCluster(CloudCluster):
 
         """
         location = configured("azure-native:location", azure.config.location, "westeurope")
-        group = resources.ResourceGroup(name, location=location, opts=opts)
+        # Azure itself protects no cluster from deletion, so the engine does.
+        protected = pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(protect=new.deletion_protection)
+        )
+        group = resources.ResourceGroup(name, location=location, tags=tags(new), opts=protected)
         cluster = containerservice.ManagedCluster(
             name,
             resource_group_name=group.name,
             location=location,
             dns_prefix=f"{pulumi.get_project()}-{pulumi.get_stack()}",
+            kubernetes_version=new.version,
+            sku=tier(new),
+            auto_upgrade_profile=upgrades(new),
+            api_server_access_profile=api_access(new),
+            aad_profile=administrators(new),
+            # They would pass by the groups of administrators.
+            disable_local_accounts=bool(new.admins),
+            disk_encryption_set_id=new.encryption_key,
+            tags=tags(new),
             identity=containerservice.ManagedClusterIdentityArgs(
                 type=containerservice.ResourceIdentityType.SYSTEM_ASSIGNED
             ),
-            agent_pool_profiles=[_system_pool()],
+            agent_pool_profiles=[_system_pool(new)],
             # Explicit, because it cannot be changed later.
             enable_rbac=True,
             network_profile=containerservice.ContainerServiceNetworkProfileArgs(
@@ -76,13 +99,21 @@ class AksCluster(CloudCluster):
                 )
             ),
             opts=pulumi.ResourceOptions.merge(
-                opts,
+                protected,
                 # The autoscaler sets the number of nodes, and a separate GPU pool must not be removed.
                 pulumi.ResourceOptions(ignore_changes=["agentPoolProfiles"]),
             ),
         )
+        if new.control_plane_logs:
+            keep_logs(name, group.name, location, cluster.id, tags(new), opts)
         created = cls._of(group.name, cluster.name, identifier=cluster.id, nodes=(cluster,))
-        return replace(created, kubelets=cluster.identity_profile.apply(_kubelets))
+        kubeconfig = created.kubeconfig.apply(with_kubelogin) if new.admins else created.kubeconfig
+        return replace(
+            created,
+            new=new,
+            kubeconfig=kubeconfig,
+            kubelets=cluster.identity_profile.apply(_kubelets),
+        )
 
     def allow_pulls(self, name: str, pulls: Pulls, opts: pulumi.ResourceOptions) -> None:
         """Allow the nodes to pull from a registry of Azure."""
@@ -92,7 +123,7 @@ class AksCluster(CloudCluster):
 
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
         """Declare a pool of GPU nodes: https://learn.microsoft.com/azure/aks/use-nvidia-gpu."""
-        priority = containerservice.ScaleSetPriority
+        priority, new = containerservice.ScaleSetPriority, self.new or NewCluster()
         containerservice.AgentPool(
             name,
             agent_pool_name=name,
@@ -107,6 +138,9 @@ class AksCluster(CloudCluster):
             count=nodes.min_nodes,
             min_count=nodes.min_nodes,
             max_count=nodes.max_nodes,
+            vnet_subnet_id=new.subnets[0] if new.subnets else None,
+            enable_encryption_at_host=new.host_encryption or None,
+            tags=tags(new) if self.new else None,
             scale_set_priority=priority.SPOT if nodes.is_spot else priority.REGULAR,
             scale_set_eviction_policy=containerservice.ScaleSetEvictionPolicy.DELETE
             if nodes.is_spot
@@ -150,7 +184,7 @@ def _kubelets(profile: Mapping[str, outputs.UserAssignedIdentityManagedClusterRe
     return identity.object_id
 
 
-def _system_pool() -> containerservice.ManagedClusterAgentPoolProfileArgs:
+def _system_pool(new: NewCluster) -> containerservice.ManagedClusterAgentPoolProfileArgs:
     return containerservice.ManagedClusterAgentPoolProfileArgs(
         name="system",
         mode=containerservice.AgentPoolMode.SYSTEM,
@@ -161,6 +195,9 @@ def _system_pool() -> containerservice.ManagedClusterAgentPoolProfileArgs:
         count=MIN_NODES,
         min_count=MIN_NODES,
         max_count=MAX_NODES,
+        vnet_subnet_id=new.subnets[0] if new.subnets else None,
+        enable_encryption_at_host=new.host_encryption or None,
+        tags=tags(new),
     )
 
 

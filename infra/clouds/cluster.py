@@ -10,6 +10,7 @@ import pulumi
 
 from infra.clouds import CLOUDS, Taint
 from infra.registries import Registry
+from infra.settings.cloud import NewCluster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,9 @@ class CloudCluster(ABC):
     nodes: tuple[pulumi.Resource, ...] = ()
     """Resources that must exist before a pod can run. Empty for a cluster that existed before."""
 
+    new: NewCluster | None = None
+    """What a created cluster has. None for a cluster that existed before."""
+
     @classmethod
     @abstractmethod
     def find(cls, name: str) -> Self:
@@ -71,11 +75,12 @@ class CloudCluster(ABC):
 
     @classmethod
     @abstractmethod
-    def create(cls, name: str, opts: pulumi.ResourceOptions) -> Self:
+    def create(cls, name: str, new: NewCluster, opts: pulumi.ResourceOptions) -> Self:
         """Declare a small cluster.
 
         Args:
             name: Resource name of the cluster, and prefix of the names of its other resources.
+            new: What it has.
             opts: Options of every resource.
 
         Raises:
@@ -102,6 +107,9 @@ class CloudCluster(ABC):
 
         """
 
+    def before_monitoring(self) -> None:  # noqa: B027 - most clusters allow it
+        """Warn if the cluster does not allow what kube-prometheus-stack installs."""
+
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:  # noqa: ARG002
         """Declare a pool of GPU nodes. A cloud whose row has `gpu` must override this.
 
@@ -116,7 +124,7 @@ class CloudCluster(ABC):
 
 
 def cloud_cluster(
-    cloud: str, cluster_name: str | None, name: str, opts: pulumi.ResourceOptions
+    cloud: str, cluster_name: str | None, name: str, new: NewCluster, opts: pulumi.ResourceOptions
 ) -> CloudCluster:
     """Look up a cluster of a cloud by its name, or declare a new one. Only this cloud's SDK is imported.
 
@@ -124,6 +132,7 @@ def cloud_cluster(
         cloud: A key of `CLOUDS`.
         cluster_name: Name of the cluster, in the form that the cloud's row gives. None creates a cluster.
         name: Resource name of a created cluster.
+        new: What a created cluster has.
         opts: Options of created resources.
 
     Raises:
@@ -131,7 +140,7 @@ def cloud_cluster(
 
     """
     cluster_class = CLOUDS[cloud].cluster.load(CloudCluster)
-    return cluster_class.find(cluster_name) if cluster_name else cluster_class.create(name, opts)
+    return cluster_class.find(cluster_name) if cluster_name else cluster_class.create(name, new, opts)
 
 
 def kubeconfig(name: str, server: str, authority: str, command: str, *arguments: str) -> str:

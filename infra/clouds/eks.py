@@ -8,16 +8,20 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.clouds.cluster import CloudCluster, GpuNodes, kubeconfig
+from infra.clouds.eks_access import LOGS, admit, encryption, log_group
 from infra.clouds.eks_autoscaler import eks_autoscaler
-from infra.clouds.eks_roles import CLUSTER_POLICIES, NODE_POLICIES, service_role
+from infra.clouds.eks_nodes import NodeGroupArgs, node_group
+from infra.clouds.eks_roles import CLUSTER_POLICIES, service_role
 from infra.clouds.eks_subnets import default_subnets, subnets_that_offer
 from infra.clouds.eks_volumes import default_storage_class, volume_driver
 from infra.sdk import configured
+from infra.settings.cloud import NewCluster
 
 INSTANCE_TYPE = "m6i.large"
 DISK_GIB = 50
 """Room for images, and for the samples of a Prometheus without a volume. EKS gives 20 by default."""
 
+MIN_NODES = 2
 MAX_NODES = 4
 
 ADD_ONS = (
@@ -32,8 +36,6 @@ GPU_INSTANCE_TYPE = "g6.xlarge"
 
 GPU_DISK_GIB = 100
 """The driver alone fills the 20 GiB that EKS gives by default."""
-
-TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +66,15 @@ class EksCluster(CloudCluster):
         )
 
     @classmethod
-    def create(cls, name: str, opts: pulumi.ResourceOptions) -> Self:
-        """Declare a small cluster in `aws:region`, in the subnets of the account's default VPC.
+    def create(cls, name: str, new: NewCluster, opts: pulumi.ResourceOptions) -> Self:
+        """Declare a small cluster in `aws:region`, in given subnets or in those of the account's default VPC.
 
         Raises:
             pulumi.RunError: The region is not set, or the account has no default VPC there.
 
         """
         region = _region()
-        subnets = default_subnets(region)
+        subnets = pulumi.Output.from_input([*new.subnets]) if new.subnets else default_subnets(region)
         role, attachments = service_role(f"{name}-control-plane", "eks", CLUSTER_POLICIES, opts)
         # The autoscaler finds the node groups by the cluster's name, so the name is fixed here.
         cluster_name = f"{pulumi.get_project()}-{pulumi.get_stack()}"
@@ -80,14 +82,42 @@ class EksCluster(CloudCluster):
             name,
             name=cluster_name,
             role_arn=role.arn,
-            vpc_config=aws.eks.ClusterVpcConfigArgs(subnet_ids=subnets, endpoint_private_access=True),
+            version=new.version,
+            # Otherwise Amazon asks for six times the price when a version is old, and does not upgrade it:
+            # https://docs.aws.amazon.com/eks/latest/userguide/view-upgrade-policy.html
+            upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
+            vpc_config=aws.eks.ClusterVpcConfigArgs(
+                subnet_ids=subnets,
+                endpoint_private_access=True,
+                endpoint_public_access=not new.private_endpoint,
+                public_access_cidrs=[*new.api_ranges] or None,
+            ),
             access_config=aws.eks.ClusterAccessConfigArgs(
                 authentication_mode="API", bootstrap_cluster_creator_admin_permissions=True
             ),
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=attachments)),
+            enabled_cluster_log_types=[*LOGS] if new.control_plane_logs else None,
+            encryption_config=encryption(new),
+            deletion_protection=new.deletion_protection,
+            tags=_tags(new),
+            opts=pulumi.ResourceOptions.merge(
+                opts,
+                pulumi.ResourceOptions(depends_on=[*attachments, *log_group(name, cluster_name, new, opts)]),
+            ),
         )
-        nodes = _nodes(
-            f"{name}-nodes", cluster.name, subnets_that_offer(INSTANCE_TYPE, subnets, region), opts
+        admit(name, cluster.name, new.admins, opts)
+        nodes = node_group(
+            f"{name}-nodes",
+            NodeGroupArgs(
+                cluster=cluster.name,
+                subnets=subnets_that_offer(INSTANCE_TYPE, subnets, region),
+                instance_type=INSTANCE_TYPE,
+                disk_gib=DISK_GIB,
+                min_size=MIN_NODES,
+                desired_size=MIN_NODES,
+                max_size=MAX_NODES,
+                tags=_tags(new),
+            ),
+            opts,
         )
         addons = [
             aws.eks.Addon(
@@ -107,6 +137,7 @@ class EksCluster(CloudCluster):
             kubeconfig=_kubeconfig(cluster.name, region, cluster.endpoint, authority),
             identifier=cluster.arn,
             nodes=(nodes, *addons),
+            new=new,
             region=region,
             subnets=subnets,
         )
@@ -122,58 +153,36 @@ class EksCluster(CloudCluster):
         https://docs.aws.amazon.com/eks/latest/userguide/ml-eks-k8s-device-plugin.html
 
         """
-        role, attachments = service_role(name, "ec2", NODE_POLICIES, opts)
+        if self.new is None and nodes.min_nodes < nodes.max_nodes:
+            pulumi.log.warn(
+                f"device: 'gpu': nodes are added to {self.name} only by an autoscaler that it has already. "
+                "Slipway cannot see whether one does: install the cluster autoscaler, or set gpuMinNodes to "
+                f"gpuMaxNodes, {nodes.max_nodes}"
+            )
         machine_type = nodes.machine_type or GPU_INSTANCE_TYPE
-        aws.eks.NodeGroup(
+        node_group(
             name,
-            cluster_name=self.name,
-            node_role_arn=role.arn,
-            subnet_ids=subnets_that_offer(machine_type, self.subnets, self.region),
-            ami_type="AL2023_x86_64_NVIDIA",
-            instance_types=[machine_type],
-            disk_size=GPU_DISK_GIB,
-            capacity_type="SPOT" if nodes.is_spot else "ON_DEMAND",
-            scaling_config=aws.eks.NodeGroupScalingConfigArgs(
-                min_size=nodes.min_nodes, desired_size=nodes.min_nodes, max_size=nodes.max_nodes
+            NodeGroupArgs(
+                cluster=self.name,
+                subnets=subnets_that_offer(machine_type, self.subnets, self.region),
+                image="AL2023_x86_64_NVIDIA",
+                instance_type=machine_type,
+                disk_gib=GPU_DISK_GIB,
+                is_spot=nodes.is_spot,
+                min_size=nodes.min_nodes,
+                desired_size=nodes.min_nodes,
+                max_size=nodes.max_nodes,
+                labels=nodes.labels,
+                taints=nodes.taints,
+                tags=_tags(self.new) if self.new else {},
             ),
-            labels=dict(nodes.labels),
-            taints=[
-                aws.eks.NodeGroupTaintArgs(
-                    key=taint.key, value=taint.value, effect=TAINT_EFFECTS[taint.effect]
-                )
-                for taint in nodes.taints
-            ],
-            opts=_node_group_options(attachments, opts),
+            opts,
         )
 
 
-def _nodes(
-    name: str, cluster: pulumi.Input[str], subnets: pulumi.Input[list[str]], opts: pulumi.ResourceOptions
-) -> aws.eks.NodeGroup:
-    role, attachments = service_role(name, "ec2", NODE_POLICIES, opts)
-    return aws.eks.NodeGroup(
-        name,
-        cluster_name=cluster,
-        node_role_arn=role.arn,
-        subnet_ids=subnets,
-        instance_types=[INSTANCE_TYPE],
-        disk_size=DISK_GIB,
-        scaling_config=aws.eks.NodeGroupScalingConfigArgs(min_size=2, desired_size=2, max_size=MAX_NODES),
-        opts=_node_group_options(attachments, opts),
-    )
-
-
-def _node_group_options(
-    attachments: list[pulumi.Resource], opts: pulumi.ResourceOptions
-) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions.merge(
-        opts,
-        # The autoscaler sets the number of nodes. Another set of subnets would replace every node, and it
-        # changes when Amazon adds a zone.
-        pulumi.ResourceOptions(
-            depends_on=attachments, ignore_changes=["scalingConfig.desiredSize", "subnetIds"]
-        ),
-    )
+def _tags(new: NewCluster) -> dict[str, str]:
+    """Return the tags of the cluster and its nodes, for bills and searches."""
+    return {"slipway-stack": f"{pulumi.get_project()}-{pulumi.get_stack()}", **new.tags}
 
 
 def _region() -> str:

@@ -11,7 +11,23 @@ from pulumi_gcp.container import outputs
 from infra.clouds import gke_gpus
 from infra.clouds.cluster import CloudCluster, GpuNodes, Pulls, kubeconfig
 from infra.clouds.gke_accounts import allow_project, allow_repository, node_account
+from infra.clouds.gke_security import (
+    GKE_METADATA,
+    SCOPES,
+    admit,
+    authorized_networks,
+    bind,
+    encryption,
+    first_node_config,
+    groups,
+    labels,
+    logging,
+    management,
+    node_config,
+    private_config,
+)
 from infra.sdk import configured
+from infra.settings.cloud import NewCluster
 
 MACHINE_TYPE = "e2-standard-2"
 MAX_NODES = 4
@@ -19,9 +35,6 @@ MAX_NODES = 4
 GPU_DRIVER_VERSION = "LATEST"
 """NVIDIA's driver that GKE installs. The images hold CUDA 13, which needs series 580. DEFAULT may be older:
 https://cloud.google.com/kubernetes-engine/docs/how-to/gpus#installing_drivers."""
-
-SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
-"""All scopes, as Google recommends: the roles of the node's service account limit what a node may do."""
 
 TAINT_EFFECTS = {"NoSchedule": "NO_SCHEDULE"}
 
@@ -60,10 +73,11 @@ class GkeCluster(CloudCluster):
         )
 
     @classmethod
-    def create(cls, name: str, opts: pulumi.ResourceOptions) -> Self:
+    def create(cls, name: str, new: NewCluster, opts: pulumi.ResourceOptions) -> Self:
         """Declare a small cluster in `gcp:zone`, or `gcp:region`, of `gcp:project`.
 
-        It enforces network policies, and its pods have accounts of their own (Workload Identity).
+        It enforces network policies, its pods have accounts of their own (Workload Identity), and its nodes
+        start only what Google has signed (Secure Boot).
 
         Raises:
             pulumi.RunError: The project or the location is not set.
@@ -71,23 +85,39 @@ class GkeCluster(CloudCluster):
         """
         location = _location()
         project = configured("gcp:project", gcp.config.project, "my-project")
+        account, grant = node_account(f"{name}-nodes", project, opts)
+        admit(name, project, new.admins, opts)
         cluster = gcp.container.Cluster(
             name,
             location=location,
+            network=new.network,
+            subnetwork=new.subnets[0] if new.subnets else None,
+            private_cluster_config=private_config(new),
+            master_authorized_networks_config=authorized_networks(new),
             # The default pool cannot be changed without replacing the cluster, so a pool of its own replaces
             # it.
             remove_default_node_pool=True,
             initial_node_count=1,
-            release_channel=gcp.container.ClusterReleaseChannelArgs(channel="REGULAR"),
+            node_config=first_node_config(account),
+            min_master_version=new.version,
+            release_channel=gcp.container.ClusterReleaseChannelArgs(channel=new.upgrade_channel.upper()),
             datapath_provider="ADVANCED_DATAPATH",
+            enable_intranode_visibility=True,
+            enable_shielded_nodes=True,
             workload_identity_config=gcp.container.ClusterWorkloadIdentityConfigArgs(
                 workload_pool=f"{project}.svc.id.goog"
             ),
-            # `pulumi destroy` shows what it deletes and asks first.
-            deletion_protection=False,
-            opts=opts,
+            authenticator_groups_config=groups(new),
+            database_encryption=encryption(new),
+            logging_config=logging(new),
+            resource_labels=labels(new),
+            deletion_protection=new.deletion_protection,
+            opts=pulumi.ResourceOptions.merge(
+                opts,
+                # The first node is gone, and another configuration of it would replace the cluster.
+                pulumi.ResourceOptions(depends_on=[grant], ignore_changes=["nodeConfig"]),
+            ),
         )
-        account, grant = node_account(f"{name}-nodes", project, opts)
         nodes = gcp.container.NodePool(
             f"{name}-nodes",
             cluster=cluster.name,
@@ -96,9 +126,8 @@ class GkeCluster(CloudCluster):
             autoscaling=gcp.container.NodePoolAutoscalingArgs(
                 total_min_node_count=1, total_max_node_count=MAX_NODES
             ),
-            node_config=gcp.container.NodePoolNodeConfigArgs(
-                machine_type=MACHINE_TYPE, oauth_scopes=SCOPES, service_account=account
-            ),
+            management=management(),
+            node_config=node_config(MACHINE_TYPE, account, new),
             opts=pulumi.ResourceOptions.merge(
                 _without_initial_count(opts), pulumi.ResourceOptions(depends_on=[grant])
             ),
@@ -113,7 +142,12 @@ class GkeCluster(CloudCluster):
             location=location,
             account=account,
             nodes=(nodes,),
+            new=new,
         )
+
+    def add_ons(self, name: str, opts: pulumi.ResourceOptions) -> None:
+        """Declare the rights of the administrators in the cluster."""
+        bind(name, self.new.admins if self.new else (), opts)
 
     def allow_pulls(self, name: str, pulls: Pulls, opts: pulumi.ResourceOptions) -> None:
         """Allow the nodes to pull from a repository of Artifact Registry, or from the registry before it."""
@@ -125,6 +159,13 @@ class GkeCluster(CloudCluster):
             allow_repository(name, self.account, project, location, rest[0], opts)
         elif registry.host.endswith("gcr.io"):
             allow_project(name, self.account, project, opts)
+
+    def before_monitoring(self) -> None:
+        """Warn if the cluster is an Autopilot cluster.
+
+        https://cloud.google.com/kubernetes-engine/docs/concepts/autopilot-security
+        """
+        pulumi.Output.all(self.is_autopilot, self.name).apply(lambda known: _warn_of_autopilot(*known))
 
     def gpu_nodes(self, name: str, nodes: GpuNodes, opts: pulumi.ResourceOptions) -> None:
         """Declare a pool of GPU nodes: https://cloud.google.com/kubernetes-engine/docs/how-to/gpus.
@@ -159,12 +200,16 @@ class GkeCluster(CloudCluster):
                 # Use any zone that has a machine to spare: GPUs are scarce.
                 location_policy="ANY",
             ),
+            management=management(),
             node_config=gcp.container.NodePoolNodeConfigArgs(
                 machine_type=machine_type,
                 spot=nodes.is_spot,
                 oauth_scopes=SCOPES,
                 service_account=self.account,
                 guest_accelerators=[accelerator],
+                boot_disk_kms_key=self.new.encryption_key if self.new else None,
+                resource_labels=labels(self.new) if self.new else None,
+                workload_metadata_config=GKE_METADATA if self.new else None,
                 labels=dict(nodes.labels),
                 taints=[
                     gcp.container.NodePoolNodeConfigTaintArgs(
@@ -184,6 +229,15 @@ class GkeCluster(CloudCluster):
                 "created: set clusterName to a Standard cluster, or device to cpu"
             )
         return self.name
+
+
+def _warn_of_autopilot(is_autopilot: bool | None, name: str) -> None:
+    if is_autopilot:
+        pulumi.log.warn(
+            f"monitoring: 'install': {name} is an Autopilot cluster, which refuses pods with access to nodes "
+            "and objects in kube-system: kube-prometheus-stack does not install there. Set clusterName to a "
+            "Standard cluster, or monitoring to existing"
+        )
 
 
 def _without_initial_count(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:

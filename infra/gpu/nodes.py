@@ -43,7 +43,7 @@ class PodGpu:
         if settings.device != "gpu":
             return None
         # Only the nodes that Slipway creates are known to have the label.
-        return cls(taints=taints(settings), node_labels=LABELS if settings.cloud else {})
+        return cls(taints=taints(settings), node_labels=LABELS if settings.cluster_cloud else {})
 
     def tolerations(self) -> list[TolerationArgs]:
         """Return the tolerations of the pod."""
@@ -69,6 +69,6 @@ class PodGpu:
 
 def taints(settings: Settings) -> list[Taint]:
     """Return the taints of the GPU nodes."""
-    support = CLOUDS[settings.cloud].gpu if settings.cloud else None
+    support = CLOUDS[settings.cluster_cloud].gpu if settings.cluster_cloud else None
     spot_taint = support.spot_taint if support and settings.gpu_spot else None
     return [TAINT, *([spot_taint] if spot_taint else [])]

@@ -40,7 +40,7 @@ class GpuNodePoolArgs:
             pulumi.RunError: `cluster` names no cloud that GPU nodes can be created in.
 
         """
-        support = CLOUDS[settings.cloud].gpu if settings.cloud else None
+        support = CLOUDS[settings.cluster_cloud].gpu if settings.cluster_cloud else None
         if support is None:
             raise pulumi.RunError(
                 f"device: 'gpu': no GPU nodes can be created with cluster {settings.cluster}"

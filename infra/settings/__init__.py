@@ -7,11 +7,14 @@ descriptions of the settings within it.
 
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import yaml
+from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
 from infra.settings.access import Access
+from infra.settings.cloud import NewCluster, fits_the_cloud
 from infra.settings.cluster import ClusterSettings
 from infra.settings.image import ImageSettings
 from infra.settings.model_source import ModelSource
@@ -33,6 +36,7 @@ PULUMI_YAML = Path(__file__).parents[2] / "Pulumi.yaml"
 class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, ClusterSettings):
     """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
 
+    cloud: Annotated[NewCluster, AfterValidator(fits_the_cloud)]
     pod: Placement
     model_source: ModelSource
     access: Access

@@ -61,7 +61,7 @@ class ClusterSettings:
     gpu_spot: bool
 
     @property
-    def cloud(self) -> str | None:
+    def cluster_cloud(self) -> str | None:
         """The cloud whose API is called, a key of `infra.clouds.CLOUDS`. None for other clusters."""
         return self.cluster if self.cluster in CLOUDS else None
 

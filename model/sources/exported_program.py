@@ -19,7 +19,7 @@ from model.source import Format, Run, Source, in_order, one_by_one
 from model.sources import declared
 from model.sources.declared import Declared
 from model.sources.kind import Given
-from model.sources.pytorch import first_answer, named_outputs, tensors_of
+from model.sources.module_answers import first_answer, named_outputs, tensors_of
 from model.torch_program import Program, fingerprint_of
 
 WEIGHTS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"

@@ -90,8 +90,10 @@ def load(given: Given) -> Source:
             "model.save_pretrained(DIR) has written, with config.json and model.safetensors; code of a model "
             "(trust_remote_code) is never run"
         ) from error
-    given = replace(given, description=with_steps(folder, config, given.description))
-    return huggingface_source(module, given, _tokenizer(folder) if not given.examples else None)
+    tokenizer = None if given.examples else _tokenizer(folder)
+    inputs = tokenizer.model_input_names if tokenizer else tuple(given.examples[0])
+    given = replace(given, description=with_steps(folder, config, given.description, inputs))
+    return huggingface_source(module, given, tokenizer)
 
 
 def huggingface_source(module: Any, given: Given, tokenizer: Any = None) -> Source:  # noqa: ANN401 - untyped
@@ -122,8 +124,19 @@ def huggingface_source(module: Any, given: Given, tokenizer: Any = None) -> Sour
     return replace(source, others=groups[1:], expected=given.expected)
 
 
-def with_steps(folder: Path, config: Any, description: Description) -> Description:  # noqa: ANN401 - as above
+def with_steps(
+    folder: Path,
+    config: Any,  # noqa: ANN401 - as above
+    description: Description,
+    inputs: Sequence[str],
+) -> Description:
     """Return a description with the steps for texts, where a folder holds a tokenizer.
+
+    Args:
+        folder: of the tokenizer, and of what sentence-transformers has written.
+        config: that of the model.
+        description: what the command line says.
+        inputs: the names of the model's inputs.
 
     Raises:
         ExportError: a file of the folder cannot be read, or asks for a pooling that is not supported.
@@ -131,7 +144,9 @@ def with_steps(folder: Path, config: Any, description: Description) -> Descripti
     """
     task = _task(folder, config)
     hidden_state = task.output if task.loader is AutoModel else None
-    steps = text_steps.plan(folder, description.steps, text=TEXTS[0], hidden_state=hidden_state)
+    steps = text_steps.plan(
+        folder, description.steps, text=TEXTS[0], inputs=inputs, hidden_state=hidden_state
+    )
     return replace(description, steps=steps)
 
 

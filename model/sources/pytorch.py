@@ -3,27 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from model import samples as sample_inputs
 from model.behaviour import check_rebuilt, check_same
 from model.binding import bind
-from model.errors import ExportError, UsageError, quoted
+from model.errors import ExportError, UsageError
 from model.formats import onnx, torchscript
 from model.lengths import opened
 from model.samples import take
 from model.signature import Arrays
-from model.source import Description, Format, Run, Source, in_order, one_by_one
+from model.source import Description, Format, Report, Source, in_order, one_by_one
+from model.sources.bfloat16 import to_float32
 from model.sources.kind import Given
+from model.sources.module_answers import EXAMPLE_SIZE, first_answer, run_module, tensors_of
+from model.steps.tokenizer import TextTokenizer
 from model.torch_program import NotFollowedError, fingerprint_of, fingerprint_of_trace, program_of
-
-EXAMPLE_SIZE = 2
-"""Batch size of the exporters' example: torch.export takes a batch of 1 for a constant."""
 
 
 def torch_source(
@@ -34,6 +32,7 @@ def torch_source(
     *,
     batched: bool = True,
     open_axes: Mapping[str, tuple[int, ...]] | None = None,
+    may_trace: bool = True,
 ) -> Source:
     """Make a source of a module, which is put into evaluation mode.
 
@@ -47,8 +46,10 @@ def torch_source(
         batched: whether the first axis of each argument is the batch. Otherwise the module gets single
             samples: arrays without their first axis.
         open_axes: by input: axes of the arrays, beside the first, that may have any length.
+        may_trace: whether the module is traced where torch.export cannot leave such an axis open.
 
     Raises:
+        NotFollowedError: torch.export cannot leave an axis open, and the module may not be traced.
         ExportError: the samples do not fit forward(), forward() fails or is not repeatable, or torch.export
             cannot follow it.
 
@@ -67,7 +68,7 @@ def torch_source(
     # Before torch.export, whose message about a changing state is harder to understand.
     check_same(answer, eager(example))
     names = list(answer)
-    identity, write = _onnx(description.name, module, tensors, axes, batched=batched)
+    identity, write = _onnx(description.name, module, tensors, axes, batched=batched, may_trace=may_trace)
     return Source(
         description=description,
         eager=eager,
@@ -99,12 +100,13 @@ def _onnx(
     axes: list[Sequence[int]],
     *,
     batched: bool,
+    may_trace: bool,
 ) -> tuple[bytes, partial[None]]:
     """Return a module's fingerprint, and what writes it as ONNX."""
     try:
         program = program_of(name, module, example, axes)
     except NotFollowedError:
-        if not any(set(numbers) - ({0} if batched else set()) for numbers in axes):
+        if not may_trace or not any(set(numbers) - ({0} if batched else set()) for numbers in axes):
             raise
         identity = fingerprint_of_trace(module, example)
         return identity, partial(onnx.write_traced, module=module, example=example, open_axes=axes)
@@ -133,19 +135,34 @@ def with_examples(module: nn.Module, given: Given) -> Source:
     examples = given.examples if batched else tuple(map(as_batch, given.examples))
     for arrays in examples:
         sample_inputs.check(arrays)
-    source = torch_source(
-        module,
-        examples[0],
-        given.description,
-        given.outputs,
-        batched=batched,
-        open_axes=opened(given.options["open_axis"] or (), examples, batched=batched),
-    )
+    _to_float32(module, examples[0], given.report, batched=batched)
+    source = _source(module, examples, given, batched=batched)
     if len(source.samples) > 1:
         given.report(f"inputs in the order of forward()'s parameters: {', '.join(source.samples)}")
     expected = given.expected if batched else tuple(map(as_batch, given.expected))
     others = tuple({name: arrays[name] for name in source.samples} for arrays in examples[1:])
     return replace(source, others=others, expected=expected, is_noise=given.is_noise)
+
+
+def _to_float32(module: nn.Module, example: Arrays, report: Report, *, batched: bool) -> None:
+    bound, arrays = bind(module, take(example, range(EXAMPLE_SIZE if batched else 1)))
+    to_float32(bound, tensors_of(arrays if batched else _first(arrays)), report)
+
+
+def _source(module: nn.Module, examples: tuple[Arrays, ...], given: Given, *, batched: bool) -> Source:
+    """Make a source whose open axes are those of the command line, or that of a tokenizer's tokens."""
+    make = partial(torch_source, module, examples[0], given.description, given.outputs, batched=batched)
+    axes = opened(given.options["open_axis"] or (), examples, batched=batched)
+    steps = given.description.steps
+    tokenizer = steps.before if steps else None
+    if any(axes.values()) or not isinstance(tokenizer, TextTokenizer):
+        return make(open_axes=axes)
+    try:
+        return make(open_axes=dict.fromkeys(tokenizer.names.values(), (1,)), may_trace=False)
+    except ExportError as error:
+        source = make()
+        given.report(f"each text is padded to {tokenizer.step.length} tokens: {error}")
+        return source
 
 
 def as_batch(sample: Arrays) -> Arrays:
@@ -190,89 +207,4 @@ def _evaluating(module: nn.Module) -> nn.Module:
             f"the module has no evaluation mode ({error}). What torch.export loads from a .pt2 file cannot "
             "be exported again: return the nn.Module that it was made from; its weights are in "
             "torch.export.load(FILE).state_dict"
-        ) from None
-
-
-def first_answer(eager: Run, example: Arrays, name: str) -> Arrays:
-    """Return a module's answer to its first example.
-
-    Raises:
-        ExportError: the module fails; the message says what to give it.
-
-    """
-    try:
-        return eager(example)
-    except ExportError:
-        raise
-    except (Exception, SystemExit) as error:
-        given = {key: f"{array.dtype}{list(array.shape[1:])}" for key, array in example.items()}
-        raise ExportError(
-            f"{name}: the module fails on inputs of shape {given}, in a batch of {EXAMPLE_SIZE}: "
-            f"{quoted(error)}. Give --example FILE with the shapes and data types that forward() takes "
-            "(numpy.save writes float64 unless the array is converted, as by .astype('float32')); a batch "
-            "of any size must go"
-        ) from error
-
-
-def tensors_of(arrays: Arrays) -> tuple[torch.Tensor, ...]:
-    """Return arrays as tensors, in their order."""
-    # Copies: a module may change its input in place.
-    return tuple(torch.tensor(array) for array in arrays.values())
-
-
-def run_module(module: nn.Module, outputs: Sequence[str] | None, inputs: Arrays) -> Arrays:
-    """Give a module its arguments by position, and return its outputs by name."""
-    with torch.inference_mode():
-        return named_outputs(module(*tensors_of(inputs)), outputs)
-
-
-def named_outputs(answer: object, names: Sequence[str] | None) -> Arrays:
-    """Return what a module answered as arrays by name.
-
-    Args:
-        answer: a tensor, a sequence of tensors, or a mapping of names to tensors.
-        names: names of the outputs, unless the module returns a mapping; by default `output`, `output_1`,
-            and so on.
-
-    Raises:
-        ExportError: something else is in the answer, or the names do not fit it.
-
-    """
-    if isinstance(answer, Mapping):
-        entries = cast(Mapping[object, object], answer)
-        if unnamed := [key for key in entries if not isinstance(key, str)]:
-            raise ExportError(
-                f"the module returns a mapping with the key {unnamed[0]!r}: the keys are the names of the "
-                "outputs and must be strings"
-            )
-        named = cast(dict[str, object], dict(entries))
-        if names and list(names) != list(named):
-            raise ExportError(
-                f"the module names its outputs itself, {', '.join(named)}: leave --output-name out"
-            )
-    else:
-        parts = cast(Sequence[object], answer) if isinstance(answer, (tuple, list)) else (answer,)
-        names = names or ["output", *(f"output_{index}" for index in range(1, len(parts)))]
-        if parts and len(names) != len(parts):
-            raise ExportError(f"the module returns {len(parts)} outputs, and {len(names)} names are given")
-        named = dict(zip(names, parts, strict=False))
-    if not named:
-        raise ExportError("the module returns no output: return a tensor, a tuple or a mapping of tensors")
-    return {name: _array(name, value) for name, value in named.items()}
-
-
-def _array(name: str, value: object) -> NDArray[Any]:
-    if not isinstance(value, torch.Tensor):
-        raise ExportError(
-            f"the module returns {type(value).__name__} as {name!r}, not a tensor. Return a tensor, a tuple "
-            "of tensors or a mapping of names to tensors: wrap the module in another whose forward() leaves "
-            "the rest out"
-        )
-    try:
-        return value.detach().cpu().numpy()
-    except (TypeError, RuntimeError):
-        kind = str(value.dtype if value.layout == torch.strided else value.layout).removeprefix("torch.")
-        raise ExportError(
-            f"the module returns {name!r} as {kind}, which no client can take: return it as float32, by "
-            ".float() or .to_dense() at the end of forward()"
         ) from None

@@ -88,7 +88,12 @@ def sklearn_source(estimator: Any, given: Given) -> Source:  # noqa: ANN401 - sc
         reference=_answer(served),
         rows=rows,
     )
-    return source_of(conversion, example, given)
+    source = source_of(conversion, example, given)
+    if is_classifier(estimator) and np.ndim(estimator.predict(rows(example.inputs))) > 1:
+        given.report(
+            "a row may have several labels: --threshold 0.5 answers with all that are at least so likely"
+        )
+    return source
 
 
 def _with_float32_thresholds(
@@ -136,7 +141,8 @@ def _answer(estimator: Any) -> Answer:  # noqa: ANN401 - as above
         if isinstance(estimator.classes_, list):
             raise ExportError(
                 f"{kind} has several outputs, and a service has one set of labels: fit and export a model "
-                "for each output"
+                "for each output. Labels that do not exclude each other may be one output: put the "
+                "classifier into OneVsRestClassifier"
             )
         classes = names_of(estimator.classes_)
         if hasattr(estimator, "predict_proba"):

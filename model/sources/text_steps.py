@@ -1,6 +1,7 @@
 """The steps around a model of Transformers: its folder's tokenizer before it, and pooling after it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,14 +14,20 @@ from model.steps.tokenizer import TextTokenizer
 MODULES_FILE = "modules.json"
 """Written by the library sentence-transformers: the modules that a text goes through."""
 
+LENGTH_FILE = "sentence_bert_config.json"
+"""Written by the same library: `max_seq_length`, the most tokens of a text, special tokens included."""
 
-def plan(folder: Path, steps: Plan | None, *, text: str, hidden_state: str | None) -> Plan | None:
+
+def plan(
+    folder: Path, steps: Plan | None, *, text: str, inputs: Sequence[str], hidden_state: str | None
+) -> Plan | None:
     """Return the steps of a service that takes texts.
 
     Args:
         folder: of the model. Without a `tokenizer.json` in it nothing is added.
         steps: those of the command line. If they have a step before the model, they are used alone.
         text: the example.
+        inputs: those of the model, which the tokenizer fills.
         hidden_state: the output that holds a vector for each token; None if the model has none.
 
     Raises:
@@ -29,7 +36,7 @@ def plan(folder: Path, steps: Plan | None, *, text: str, hidden_state: str | Non
     """
     if not (folder / TOKENIZER_FILE).exists() or (steps is not None and steps.before is not None):
         return steps
-    tokenizer = TextTokenizer.load(folder, None, None)
+    tokenizer = TextTokenizer.load(folder, _length(folder), inputs)
     steps = steps or Plan(description=StepDescriptions())
     pooling = _pooling(folder, hidden_state, tokenizer.step.mask) if hidden_state else ()
     return replace(
@@ -62,6 +69,12 @@ def _pooling(folder: Path, hidden_state: str, mask: str | None) -> tuple[MeanPoo
             f"mean of the tokens is. Remove {MODULES_FILE}: the service then answers a vector for each token"
         )
     return (MeanPoolingStep(output=hidden_state, mask=mask, normalize="Normalize" in kinds),)
+
+
+def _length(folder: Path) -> int | None:
+    """Return the most tokens of a text for sentence-transformers; None where the folder does not say it."""
+    file = folder / LENGTH_FILE
+    return cast(dict[str, Any], _json(file)).get("max_seq_length") if file.exists() else None
 
 
 def _json(file: Path) -> object:

@@ -16,7 +16,8 @@ from model.lengths import opened
 from model.samples import take
 from model.source import Format, Source, one_by_one
 from model.sources.kind import Given
-from model.sources.pytorch import as_batch, check_examples, first_answer, run_module
+from model.sources.module_answers import first_answer, run_module
+from model.sources.pytorch import as_batch, check_examples
 from model.version import fingerprint
 
 

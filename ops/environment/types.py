@@ -25,7 +25,6 @@ CONVERTERS = (
     "pandas",
     "skl2onnx",
     "skops",
-    "transformers",
     "xgboost",
 )
 """The packages that export other models than those of PyTorch; each kind of model has an extra."""

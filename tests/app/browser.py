@@ -1,7 +1,7 @@
 """Chromium, and what a page in it asked for and complained about."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ def chromium_program() -> str:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium() -> Generator[Browser]:
     """Start Chromium, with a user's folder of its own."""
     program = chromium_program()
     with sync_playwright() as playwright:

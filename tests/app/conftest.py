@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -89,10 +89,12 @@ def write_artifact(
         ]
 
     evaluator = ReferenceEvaluator(model_of(dict.fromkeys(outputs, np.zeros(1, np.float32))))
-    expected = dict(zip(outputs, evaluator.run(None, inputs), strict=True))
+    answers = cast(list[NDArray[Any]], evaluator.run(None, inputs))
+    expected = dict(zip(outputs, answers, strict=True))
     (path / "onnx").mkdir(parents=True)
     onnx.save(model_of(expected), path / "onnx" / "model.onnx")
-    np.savez(path / "sample.npz", **{name: _stored(array) for name, array in {**inputs, **expected}.items()})
+    stored = {name: _stored(array) for name, array in {**inputs, **expected}.items()}
+    np.savez(path / "sample.npz", allow_pickle=False, **stored)
     content = {
         "name": path.name,
         "version": VERSION,
@@ -107,6 +109,11 @@ def write_artifact(
     }
     (path / "signature.json").write_text(json.dumps(content))
     return path
+
+
+def settings_of(**values: Any) -> Settings:
+    """Return settings of the server with some values changed."""
+    return Settings(**values)
 
 
 def _stored(array: NDArray[Any]) -> NDArray[Any]:
@@ -204,7 +211,7 @@ def repository(
 @pytest.fixture(scope="session")
 def client(repository: Path) -> Iterator["Client"]:
     """A client of several models, for tests that leave them as they are."""
-    service = Service(Settings(model_path=repository, batch_size=4, threads=1))
+    service = Service(settings_of(model_path=repository, batch_size=4, threads=1))
     asyncio.run(service.load())
     yield Client(create_app(service))
     service.close()
@@ -216,7 +223,7 @@ def serve() -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
 
     def load(path: Path, **settings: Any) -> Service:
-        service = Service(Settings(model_path=path, **{"batch_size": 4, "threads": 2, **settings}))
+        service = Service(settings_of(model_path=path, **{"batch_size": 4, "threads": 2, **settings}))
         services.append(service)
         asyncio.run(service.load())
         return service

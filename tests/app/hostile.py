@@ -15,7 +15,7 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from functools import cache
 
 SECONDS = 10
@@ -31,7 +31,7 @@ class WrongAnswerError(Exception):
 
 
 @contextlib.contextmanager
-def connected(port: int) -> Iterator[socket.socket]:
+def connected(port: int) -> Generator[socket.socket]:
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield connection

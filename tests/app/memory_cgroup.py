@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ class MemoryCgroup:
 
 
 @contextmanager
-def memory_cgroup_or_reason(limit: int) -> Iterator[MemoryCgroup | str]:
+def memory_cgroup_or_reason(limit: int) -> Generator[MemoryCgroup | str]:
     """Make a cgroup of so many bytes, without swap; or say why this machine does not allow it."""
     name = f"slipway-{uuid.uuid4().hex[:8]}"
     if (ROOT / "memory").is_dir():
@@ -63,7 +63,7 @@ def memory_cgroup_or_reason(limit: int) -> Iterator[MemoryCgroup | str]:
 
 
 @contextmanager
-def memory_cgroup_or_skip(limit: int) -> Iterator[MemoryCgroup]:
+def memory_cgroup_or_skip(limit: int) -> Generator[MemoryCgroup]:
     """Make a cgroup, or skip the test where this machine does not allow it."""
     with memory_cgroup_or_reason(limit) as group:
         if isinstance(group, str):

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class Honest:
 
 
 @contextmanager
-def attackers(port: int, seconds: float) -> Iterator[list[subprocess.Popen[str]]]:
+def attackers(port: int, seconds: float) -> Generator[list[subprocess.Popen[str]]]:
     command = [sys.executable, "-m", "tests.app.hostile", str(port), str(seconds)]
     processes = [
         subprocess.Popen([*command, str(seed), str(HOSTILE_PAUSE)], stdout=subprocess.PIPE, text=True)

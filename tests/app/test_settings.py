@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from app.cpu import cpu_limit
 from app.settings import Settings, SettingsError
+from tests.app.conftest import settings_of
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +82,7 @@ def test_settings_cannot_be_changed():
 def test_an_idle_connection_outlives_that_of_a_load_balancer():
     # AWS's and nginx close an idle connection after 60 s. If the server closed it first, a request could meet
     # a closed connection.
-    assert Settings().keep_alive_seconds > 60
+    assert settings_of().keep_alive_seconds > 60
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ CLASSIFIER: dict[str, Any] = {
     "batchable": True,
 }
 PLAIN: dict[str, Any] = CLASSIFIER | {"labels": None, "activation": None, "image": None}
+EXPORTED = TypeAdapter(ExportedSignature)
 SECOND = {"name": "second", "datatype": "FP32", "shape": [-1, 2]}
 
 WITHOUT_BATCH: dict[str, Any] = PLAIN | {
@@ -167,7 +168,7 @@ BAD = {
 
 
 def exported(signature):
-    TypeAdapter(ExportedSignature).validate_python(signature)
+    EXPORTED.validate_python(signature)
 
 
 def served(signature, folder):
@@ -190,11 +191,11 @@ def test_both_sides_refuse_an_invalid_signature(name, tmp_path):
 
 
 def test_the_server_reads_every_field_that_the_export_writes(tmp_path):
-    written = TypeAdapter(ExportedSignature).validate_python(CLASSIFIER).to_json()
+    written = EXPORTED.validate_python(CLASSIFIER).to_json()
     (tmp_path / "signature.json").write_text(written)
 
     read = json.loads(ServedSignature.read(tmp_path).model_dump_json())
-    assert TypeAdapter(ExportedSignature).validate_python(read).to_json() == written
+    assert EXPORTED.validate_python(read).to_json() == written
 
 
 def test_the_server_knows_every_data_type_that_is_exported_by_the_same_name():

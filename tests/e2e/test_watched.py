@@ -89,7 +89,8 @@ def watched(kubectl: Kubectl, prometheus: None) -> Iterator[str]:  # noqa: ARG00
     # Its last load has left the dev stack more pods, for minutes, than the node has room for beside these.
     kubectl("scale", "deployment", MODEL, f"--namespace={NAMESPACE}", "--replicas=0")
     yield apply.up(stack, kubectl, driver().buildx())["namespace"]
-    kubectl("delete", "namespace", namespace(WATCHED), "--wait=true")
+    # Wait for both: what still terminates takes CPU from the tests that follow.
+    kubectl("delete", "namespace", namespace(WATCHED), namespace(SLOW), "--ignore-not-found", "--wait=true")
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ def slow(kubectl: Kubectl, watched: str, tmp_path_factory: pytest.TempPathFactor
         maxReplicas="1",
     )
     yield apply.up(stack, kubectl, driver().buildx())["namespace"]
-    kubectl("delete", "namespace", namespace(SLOW), "--wait=true")
+    kubectl("delete", "namespace", namespace(SLOW), "--wait=false")
 
 
 def send(name: str, artifact: Path, connections: int, seconds: float) -> Counter[str]:

@@ -16,6 +16,7 @@ from ops import program as program_module
 from ops.errors import OperationError
 from ops.program import Recorder, Run, run
 from tests.conftest import StackOf
+from tests.infra.promtool import PROMTOOL
 
 Objects = dict[str, dict[str, Any]]
 """Objects of a run by kind. The objects that serve have different kinds, and so have those that monitor."""
@@ -54,6 +55,13 @@ def declare(program: Callable[..., Run]) -> Declare:
 def watch(program: Callable[..., Run]) -> Declare:
     """Return a function that runs the program and returns the objects that monitor the model."""
     return lambda *args, **config: by_kind(program(*args, **config), monitoring=True)
+
+
+@pytest.fixture
+def promtool_is_there() -> None:
+    """Skip the running test where promtool is missing."""
+    if PROMTOOL is None:
+        pytest.skip("promtool is not on PATH, and not built: make checkers")
 
 
 SDKS = {name: cloud.cluster.sdk.package for name, cloud in CLOUDS.items()}

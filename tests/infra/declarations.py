@@ -57,6 +57,7 @@ def _options(request: RegisterResourceRequest | None) -> dict[str, Any]:
         "provider": _name(request.provider.rpartition("::")[0]),
         "dependsOn": sorted(map(_name, request.dependencies)),
         "ignoreChanges": [*request.ignoreChanges],
+        "protect": request.protect,
         "retainOnDelete": request.retainOnDelete,
         "timeouts": {
             verb: getattr(timeouts, verb)

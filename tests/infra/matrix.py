@@ -86,6 +86,7 @@ class Combination:
         pool = {
             "gke": {"gcp:container/nodePool:NodePool"},
             "eks": {
+                "aws:ec2/launchTemplate:LaunchTemplate",
                 "aws:eks/nodeGroup:NodeGroup",
                 "aws:iam/role:Role",
                 "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
@@ -101,6 +102,7 @@ class Combination:
             },
             "eks": pool
             | {
+                "aws:cloudwatch/logGroup:LogGroup",
                 "aws:eks/cluster:Cluster",
                 "aws:eks/addon:Addon",
                 "aws:eks/podIdentityAssociation:PodIdentityAssociation",
@@ -108,6 +110,8 @@ class Combination:
             },
             "aks": {
                 "azure-native:containerservice:ManagedCluster",
+                "azure-native:monitor:DiagnosticSetting",
+                "azure-native:operationalinsights:Workspace",
                 "azure-native:resources:ResourceGroup",
             },
         }.get(cluster, set())

@@ -26,9 +26,7 @@ def find_promtool() -> str | None:
 
 
 PROMTOOL = find_promtool()
-needs_promtool = pytest.mark.skipif(
-    PROMTOOL is None, reason="promtool is not on PATH, and not built: make checkers"
-)
+needs_promtool = pytest.mark.usefixtures("promtool_is_there")
 
 
 def promtool(folder: Path, groups: list[Group], cases: list[Case], interval: str = "5m") -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ops.apply import CUSTOM_PRUNED, PRUNED
 
-KEPT = {"Namespace", "Secret", "StorageClass"}
+KEPT = {"ClusterRoleBinding", "Namespace", "Secret", "StorageClass"}
 """Kinds that need no pruning: the namespace stays, and a stack with secrets, or in a cloud, is left to the
 engine."""
 

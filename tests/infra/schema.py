@@ -1,13 +1,18 @@
 """Validation of objects by the OpenAPI schema of the local cluster's Kubernetes version."""
 
+import functools
 from typing import Any
 
 import kubernetes_validate
+import kubernetes_validate.utils
 
 from ops.local.binaries import KUBERNETES
 from tests.infra.conftest import is_secret
 
 VERSION = KUBERNETES.removeprefix("v").rpartition(".")[0]
+
+# The library would read its file of all definitions again for each object.
+kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
 
 BUILT_IN = ("", "apps", "autoscaling", "batch", "policy")
 """API groups of Kubernetes itself, beside those in k8s.io."""
@@ -19,10 +24,20 @@ def misfit(manifest: dict[str, Any]) -> str | None:
     if group not in BUILT_IN and not group.endswith(".k8s.io"):
         return None
     try:
-        kubernetes_validate.validate(unwrapped(manifest), VERSION, strict=True)
+        validate(manifest)
     except kubernetes_validate.ValidationError as error:
         return f"{manifest['kind']}: {error.message}"
     return None
+
+
+def validate(manifest: dict[str, Any]) -> None:
+    """Check an object of a built-in kind.
+
+    Raises:
+        kubernetes_validate.ValidationError: a field is unknown, or its value is not allowed.
+
+    """
+    kubernetes_validate.validate(unwrapped(manifest), VERSION, strict=True)
 
 
 def unwrapped(value: Any) -> Any:

@@ -1,5 +1,7 @@
-"""Every flat setting changes the declared objects, so none is described and parsed but not used."""
+"""Every setting changes the declared objects, so none is described and parsed but not used."""
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +13,10 @@ from ops.stack import Stack
 from tests.conftest import VERSION, StackOf, write_artifact
 from tests.infra.conftest import CLOUD_CONFIG, EXISTING, GPU, QUEUE_DEPTH
 from tests.infra.declarations import declarations
-from tests.infra.keys import FLAT_KEYS, SECRETS
+from tests.infra.keys import EXAMPLES, SECRETS, settings_and_inner_ones
 from tests.infra.pruning import left_behind
+
+pytestmark = pytest.mark.exhaustive
 
 OTHER_VERSION = "ba9876543210"
 CREDENTIALS = {"registryUsername": "someone", "registryPassword": "hunter2"}
@@ -31,6 +35,10 @@ class Change:
     others: dict[str, str] = field(default_factory=dict[str, str])
     before: str | None = None
     """The value that it is compared with. None is the default."""
+
+
+def cloud(name: str = "gke", **chosen: object) -> Change:
+    return Change(json.dumps(chosen), CLOUD_CONFIG[name])
 
 
 CHANGES: dict[str, Change] = {
@@ -105,7 +113,22 @@ CHANGES: dict[str, Change] = {
     "drainDelaySeconds": Change("4"),
     "drainTimeoutSeconds": Change("19"),
     "terminationGracePeriodSeconds": Change("40"),
+    "cloud.network": cloud(network="ours", subnets=["nodes"]),
+    "cloud.subnets": cloud(subnets=["nodes"]),
+    "cloud.privateNodes": cloud(privateNodes=True),
+    "cloud.privateEndpoint": cloud(privateEndpoint=True),
+    "cloud.apiRanges": cloud(apiRanges=["203.0.113.0/24"]),
+    "cloud.admins": cloud(admins=["group:platform@example.com"]),
+    "cloud.version": cloud(version="1.34"),
+    "cloud.upgradeChannel": cloud(upgradeChannel="stable"),
+    "cloud.controlPlaneLogs": cloud(controlPlaneLogs=False),
+    "cloud.deletionProtection": cloud(deletionProtection=False),
+    "cloud.encryptionKey": cloud(encryptionKey="projects/acme/locations/eu/keyRings/ours/cryptoKeys/slipway"),
+    "cloud.hostEncryption": cloud("aks", hostEncryption=True),
+    "cloud.uptimeSla": cloud("aks", uptimeSla=True),
+    "cloud.tags": cloud(tags={"team": "vision"}),
 }
+"""By key. For a setting within a group, the path is given and the values are those of the whole group."""
 
 
 @pytest.fixture
@@ -119,19 +142,21 @@ def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], 
     def stack(config: dict[str, str]) -> Stack:
         given: dict[str, Any] = {"modelVersion": VERSION, "modelDirectory": "here", **config}
         given["modelDirectory"] = str(tmp_path / given["modelDirectory"])
-        secret = {key: given.pop(key) for key in SECRETS if key in given}
+        secret = {key: given.pop(key) for key in (*SECRETS, "access") if key in given}
         return stack_of(**given, secret=secret)
 
     return stack
 
 
 def test_every_setting_has_a_case():
-    assert [*CHANGES] == FLAT_KEYS
+    assert {*CHANGES} == {
+        name for name in settings_and_inner_ones() if re.split(r"[.[]", name)[0] not in EXAMPLES
+    }
 
 
-@pytest.mark.parametrize("key", CHANGES)
-def test_every_setting_changes_the_declared_objects(stack_with: Callable[[dict[str, str]], Stack], key: str):
-    change = CHANGES[key]
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_setting_changes_the_declared_objects(stack_with: Callable[[dict[str, str]], Stack], name: str):
+    change, key = CHANGES[name], re.split(r"[.[]", name)[0]
     before = {**change.others, **({} if change.before is None else {key: change.before})}
     after = {**change.others, key: change.value}
 

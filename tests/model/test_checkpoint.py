@@ -193,6 +193,7 @@ def test_torchscript_is_told_from_weights_with_the_line_that_makes_weights_of_it
         loaded(tmp_path / "model.pt")
 
 
+@pytest.mark.slow
 def test_a_program_of_torch_export_is_told_from_weights(tmp_path):
     torch.export.save(torch.export.export(network(), (torch.ones(1, 2),)), tmp_path / "model.pt2")
     with pytest.raises(ExportError, match=r"a program of torch\.export.*torch\.export\.load\(FILE\)"):

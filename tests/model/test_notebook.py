@@ -1,5 +1,6 @@
 """The export of a live model, in one call, and the package that brings it into a notebook."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -10,6 +11,7 @@ import pytest
 
 from model.errors import ExportError
 from model.notebook import export
+from tests.app.text import trained
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +61,54 @@ def test_an_estimator_is_exported_from_a_data_frame(tmp_path, capsys):
 
     np.testing.assert_allclose(kept(folder, "probabilities"), model.predict_proba(frame[:1]), atol=1e-6)
     assert f"is in {folder}" in capsys.readouterr().out
+
+
+def test_a_model_of_keras_is_exported_from_an_array(tmp_path):
+    pytest.importorskip("tf2onnx", reason="TensorFlow is not installed here")
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,), name="rows"), keras.layers.Dense(2, activation="softmax")])
+
+    folder = export(model, ROWS, name="dense", labels=["low", "high"], folder=tmp_path, quiet=True)
+
+    signature = json.loads((folder / "signature.json").read_text())
+    assert signature["labels"] == ["low", "high"]
+    (output,) = signature["outputs"]
+    np.testing.assert_allclose(kept(folder, output["name"]), np.asarray(model(ROWS[:1])), atol=1e-6)
+
+
+def test_a_model_of_transformers_is_exported_with_its_tokenizer(tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    transformers = pytest.importorskip("transformers", reason="the extra huggingface is not installed here")
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=trained(),
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        model_max_length=24,
+        model_input_names=["input_ids", "attention_mask"],
+    )
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=200,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=48,
+        id2label={0: "bad", 1: "good"},
+        architectures=["BertForSequenceClassification"],
+    )
+    model = transformers.BertForSequenceClassification(config).eval()
+
+    folder = export(model, name="texts", tokenizer=tokenizer, folder=tmp_path, quiet=True)
+
+    with np.load(folder / "sample.npz") as sample:
+        tokens = {name: torch.tensor(sample[name]) for name in ("input_ids", "attention_mask")}
+        logits = sample["logits"]
+    np.testing.assert_allclose(logits, model(**tokens).logits.detach().numpy(), atol=1e-6)
+    assert (folder / "steps" / "tokenizer.json").exists()
+    assert json.loads((folder / "signature.json").read_text())["labels"] == ["bad", "good"]
 
 
 def test_a_model_of_no_known_library_is_refused(tmp_path):

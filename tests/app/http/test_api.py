@@ -15,7 +15,7 @@ import pytest
 from app.http.api import create_app
 from app.serving import model
 from app.serving.service import Service
-from app.settings import Settings
+from tests.app.conftest import settings_of
 from tests.app.http.checks import check_problem
 
 SAMPLE = b"[[0, 0.1, 0.2], [0.3, 0.4, 0.5]]"
@@ -194,7 +194,7 @@ def test_the_server_is_live_but_not_ready_while_the_model_loads(tiny: Path, monk
     monkeypatch.setattr(model.Model, "load", load_later)
 
     async def scenario() -> None:
-        service = Service(Settings(model_path=tiny))
+        service = Service(settings_of(model_path=tiny))
         transport = httpx.ASGITransport(create_app(service))
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
             loading = asyncio.create_task(service.load())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -9,14 +10,13 @@ from jsonschema import Draft202012Validator
 
 from app.http.api import create_app
 from app.serving.service import Service
-from app.settings import Settings
-from tests.app.conftest import Client
+from tests.app.conftest import Client, settings_of
 from tests.app.http.checks import check_documented, operation
 
 SAMPLE = b"[0,0,0,0,0,0]"
 
 
-def accepts(client, body: object) -> bool:
+def accepts(client, body: Any) -> bool:
     """Tell whether the schema in the document accepts a body."""
     schema = operation(client)["requestBody"]["content"]["application/json"]["schema"]
     return Draft202012Validator(schema).is_valid(body)
@@ -160,7 +160,7 @@ def test_every_error_is_documented_and_every_documented_error_happens(
     responses.append(client.predict(SAMPLE, **{"x-envoy-expected-rq-timeout-ms": "0"}))
     monkeypatch.setattr(service.default_model.batcher, "_run", None)
     responses.append(client.predict(SAMPLE))
-    loading = Service(Settings(model_path=tiny))
+    loading = Service(settings_of(model_path=tiny))
     client.app = create_app(loading)
     responses.append(client.predict(SAMPLE))
     loading.close()

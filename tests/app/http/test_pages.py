@@ -9,8 +9,7 @@ import pytest
 
 from app.http.api import create_app
 from app.serving.service import Service
-from app.settings import Settings
-from tests.app.conftest import VERSION, Client
+from tests.app.conftest import VERSION, Client, settings_of
 
 PAGES = pytest.mark.parametrize("page", ["/", "/docs"])
 
@@ -106,7 +105,7 @@ def test_an_example_that_is_too_long_to_read_is_left_out(
 
 
 def test_the_page_is_served_while_the_model_loads(tiny: Path):
-    service = Service(Settings(model_path=tiny))
+    service = Service(settings_of(model_path=tiny))
     client = Client(create_app(service))
 
     assert client.get("/").status_code == 200

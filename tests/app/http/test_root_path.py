@@ -1,7 +1,7 @@
 """A server behind a proxy that serves it under a path, and removes that path from requests or does not."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -32,7 +32,7 @@ KEEPS = pytest.mark.parametrize("prefix", ["", ROOT], ids=["removed", "kept"])
 
 
 @pytest.fixture(scope="module")
-def server(start_module: Callable[..., Process]) -> Iterator[Process]:
+def server(start_module: Callable[..., Process]) -> Process:
     server = start_module(root_path=ROOT)
     server.wait_for("/health/ready")
     return server

@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from typing import Any
 
 import numpy as np
 import orjson
@@ -69,7 +70,7 @@ def refused(body: object, signature: Signature) -> InvalidInput:
         ([-1, 2], [[[1, 2]], [[3, 4]]], 2),
     ],
 )
-def test_only_the_shape_of_a_list_decides_what_it_means(shape: list[int], body: object, batch: int):
+def test_only_the_shape_of_a_list_decides_what_it_means(shape: list[int], body: Any, batch: int):
     array = decode(orjson.dumps(body), x(shape))["x"]
 
     assert array.shape[0] == batch

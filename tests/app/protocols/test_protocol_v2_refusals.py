@@ -246,7 +246,7 @@ def test_bytes_after_the_json_need_the_header_with_its_length(client: Client):
 
 
 def test_the_error_for_a_wrong_content_type_lists_the_accepted_ones(client: Client):
-    response = infer(client, "tiny", {"inputs": [TINY]}, **{"content-type": "image/png"})
+    response = infer(client, "tiny", {"inputs": [TINY]}, tail=b"", **{"content-type": "image/png"})
 
     refused(response, "image/png", "application/json, application/octet-stream", status=415)
     assert response.headers["accept-post"] == "application/json, application/octet-stream"

@@ -78,7 +78,7 @@ def artifact(path: Path, inputs: Arrays, outputs: Arrays) -> Artifact:
         name: array.astype(np.str_) if array.dtype == np.object_ else array
         for name, array in {**inputs, **outputs}.items()
     }
-    np.savez(path / "sample.npz", **stored)
+    np.savez(path / "sample.npz", allow_pickle=False, **stored)
     signature = {"inputs": described(inputs), "outputs": described(outputs), "labels": None}
     rest = {"name": "m", "version": "1", "formats": ["savedmodel"], "activation": None, "image": None}
     (path / "signature.json").write_text(json.dumps({**signature, **rest}))

@@ -8,8 +8,8 @@ import pytest
 
 from app import runtimes
 from app.runtimes import RUNTIMES, Runtime
-from app.settings import Settings
 from app.signature import Signature
+from tests.app.conftest import settings_of
 
 APP = Path(__file__).parents[3] / "app"
 
@@ -34,7 +34,7 @@ def test_no_runtime_has_a_module_or_requirements_without_a_row():
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_each_runtime_can_be_chosen(name: str):
-    assert Settings(runtime=name).runtime == name
+    assert settings_of(runtime=name).runtime == name
 
 
 def test_a_second_runtime_reads_the_same_copy_of_a_format(tiny: Path, monkeypatch: pytest.MonkeyPatch):

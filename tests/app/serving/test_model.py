@@ -21,7 +21,8 @@ def copy(tiny: Path, tmp_path: Path) -> Path:
 def change_sample(path: Path, **changes: np.ndarray) -> None:
     with np.load(path / "sample.npz") as sample:
         arrays = {**sample, **changes}
-    np.savez(path / "sample.npz", **{name: array for name, array in arrays.items() if array is not None})
+    stored = {name: array for name, array in arrays.items() if array is not None}
+    np.savez(path / "sample.npz", allow_pickle=False, **stored)
 
 
 def change_signature(path: Path, change: Callable[[dict], object]) -> None:

@@ -1,10 +1,12 @@
 """How output tensors become predictions."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from app.errors import InvalidInput
-from app.serving.predictions import MAX_SORTED_CLASSES, BatchOutputs, Prediction
+from app.serving.predictions import MAX_SORTED_CLASSES, BatchOutputs
 from app.signature import Signature
 
 
@@ -25,7 +27,7 @@ def signature(outputs: int = 1, classes: int | None = None, activation: str | No
     )
 
 
-def predict(outputs: dict, given: Signature) -> list[Prediction]:
+def predict(outputs: dict, given: Signature) -> list[Any]:
     return BatchOutputs(outputs, given).predictions(0, len(next(iter(outputs.values()))))
 
 

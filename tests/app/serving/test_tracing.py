@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from app.http.record import Record
 from app.serving.service import Service
 from app.serving.tracing import Tracing
-from app.settings import Settings
+from tests.app.conftest import settings_of
 from tests.app.process import SAMPLE, Process
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -67,7 +67,7 @@ def test_only_a_failure_of_the_server_is_an_error_in_the_trace(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, tiny: Path, code: int, is_error: bool
 ):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
-    service = Service(Settings(model_path=tiny))
+    service = Service(settings_of(model_path=tiny))
     tracing = Tracing("tiny", "1")
     Record(service.default_model, "/predict", {}, tracing).end(code, None, None)
     tracing.close()

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +51,20 @@ BEFORE, AFTER = {"kind": "hooks"}, [{"kind": "hooks"}]
 
 
 def hooked(tiny: Path, folder: Path, hooks: str = HOOKS, **changes: Any) -> Path:
-    steps = {"before": BEFORE, "after": AFTER, "request": EXAMPLE, "predictions": ANSWER, **changes}
+    steps: dict[str, Any] = {
+        "before": BEFORE,
+        "after": AFTER,
+        "request": EXAMPLE,
+        "predictions": ANSWER,
+        **changes,
+    }
     return with_steps(tiny, folder, files={"hooks.py": hooks}, **steps)
 
 
 @pytest.fixture(scope="module")
 def server(
     start_module: Callable[..., Process], tiny: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Process]:
+) -> Process:
     process = start_module(hooked(tiny, tmp_path_factory.mktemp("hooked")), threads=2)
     process.wait_for("/health/ready")
     return process

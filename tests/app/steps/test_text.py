@@ -1,6 +1,6 @@
 """Texts in and embeddings or labels out, in the real server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -49,9 +49,7 @@ def tokenizer_step(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def server(
-    start_module: Callable[..., Process], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Process]:
+def server(start_module: Callable[..., Process], tmp_path_factory: pytest.TempPathFactory) -> Process:
     folder = tmp_path_factory.mktemp("text")
     bare = write_artifact(
         folder / "bare" / "words",

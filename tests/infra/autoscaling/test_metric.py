@@ -2,15 +2,14 @@ import itertools
 import re
 from collections.abc import Callable
 
-import kubernetes_validate
 import pytest
 
 from infra.autoscaling.metric import Metric
 from infra.model_monitoring import SCRAPE_INTERVAL
-from ops.local.binaries import KUBERNETES
 from tests.conftest import SettingsOf
 from tests.infra.autoscaling.conftest import BACKENDS, METRICS, Autoscaler, Wanted, by
 from tests.infra.autoscaling.horizontal_pod_autoscaler import thousandths
+from tests.infra.schema import validate
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -91,7 +90,7 @@ def test_a_missing_metric_removes_no_pod_and_cpu_can_still_add_pods(
 def test_a_target_is_written_as_a_quantity(autoscaler: Autoscaler, signal: str, target: str, written: str):
     found = autoscaler(**by("prometheus-adapter", signal, target))
 
-    kubernetes_validate.validate(found, KUBERNETES.removeprefix("v").rpartition(".")[0], strict=True)
+    validate(found)
     declared = found["spec"]["metrics"][0]["external"]["target"]
     assert declared["value" if signal == "latency" else "averageValue"] == written
     assert thousandths(written) == round(float(target) * 1000)

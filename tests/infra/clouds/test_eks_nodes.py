@@ -93,9 +93,10 @@ def test_a_zone_that_amazon_adds_replaces_no_node(stack_of: Callable[..., Any]):
 
 @pytest.mark.usefixtures("clouds")
 def test_the_disk_of_a_node_has_room_for_the_samples_and_as_much_again(program: Program):
-    (nodes,) = inputs_of(program(**EKS, **INSTALL), GROUP)
+    (template,) = inputs_of(program(**EKS, **INSTALL), "aws:ec2/launchTemplate:LaunchTemplate")
 
-    assert nodes["diskSize"] * 1024 >= 2 * mebibytes(NODE_STORAGE)
+    (disk,) = template["blockDeviceMappings"]
+    assert disk["ebs"]["volumeSize"] * 1024 >= 2 * mebibytes(NODE_STORAGE)
 
 
 @pytest.mark.usefixtures("clouds")

@@ -11,6 +11,7 @@ from infra.registries import KINDS
 from infra.registries.repository import ImageRepository
 from infra.sdk import Sdk, SdkClass
 from infra.settings import cluster as cluster_settings
+from infra.settings.cloud import NewCluster
 from tests.conftest import StackOf
 from tests.infra.conftest import CLOUD_CONFIG, GPU, require_sdks
 from tests.parsing import problems
@@ -24,7 +25,7 @@ class SmallCloud(CloudCluster):
         return cls(name=name, kubeconfig=pulumi.Output.from_input("kind: Config"), identifier=name)
 
     @classmethod
-    def create(cls, name: str, opts: pulumi.ResourceOptions) -> Self:  # noqa: ARG003
+    def create(cls, name: str, new: NewCluster, opts: pulumi.ResourceOptions) -> Self:  # noqa: ARG003
         return cls.find(name)
 
 

@@ -14,6 +14,7 @@ from model.export import export  # noqa: E402
 from model.formats import onnx  # noqa: E402
 from model.sources.huggingface import load  # noqa: E402
 from model.steps.description import MeanPoolingStep  # noqa: E402
+from model.steps.tokenizer import TextTokenizer  # noqa: E402
 from tests.model.conftest import silent  # noqa: E402
 from tests.model.tabular import given  # noqa: E402
 
@@ -119,6 +120,32 @@ def test_a_folder_of_sentence_transformers_says_how_tokens_are_pooled(folder):
     (folder / "Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}))
     with pytest.raises(ExportError, match="pooling_mode_cls_token is not supported"):
         load(given(folder, None))
+
+
+@pytest.mark.parametrize("folder", [EMBEDDER], indirect=True)
+def test_a_tokenizer_that_names_no_inputs_fills_those_that_transformers_fills(folder):
+    file = folder / "tokenizer_config.json"
+    config = json.loads(file.read_text())
+    del config["model_input_names"]
+    file.write_text(json.dumps(config))
+
+    source = load(given(folder, None))
+
+    assert source.description.steps is not None
+    before = source.description.steps.before
+    assert isinstance(before, TextTokenizer)
+    assert set(before.names.values()) == set(source.samples)
+
+
+@pytest.mark.parametrize("folder", [EMBEDDER], indirect=True)
+def test_a_text_is_cut_off_where_sentence_transformers_cuts_it_off(folder):
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 16}))
+
+    steps = load(given(folder, None)).description.steps
+
+    assert steps is not None
+    assert isinstance(steps.before, TextTokenizer)
+    assert steps.before.step.length == 16
 
 
 @pytest.mark.parametrize("folder", [TAGGER], indirect=True)

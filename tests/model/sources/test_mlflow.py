@@ -88,6 +88,7 @@ def test_a_folder_that_is_none_of_mlflow_is_refused(content, message, tmp_path):
         load(given(tmp_path, None))
 
 
+@pytest.mark.slow
 def test_a_file_that_could_run_code_needs_the_flag(tmp_path):
     pytest.importorskip("skl2onnx", reason="the extra sklearn is not installed here")
     where = folder(tmp_path / "saved", "sklearn", pickled_model="model.pkl")

@@ -8,6 +8,8 @@ from model.errors import ExportError  # noqa: E402
 from model.source import Description  # noqa: E402
 from model.sources.pytorch import torch_source  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = {"x": np.ones((1, 2), np.float32)}
 
 

@@ -13,6 +13,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: E402
 from sklearn.impute import SimpleImputer  # noqa: E402
 from sklearn.linear_model import LinearRegression, LogisticRegression  # noqa: E402
+from sklearn.multiclass import OneVsRestClassifier  # noqa: E402
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor  # noqa: E402
+from sklearn.neural_network import MLPClassifier  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler  # noqa: E402
 from sklearn.svm import SVC, LinearSVC  # noqa: E402
@@ -91,6 +94,33 @@ def test_a_regressor_answers_a_number_for_each_row(tmp_path):
     np.testing.assert_allclose(answer, model.predict(rows), rtol=1e-5)
 
 
+def test_a_regressor_of_several_targets_answers_all_of_them(tmp_path):
+    targets = np.stack([SPECIES, IRIS[:, 0]], axis=1)
+    model = MultiOutputRegressor(LinearRegression()).fit(IRIS, targets)
+
+    answer = exported(sklearn_source(model, given(None, {"x": IRIS})), tmp_path)["prediction"]
+
+    np.testing.assert_allclose(answer, model.predict(IRIS), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [OneVsRestClassifier(LogisticRegression(max_iter=1000)), MLPClassifier((4,), max_iter=5, random_state=0)],
+    ids=["one against the rest", "network"],
+)
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_labels_that_do_not_exclude_each_other_are_one_output_with_a_hint(model, tmp_path):
+    model.fit(IRIS, np.stack([SPECIES > 0, SPECIES > 1, IRIS[:, 0] > 6], axis=1).astype(int))
+    lines: list[str] = []
+
+    source = sklearn_source(model, given(None, {"x": IRIS}, lines.append))
+
+    answer = exported(source, tmp_path)["probabilities"]
+    np.testing.assert_allclose(answer, model.predict_proba(IRIS), atol=1e-5)
+    assert source.description.labels == ("0", "1", "2")
+    assert any("--threshold 0.5" in line for line in lines)
+
+
 def test_numbers_at_the_thresholds_of_trees_stay_on_their_side(tmp_path):
     random = np.random.default_rng(0)
     rows = np.round(random.random((2000, 2)), 2)
@@ -144,8 +174,18 @@ def test_a_model_that_answers_otherwise_to_float32_is_refused():
             make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()).fit(IRIS, SPECIES),
             "skl2onnx cannot convert Pipeline: .* A function of your own cannot be converted",
         ),
+        (
+            MultiOutputClassifier(RandomForestClassifier(2)).fit(
+                IRIS, np.stack([NAMES, SPECIES > 1], axis=1)
+            ),
+            "has several outputs, .* fit and export a model for each output.* OneVsRestClassifier",
+        ),
+        (
+            make_pipeline(StandardScaler(), RandomForestClassifier(2)).fit(IRIS, np.eye(3)[SPECIES]),
+            "Pipeline has several outputs",
+        ),
     ],
-    ids=["not fitted", "no predictor", "no estimator", "own function"],
+    ids=["not fitted", "no predictor", "no estimator", "own function", "outputs", "labels of a forest"],
 )
 def test_what_cannot_be_exported_is_refused_with_what_to_do(model, message):
     with pytest.raises(ExportError, match=message):

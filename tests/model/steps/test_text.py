@@ -76,7 +76,7 @@ def options(home: Path) -> list[str]:
         ),
         *("--tokenizer", str(home / "tokenizer"), "--example-request", str(home / "request.json")),
         *("--mean-pooling", "states", "--normalize", "--output-name", "states", "--format", "onnx"),
-        *("--open-axis", "input_ids:1", "--open-axis", "attention_mask:1", "--output", str(home / "build")),
+        *("--output", str(home / "build")),
     ]
 
 
@@ -112,9 +112,48 @@ def test_the_service_answers_a_text_as_the_module_does(
     np.testing.assert_allclose(
         alone.json()["predictions"], embeddings_of(network, TEXTS[:1]), rtol=1e-4, atol=1e-5
     )
-    steps = json.loads((artifact / "signature.json").read_text())["steps"]
+    signature = json.loads((artifact / "signature.json").read_text())
+    assert [tensor["shape"] for tensor in signature["inputs"]] == [[-1, -1]] * 2
+    steps = signature["steps"]
     assert steps["before"]["length"] == 24
     assert list(steps["files"]) == ["tokenizer.json"]
+
+
+FIXED = """
+import torch
+
+
+class Reader(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding = torch.nn.Embedding(200, 8)
+        self.positions = torch.nn.Parameter(torch.randn(24, 8))
+
+    def forward(self, input_ids, attention_mask):
+        return (self.embedding(input_ids) + self.positions) * attention_mask[..., None]
+
+
+def reader():
+    return Reader().eval()
+"""
+
+
+def test_texts_are_padded_to_one_length_where_the_module_takes_no_other(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.syspath_prepend(home)
+    (home / "fixed.py").write_text(FIXED)
+    namespace: dict[str, Any] = {}
+    exec(FIXED, namespace)
+    torch.save(namespace["reader"]().state_dict(), home / "fixed.pt")
+    changes = {"texts:encoder": "fixed:reader", str(home / "weights.pt"): str(home / "fixed.pt")}
+
+    assert main([changes.get(option, option) for option in options(home)]) == 0
+
+    assert "each text is padded to 24 tokens" in capsys.readouterr().out
+    signature = json.loads((home / "build" / "texts" / "latest" / "signature.json").read_text())
+    assert [tensor["shape"] for tensor in signature["inputs"]] == [[-1, 24]] * 2
 
 
 @pytest.fixture

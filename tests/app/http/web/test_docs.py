@@ -1,7 +1,7 @@
 """The pages behind a path prefix, and Swagger UI at /docs, in a real browser."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -25,7 +25,7 @@ def test_the_docs_page_shows_all_operations(page: Page, tiny_server: Process):
 
 
 @contextmanager
-def behind_a_prefix(server: Process) -> Iterator[str]:
+def behind_a_prefix(server: Process) -> Generator[str]:
     """Start a proxy that removes a prefix from each path; yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -223,7 +224,7 @@ def test_the_page_links_the_metrics_if_it_can_reach_them(page: Page, tiny_server
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_fits_on_a_phone_without_horizontal_scrolling(
-    browser: Browser, colours_server: Process, scheme: str
+    browser: Browser, colours_server: Process, scheme: Literal["light", "dark"]
 ):
     with browser.new_context(viewport={"width": 320, "height": 640}, color_scheme=scheme) as context:
         page = context.new_page()

@@ -5,7 +5,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def test_a_version_that_returns_before_the_old_one_has_drained_keeps_its_metrics
 
 
 @contextmanager
-def requests_in_a_loop(server: Process, path: str) -> Iterator[list[httpx.Response]]:
+def requests_in_a_loop(server: Process, path: str) -> Generator[list[httpx.Response]]:
     """Send requests from two clients in a loop; each answer is added to the list."""
     answers: list[httpx.Response] = []
     done = threading.Event()

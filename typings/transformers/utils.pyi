@@ -1,0 +1,5 @@
+"""The module for logging of Transformers."""
+
+from typing import Any
+
+logging: Any
