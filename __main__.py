@@ -5,6 +5,7 @@ import pulumi
 from infra.cluster import Cluster, ClusterArgs
 from infra.gpu.pool import GpuNodePool, GpuNodePoolArgs
 from infra.image import ModelImage, ModelImageArgs
+from infra.mirror import take_charts_from
 from infra.model_monitoring import ModelMonitoring, ModelMonitoringArgs
 from infra.models import aliases, artifacts, outputs
 from infra.monitoring_stack import MonitoringStack, MonitoringStackArgs
@@ -16,6 +17,8 @@ models = Settings.load()
 settings, instance = models[0], pulumi.get_stack()
 served_artifacts = artifacts(models)
 
+if settings.mirror:
+    take_charts_from(settings.mirror)
 cluster = Cluster("cluster", ClusterArgs.of(settings, instance))
 in_cluster = pulumi.ResourceOptions(providers=[cluster.provider])
 # Resources that must exist in the cluster before a model service starts.

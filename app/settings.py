@@ -33,6 +33,10 @@ class Settings(BaseSettings):
         Path,
         Field(description="Path of an artifact folder, or of a folder that holds artifacts at NAME/VERSION."),
     ] = Path("/model")
+    model_version: Annotated[
+        str | None,
+        Field(description="Version that a model must have. Another one is refused. Not set, any is served."),
+    ] = None
     runtime: Annotated[
         RuntimeName,
         Field(description="Runtime that computes the model. The artifact must contain its format."),

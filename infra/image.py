@@ -7,6 +7,7 @@ import pulumi
 import pulumi_docker_build as docker_build
 
 from infra.artifact import Artifact
+from infra.mirror import LIBRARY
 from infra.registries import Registry
 from infra.registries.credentials import Credentials
 from infra.registries.repository import ImageRepository, ImageRepositoryArgs
@@ -15,6 +16,9 @@ from infra.settings import Settings
 
 PUSH_REPRODUCIBLY = "type=image,push=true,rewrite-timestamp=true"
 """https://github.com/moby/buildkit/blob/master/docs/build-repro.md#source_date_epoch"""
+
+SERVER = "server"
+"""The stage of the Dockerfile without the model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,9 @@ class ModelImageArgs:
     retain: bool
     """Whether `pulumi destroy` leaves the pushed image in the registry."""
 
+    has_model: bool = True
+    """Whether the image contains the model. Otherwise pods mount it."""
+
     credentials: Credentials | None = None
     """None means those of a created repository, or of this machine's `docker login`."""
 
@@ -41,13 +48,19 @@ class ModelImageArgs:
     runtime_image: str | None = None
     """Base images. None means those of the Dockerfile."""
 
+    mirror: str | None = None
+    """Registry with copies of the Dockerfile's base images. None means their own."""
+
     server: str = "app"
     """Folder of the server with its Dockerfile: the build context, relative to the working directory."""
 
     @property
     def tag(self) -> str:
         """The model's version, runtime and device: two stacks never push different images to one tag."""
-        return "-".join([self.artifact.version, self.runtime, *(["gpu"] if self.device == "gpu" else [])])
+        parts = [self.artifact.version, self.runtime]
+        parts += ["gpu"] if self.device == "gpu" else []
+        parts += [] if self.has_model else [SERVER]
+        return "-".join(parts)
 
     @classmethod
     def of(cls, settings: Settings, artifact: Artifact) -> "ModelImageArgs":
@@ -62,7 +75,9 @@ class ModelImageArgs:
             builder=settings.builder,
             build_image=settings.build_image,
             runtime_image=settings.runtime_image,
+            mirror=settings.mirror,
             retain=settings.retain_image,
+            has_model=settings.model_source.is_in_image,
         )
 
 
@@ -92,7 +107,11 @@ class ModelImage(pulumi.ComponentResource):
                 pulumi.ResourceOptions(parent=self),
             )
             credentials = repository.credentials
-        base_images = {"BUILD_IMAGE": args.build_image, "RUNTIME_IMAGE": args.runtime_image}
+        base_images = {
+            "BASE_IMAGES": f"{args.mirror}/{LIBRARY}/" if args.mirror else None,
+            "BUILD_IMAGE": args.build_image,
+            "RUNTIME_IMAGE": args.runtime_image,
+        }
         image = docker_build.Image(
             name,
             context=docker_build.BuildContextArgs(
@@ -108,6 +127,7 @@ class ModelImage(pulumi.ComponentResource):
                 "SOURCE_DATE_EPOCH": "0",
                 **{key: value for key, value in base_images.items() if value is not None},
             },
+            target=None if args.has_model else SERVER,
             platforms=[docker_build.Platform(args.platform)],
             tags=[args.registry.image(args.artifact.name, args.tag)],
             exports=[docker_build.ExportArgs(raw=PUSH_REPRODUCIBLY)],

@@ -26,9 +26,11 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from infra.access import keys_mount, keys_volume
 from infra.gpu.nodes import NODE_SECONDS, RESOURCE, PodGpu
 from infra.labels import ARCHITECTURE
+from infra.model_volume import mount_model
 from infra.placement import place
 from infra.server import HTTP_PORT, METRICS_PATH, METRICS_PORT
 from infra.settings import Settings
+from infra.settings.model_source import ModelSource
 from infra.settings.placement import Placement
 
 NONROOT = 65532
@@ -95,6 +97,11 @@ class PodArgs:
 
     termination_grace_period_seconds: int | None
     placement: Placement
+    model: str
+    version: str
+    """Name and version of the model."""
+
+    model_source: ModelSource
 
 
 def start_seconds(resources: ResourcesArgs) -> int:
@@ -137,7 +144,7 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
         volumes=[keys_volume(args.keys_secret)] if args.keys_secret else None,
         containers=[_container(args)],
     )
-    return place(spec, args.placement)
+    return place(mount_model(spec, args.model_source, args.model, args.version), args.placement)
 
 
 def _container(args: PodArgs) -> ContainerArgs:

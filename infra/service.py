@@ -23,10 +23,12 @@ from infra.autoscaling import Autoscaler, AutoscalerArgs, ScalingArgs
 from infra.exposure import ExposureArgs, expose, warning
 from infra.labels import labels, selector
 from infra.network import network_policy
+from infra.placement import pod_metadata
 from infra.pod import SCRAPE_ANNOTATIONS, PodArgs, ResourcesArgs, pod_spec, start_seconds
 from infra.registries.credentials import Credentials
 from infra.server import ServerArgs
 from infra.settings import Settings
+from infra.settings.model_source import ModelSource
 from infra.settings.placement import Placement
 
 
@@ -75,6 +77,9 @@ class ModelServiceArgs:
     placement: Placement = field(default_factory=Placement)
     """Where pods run, and what they have beside the server."""
 
+    model_source: ModelSource = field(default_factory=ModelSource)
+    """Where the files of the model come from."""
+
     @classmethod
     def of(
         cls,
@@ -101,6 +106,7 @@ class ModelServiceArgs:
             termination_grace_period_seconds=settings.termination_grace_period_seconds,
             has_scrape_annotations=not settings.is_monitored,
             placement=settings.pod,
+            model_source=settings.model_source,
         )
 
 
@@ -200,6 +206,9 @@ class ModelService(pulumi.ComponentResource):
             architecture=args.architecture,
             termination_grace_period_seconds=args.termination_grace_period_seconds,
             placement=args.placement,
+            model=args.model,
+            version=args.version,
+            model_source=args.model_source,
         )
 
     def _deployment(self) -> Deployment:
@@ -220,9 +229,10 @@ class ModelService(pulumi.ComponentResource):
                     else RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
                 ),
                 template=PodTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(
-                        labels=self._metadata(None).labels,
-                        annotations=dict(SCRAPE_ANNOTATIONS) if args.has_scrape_annotations else None,
+                    metadata=pod_metadata(
+                        labels(args.model, args.instance, args.version),
+                        SCRAPE_ANNOTATIONS if args.has_scrape_annotations else {},
+                        args.placement,
                     ),
                     spec=pod_spec(self._pod_args()),
                 ),

@@ -15,8 +15,12 @@ class Release:
     name: str
     namespace: str
     chart: str
+    """Name of the chart in the repository, or its address in a registry, `oci://…`."""
+
     version: str
-    repository: str
+    repository: str | None
+    """None for a chart in a registry."""
+
     timeout_seconds: int | None
     """How long Helm waits; None means Helm's default."""
     values: dict[str, Any]
@@ -29,7 +33,7 @@ class Release:
             namespace=inputs["namespace"],
             chart=inputs["chart"],
             version=inputs["version"],
-            repository=inputs["repositoryOpts"]["repo"],
+            repository=inputs.get("repositoryOpts", {}).get("repo"),
             timeout_seconds=inputs.get("timeout"),
             values=inputs["values"],
         )
@@ -42,7 +46,7 @@ class Release:
 
         """
         flags = {
-            "repo": self.repository,
+            **({"repo": self.repository} if self.repository else {}),
             "version": self.version,
             "namespace": self.namespace,
             "values": values,

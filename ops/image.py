@@ -50,6 +50,7 @@ def _arguments(inputs: dict[str, Any]) -> list[str]:
             for name, value in sorted(inputs["buildArgs"].items())
             for option in ("--build-arg", f"{name}={value}")
         ),
+        *_option("--target", inputs.get("target")),
         "--platform",
         ",".join(inputs["platforms"]),
         *(option for tag in inputs["tags"] for option in ("--tag", tag)),

@@ -33,13 +33,16 @@ class Repository:
     """The files of each folder before it was read."""
 
     @classmethod
-    def scan(cls, path: Path, known: Mapping[Path, Key] | None = None) -> "Repository":
+    def scan(
+        cls, path: Path, known: Mapping[Path, Key] | None = None, version: str | None = None
+    ) -> "Repository":
         """Read the signatures below a path.
 
         Args:
             path: an artifact folder, a link to one, or a folder with artifacts at `<name>/<version>`.
             known: the models of an earlier scan by folder. A folder that cannot be read now still counts as
                 the model that it held.
+            version: the version that a model must have. None means any.
 
         """
         files = [path / FILE] if (path / FILE).exists() else list(path.glob(f"*/*/{FILE}"))
@@ -52,8 +55,7 @@ class Repository:
             snapshot = found.snapshots[folder] = _snapshot(folder)
             key = known.get(folder) if known else None
             try:
-                signature = Signature.read(folder)
-                key = signature.name, signature.version
+                key = _key(folder, version)
             except ArtifactError as error:
                 found.errors[folder] = error
             if key is not None:
@@ -77,6 +79,13 @@ class Repository:
         """
         newest = dict(key for key in self.artifacts if key in served)
         return newest | {name: version for name, version in self.latest.items() if (name, version) in served}
+
+
+def _key(folder: Path, version: str | None) -> Key:
+    signature = Signature.read(folder)
+    if version is not None and signature.version != version:
+        raise ArtifactError(f"{folder}: version {signature.version}, not {version}, as is declared")
+    return signature.name, signature.version
 
 
 def _links(path: Path, artifacts: dict[Key, Path]) -> list[Key]:

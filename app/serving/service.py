@@ -65,7 +65,7 @@ class Service:
         self._draining = False
         self._models_in_check: set[ServedModel] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._repository = Repository.scan(settings.model_path)
+        self._repository = Repository.scan(settings.model_path, version=settings.model_version)
         for error in self._repository.errors.values():
             raise error
         self._models: dict[Key, ServedModel] = {
@@ -165,7 +165,9 @@ class Service:
         folder that cannot be loaded changes nothing; its error is logged once, until its files change.
         """
         known = {path: key for key, path in self._repository.artifacts.items()}
-        repository = await asyncio.to_thread(Repository.scan, self.settings.model_path, known)
+        repository = await asyncio.to_thread(
+            Repository.scan, self.settings.model_path, known, self.settings.model_version
+        )
         for path, error in repository.errors.items():
             self._refuse(path, repository.snapshots[path], error)
         models: dict[Key, ServedModel] = {}

@@ -138,9 +138,14 @@ def _group(key: str, description: str) -> str:
         return f"### {key}\n\n{table(HEADER, [[code(key), UNSET, '', description]])}\n{own}\n"
     root = schema_of(StackSettings, key)
     rows: dict[str, list[str]] = {}
+    opaque: list[tuple[str, ...]] = []
     for setting in inner_settings(root):
+        if any(setting.path[: len(outer)] == outer for outer in opaque):
+            continue
+        if setting.is_kubernetes:
+            opaque.append(setting.path)
         name = f"{key}[].{setting.name}" if root.get("type") == "array" else f"{key}.{setting.name}"
-        values = allowed(setting.schema)
+        values = allowed(setting.schema) or _shape(setting.schema)
         if name in rows:
             # Alternatives of a union that have a setting of the same name.
             rows[name][2] = ", ".join(filter(None, dict.fromkeys([rows[name][2], values])))
@@ -148,6 +153,16 @@ def _group(key: str, description: str) -> str:
             default = _inner_default(setting)
             rows[name] = [code(name), default, values, " ".join(setting.schema["description"].split())]
     return f"### {key}\n\n{description}\n\n{table(HEADER, rows.values())}"
+
+
+def _shape(schema: Mapping[str, Any]) -> str:
+    """Return in words which form a value has that is not a scalar."""
+    schemas = [schema, *schema.get("anyOf", ())]
+    if any("additionalProperties" in found for found in schemas):
+        return "keys and values"
+    if any("$ref" in found for found in schemas):
+        return "an object"
+    return "a list" if any(found.get("type") == "array" for found in schemas) else ""
 
 
 def _inner_default(setting: Inner) -> str:

@@ -19,6 +19,7 @@ from infra.settings.cloud import NewCluster, fits_the_cloud
 from infra.settings.cluster import ClusterSettings
 from infra.settings.exposure import Exposure, fits_the_cluster
 from infra.settings.image import ImageSettings
+from infra.settings.model_source import ModelSource
 from infra.settings.models import misfits, per_model
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.placement import Placement
@@ -37,7 +38,7 @@ ONLY_MODEL = "model"
 """Name of the Service, and of the Pulumi components, of the model of a stack without a list of models."""
 
 
-# A rule of one class may look at the classes to its right, which are parsed first; a rule of a group at all.
+# A rule of one class may look at the classes to its right, which are parsed first. Groups are parsed last.
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, ClusterSettings):
     """The settings of a stack, for one of its models. `Pulumi.yaml` describes each field, in camel case."""
@@ -46,6 +47,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
     models: tuple[Mapping[str, Any], ...]
     exposure: Annotated[Exposure, AfterValidator(fits_the_cluster)]
     pod: Placement
+    model_source: ModelSource
     access: Access
 
     @property

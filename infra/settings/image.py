@@ -27,6 +27,9 @@ IMAGE = re.compile(r"([a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)*)/[a-z0-9._-]+(?::[\
 """An image by its digest. The first group is what the setting `registry` holds."""
 
 
+MIRROR = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::\d+)?(?:/[a-z0-9._-]+)*")
+
+
 def _image(reference: str) -> str | None:
     if reference and not IMAGE.fullmatch(reference):
         raise invalid(
@@ -45,6 +48,12 @@ def _registry(prefix: str, info: ValidationInfo) -> Registry:
     if image and registry.host != image[1].partition("/")[0]:
         raise invalid("empty, or the registry of image, whose credentials are those of registry")
     return registry
+
+
+def _mirror(prefix: str) -> str | None:
+    if prefix and not MIRROR.fullmatch(prefix):
+        raise invalid("HOST[:PORT][/PATH], in small letters, without https:// and a slash at the end")
+    return prefix or None
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
@@ -66,6 +75,7 @@ class ImageSettings:
     platform: Literal["linux/amd64", "linux/arm64"]
     build_image: OptionalText
     runtime_image: OptionalText
+    mirror: Annotated[str | None, BeforeValidator(_mirror)]
 
     @property
     def credentials(self) -> Credentials | None:

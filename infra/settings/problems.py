@@ -69,9 +69,6 @@ def describe(
     tag: Path = (context["discriminator"].strip("'"),) if kind in UNION else ()
     path, value = _found(values, (*error["loc"], *within, *tag))
     name = named((*place, *path))
-    is_replaced = error["input"] is not None and not (within or tag or isinstance(value, Encrypted))
-    # What stands for an empty value is shown: the name of the namespace.
-    value = error["input"] if is_replaced else value
     if kind == PLAIN_TEXT:
         option = f"--path '{name}'" if len((*place, *path)) > 1 else name
         return f"{name}: is in plain text; set it again with `pulumi config set --secret {option}`"
@@ -85,7 +82,10 @@ def describe(
     else:
         # The messages of pydantic's own start with a capital.
         message = error["msg"] if kind == ERROR_TYPE else error["msg"][0].lower() + error["msg"][1:]
-    return f"{name}: {_shown(value)}{message}"
+    # A value that was read in another form is shown as it was read: an item of a list, a derived name.
+    is_read = error["input"] is not None and not (within or tag or isinstance(value, Encrypted))
+    shown = "" if context.get("hides_value") else _shown(error["input"] if is_read else value)
+    return f"{name}: {shown}{message}"
 
 
 def _step(key: str | int) -> str:
@@ -119,6 +119,8 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return a value as the start of a message. Objects and lists are left out: they may hold a secret."""
     if value is None or isinstance(value, Mapping | list | tuple):
         return ""
-    if isinstance(value, str) and not isinstance(value, Encrypted):
-        value = USER_INFO.sub("//…@", value)
-    return f"{value!r}: "
+    if isinstance(value, Encrypted):
+        return f"{value!r}: "
+    if isinstance(value, str):
+        return f"{USER_INFO.sub('//…@', value)!r}: "
+    return f"{json.dumps(value)}: "

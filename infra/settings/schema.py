@@ -35,6 +35,11 @@ class Inner:
         return any(part.get("writeOnly") for part in (self.schema, *self.schema.get("anyOf", ())))
 
     @property
+    def is_kubernetes(self) -> bool:
+        """Whether it is an object of Kubernetes' own, whose documentation describes what is in it."""
+        return "kubernetes" in self.schema
+
+    @property
     def former_key(self) -> str | None:
         """The flat key that it had in an older version."""
         return self.schema.get("formerly")
@@ -68,11 +73,22 @@ def names_at(root: Schema, path: Path) -> list[str]:
 def _inner(root: Schema, schema: Schema, path: tuple[str, ...]) -> Iterator[Inner]:
     for alternative in _alternatives(root, schema):
         for name, found in alternative.get("properties", {}).items():
-            yield Inner(path=(*path, name), schema=found, is_required=name in alternative.get("required", ()))
+            yield Inner(
+                path=(*path, name),
+                # pydantic leaves out a description that is the same as that of the class.
+                schema={"description": _definition(root, found).get("description"), **found},
+                is_required=name in alternative.get("required", ()),
+            )
             yield from _inner(root, found, (*path, name))
         for keyword, step in (("items", "[]"), ("additionalProperties", "KEY")):
             if isinstance(found := alternative.get(keyword), Mapping):
                 yield from _inner(root, cast(Schema, found), (*path, step))
+
+
+def _definition(root: Schema, schema: Schema) -> Schema:
+    """Return the schema that a `$ref` names; the schema itself if it has none."""
+    reference = schema.get("$ref")
+    return root["$defs"][reference.rpartition("/")[2]] if reference else schema
 
 
 def _steps(root: Schema, schema: Schema, key: str | int) -> Iterator[Schema]:
@@ -88,8 +104,7 @@ def _steps(root: Schema, schema: Schema, key: str | int) -> Iterator[Schema]:
 
 def _alternatives(root: Schema, schema: Schema) -> Iterator[Schema]:
     """Yield the schemas of which a value must fit one."""
-    if reference := schema.get("$ref"):
-        schema = root["$defs"][reference.rpartition("/")[2]]
+    schema = _definition(root, schema)
     alternatives: Sequence[Schema] = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     if not alternatives:
         yield schema

@@ -33,15 +33,17 @@ PLAIN_TEXT = "plain_text"
 """Type of the error for a secret that is not encrypted in the stack's file."""
 
 
-def invalid(allowed: str, *within: str | int) -> PydanticCustomError:
+def invalid(allowed: str, *within: str | int, hides_value: bool = False) -> PydanticCustomError:
     """Return an error whose message is what is allowed instead.
 
     Args:
         allowed: What is allowed.
         within: Keys and indexes that lead from the validated value to the wrong one within it.
+        hides_value: Whether the value is left out of the message, because it may be a secret.
 
     """
-    return PydanticCustomError(ERROR_TYPE, "{allowed}", {"allowed": allowed, "within": within})
+    context = {"allowed": allowed, "within": within, "hides_value": hides_value}
+    return PydanticCustomError(ERROR_TYPE, "{allowed}", context)
 
 
 class Encrypted(str):
@@ -57,6 +59,10 @@ def _secret(value: object) -> pulumi.Output[str]:
     if not isinstance(value, Encrypted):
         raise PydanticCustomError(PLAIN_TEXT, "is in plain text")
     return pulumi.Output.secret(str(value))
+
+
+KUBERNETES: Any = Field(json_schema_extra={"kubernetes": True})
+"""Annotation of a setting that is an object of Kubernetes' own: our pages do not describe what is in it."""
 
 
 def formerly(key: str) -> Any:  # noqa: ANN401 - pydantic's type
@@ -173,8 +179,19 @@ Pulumi tells the program only whether a key as a whole holds something encrypted
 secrets, one of which is encrypted, the other is therefore accepted in plain text too. Both are secrets."""
 
 OptionalSecret = Annotated[Secret | None, BeforeValidator(empty_to_none)]
+
+
+def _is_quantity(text: str) -> str:
+    if not re.fullmatch(r"\d+(?:\.\d+)?(?:m|k|[KMGTPE]i|[MGTPE])?", text, re.ASCII):
+        raise invalid("a number, alone or with a unit such as m, Mi or Gi")
+    return text
+
+
 ScalarText = Annotated[str, BeforeValidator(_text_of_scalar)]
 """Text within a group, for which YAML and `pulumi config set --path` may have read a number or a boolean."""
+
+Quantity = Annotated[ScalarText, AfterValidator(_is_quantity)]
+"""https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity"""
 
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[ScalarText, AfterValidator(_label_value)]

@@ -9,7 +9,8 @@ from app.runtimes import RUNTIMES
 
 APP = Path(__file__).parents[2] / "app"
 STAGES = re.split(r"^FROM ", (APP / "Dockerfile").read_text(), flags=re.MULTILINE)
-FINAL = STAGES[-1].splitlines()
+SERVER, MODEL = STAGES[-2].splitlines(), STAGES[-1].splitlines()
+FINAL = [*SERVER, *MODEL]
 
 
 def test_nothing_runs_in_the_final_stage_because_it_may_have_no_shell():
@@ -26,7 +27,14 @@ def test_every_layer_is_linked_so_that_its_digest_depends_on_its_content_only():
 def test_the_model_is_copied_from_a_separate_context():
     sources = [re.search(r"--from=(\w+)", line).group(1) for line in FINAL if line.startswith("COPY")]  # type: ignore[union-attr]
 
-    assert sources == ["dependencies", "model", "model", "steps", "model", "code"]
+    assert sources == ["dependencies", "steps", "code", "model", "model", "model"]
+
+
+def test_the_server_without_a_model_is_a_stage_of_its_own():
+    assert SERVER[0].endswith(" AS server")
+    assert MODEL[0] == "server"
+    assert not [line for line in SERVER if "--from=model" in line]
+    assert 'ENTRYPOINT ["python3", "-m", "app"]' in SERVER
 
 
 def test_the_server_is_not_root():
@@ -125,10 +133,10 @@ def stage(name: str) -> str:
 
 
 def test_only_the_image_for_a_gpu_asks_for_a_gpu():
-    assert FINAL[0] == "base-${DEVICE}"
+    assert SERVER[0] == "base-${DEVICE} AS server"
     assert "NVIDIA_VISIBLE_DEVICES=all" in stage("base-gpu")
     assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in stage("base-gpu")
-    assert "NVIDIA" not in stage("base-cpu").partition("#")[0] + STAGES[-1]
+    assert "NVIDIA" not in stage("base-cpu").partition("#")[0] + "".join(FINAL)
     assert "${RUNTIME}-gpu.txt" in stage("requirements-gpu")
     assert "\nARG DEVICE=cpu\n" in STAGES[0]
 

@@ -32,6 +32,7 @@ def test_without_an_environment_the_defaults_are_used():
     ("name", "text", "value"),
     [
         ("model_path", "/elsewhere", Path("/elsewhere")),
+        ("model_version", "0123456789ab", "0123456789ab"),
         ("runtime", "torchscript", "torchscript"),
         ("device", "gpu", "gpu"),
         ("batch_size", "4", 4),

@@ -20,7 +20,8 @@ def test_a_page_is_what_the_code_says_now(page: Path):
 
 
 def test_every_setting_of_a_stack_has_one_row():
-    settings = settings_and_inner_ones()
+    # Kubernetes' own pages describe what is in an affinity.
+    settings = [name for name in settings_and_inner_ones() if not name.startswith("pod.affinity.")]
     rows = PAGES[PROJECT / "docs/settings.md"].splitlines()
 
     assert {key: sum(row.startswith(f"| `{key}` |") for row in rows) for key in settings} == dict.fromkeys(

@@ -162,8 +162,8 @@ def test_a_change_of_the_code_changes_only_the_layer_of_the_code(kubectl: Kubect
     edited = [layer["digest"] for layer in manifest(edited_image)["layers"]]
 
     changed = [index for index, pair in enumerate(zip(deployed, edited, strict=True)) if len(set(pair)) == 2]
-    # Base, dependencies, the model, its signature, packages for steps, the steps, the code, and the folder.
-    assert changed == [6]
+    # Base, dependencies, packages for steps, the code, the folder, the model, its signature, and the steps.
+    assert changed == [3]
     assert len(deployed) == 8
 
 

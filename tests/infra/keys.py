@@ -1,7 +1,9 @@
 """The settings of a stack, with those within groups."""
 
-from typing import get_type_hints
+from pathlib import Path
+from typing import Any, get_type_hints
 
+import yaml
 from pydantic.alias_generators import to_camel
 
 from infra.settings import Settings, declared
@@ -12,6 +14,12 @@ from infra.settings.values import OptionalSecret
 GROUP_KEYS = [key for key, setting in declared().items() if setting["type"] in GROUPS]
 
 FLAT_KEYS = [key for key in declared() if key not in GROUP_KEYS]
+
+EXAMPLES: dict[str, list[Any]] = {
+    file.stem: [*yaml.safe_load_all(file.read_text())]
+    for file in (Path(__file__).parent / "examples").glob("*.yaml")
+}
+"""By group, values that together set every setting within it."""
 
 SECRETS = [
     to_camel(name)

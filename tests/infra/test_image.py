@@ -109,7 +109,7 @@ def test_a_preview_builds_nothing(image: Declare):
 
 
 def test_every_build_argument_is_in_the_dockerfile(image: Declare):
-    declared = image(buildImage="a/b:1", runtimeImage="c/d:2")["buildArgs"]
+    declared = image(buildImage="a/b:1", runtimeImage="c/d:2", mirror="m.example.com")["buildArgs"]
     dockerfile = (PROJECT / "app/Dockerfile").read_text().splitlines()
     names = {line.split()[1].partition("=")[0] for line in dockerfile if line.startswith("ARG ")}
 

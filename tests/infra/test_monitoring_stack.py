@@ -56,7 +56,7 @@ def test_every_release_has_a_fixed_version_a_namespace_and_a_timeout(releases: R
     for config in (KEDA_BACKEND, ADAPTER_BACKEND):
         for release in releases(**INSTALL, **config, monitoringNamespace="apart").values():
             assert re.fullmatch(r"\d+\.\d+\.\d+", release.version), release.name
-            assert release.repository.startswith("https://"), release.name
+            assert (release.repository or "").startswith("https://"), release.name
             assert release.namespace == "apart", release.name
             assert (release.timeout_seconds or 0) >= 600, release.name
     assert len({KEDA, KUBE_PROMETHEUS_STACK, PROMETHEUS_ADAPTER}) == 3

@@ -36,6 +36,20 @@ def test_the_newest_version_is_the_default(folder: Path):
     assert found.defaults(found.artifacts)["times"] == "v2"
 
 
+def test_a_version_that_is_not_the_declared_one_is_refused(folder: Path):
+    artifact = folder / "times" / "v2"
+
+    assert Repository.scan(artifact, version="v2").artifacts == {("times", "v2"): artifact}
+    found = Repository.scan(artifact, version="v3")
+    assert found.artifacts == {}
+    assert str(found.errors[artifact]) == f"{artifact}: version v2, not v3, as is declared"
+
+
+def test_a_server_does_not_start_with_another_version(folder: Path, serve: Callable[..., Service]):
+    with pytest.raises(ArtifactError, match="version v2, not v3, as is declared"):
+        serve(folder / "times" / "v2", model_version="v3")
+
+
 def test_the_link_latest_selects_the_default_version(folder: Path):
     (folder / "times" / "latest").symlink_to("v2")
 
