@@ -16,10 +16,12 @@ from infra.dashboards.context import DashboardContext
 from infra.labels import COMPONENT, MONITORING, labels, selector
 from infra.monitoring_stack import DASHBOARD_LABEL
 from infra.objectives import ObjectivesArgs
-from infra.queries import METRICS_SERVICE
+from infra.queries import METRICS_SERVICE, Queries
+from infra.rules import Group, RulesArgs
 from infra.server import METRICS_PORT, ServerArgs
 from infra.settings import Settings
-from infra.slo import Group, slo_rules
+from infra.severities import SEVERITIES, Severities
+from infra.slo import slo_rules
 
 SCRAPE_INTERVAL = "15s"
 
@@ -80,6 +82,12 @@ class ModelMonitoringArgs:
 
     runbooks: str = RUNBOOKS
     """URL of the pages in `docs/runbooks`, which alerts link to."""
+
+    severities: Severities = field(default_factory=lambda: SEVERITIES)
+    """The label `severity` of the alerts that page somebody, and of those that open a ticket."""
+
+    certificate: str | None = None
+    """Name of the Certificate that cert-manager keeps for the service's address. None if there is none."""
 
     @classmethod
     def of(
@@ -168,14 +176,16 @@ class ModelMonitoring(pulumi.ComponentResource):
         args = self._args
 
         def spec(namespace: str) -> PrometheusRuleSpec:
-            groups = slo_rules(
-                args.objectives,
-                namespace,
-                args.model,
-                args.runbooks,
+            rules = RulesArgs(
+                objectives=args.objectives,
+                queries=Queries(namespace=namespace),
+                model=args.model,
+                runbooks=args.runbooks,
+                severities=args.severities,
                 can_scale_to_zero=args.scaling.min_replicas == 0,
+                certificate=args.certificate,
             )
-            return {"groups": groups}
+            return {"groups": slo_rules(rules)}
 
         self._declare("PrometheusRule", self._in_namespace(spec))
 

@@ -12,9 +12,12 @@ TARGET = {"namespace", "service", "pod", "container", "endpoint", "instance", "j
 """What prometheus-operator adds to each series of a ServiceMonitor."""
 
 OF_A_POD = {"namespace", "pod", "container"}
+OF_A_CERTIFICATE = {"name", "namespace", "exported_namespace", "issuer_name", "issuer_kind", "issuer_group"}
 OF_A_GPU = {"Hostname", "gpu", "UUID", "device", "modelName", "namespace", "exported_namespace", "pod"}
 
 CLUSTER: dict[str, set[str]] = {
+    "certmanager_certificate_expiration_timestamp_seconds": OF_A_CERTIFICATE,
+    "certmanager_certificate_renewal_timestamp_seconds": OF_A_CERTIFICATE,
     "container_cpu_usage_seconds_total": OF_A_POD | {"cpu"},
     "container_cpu_cfs_periods_total": OF_A_POD,
     "container_cpu_cfs_throttled_periods_total": OF_A_POD,
@@ -25,13 +28,19 @@ CLUSTER: dict[str, set[str]] = {
     "kube_horizontalpodautoscaler_spec_min_replicas": {"namespace", "horizontalpodautoscaler"},
     "kube_pod_container_resource_limits": OF_A_POD | {"node", "resource", "unit", "uid"},
     "kube_pod_container_status_restarts_total": OF_A_POD | {"uid"},
+    "kube_horizontalpodautoscaler_status_condition": {
+        "namespace",
+        "horizontalpodautoscaler",
+        "condition",
+        "status",
+    },
     "kube_replicaset_created": {"namespace", "replicaset"},
     "DCGM_FI_DEV_FB_FREE": OF_A_GPU,
     "DCGM_FI_DEV_FB_USED": OF_A_GPU,
     "DCGM_FI_DEV_GPU_UTIL": OF_A_GPU,
     "DCGM_FI_DEV_POWER_USAGE": OF_A_GPU,
 }
-"""What cAdvisor, kube-state-metrics and the DCGM exporter export, as documented."""
+"""What cAdvisor, kube-state-metrics, cert-manager and the DCGM exporter export, as documented."""
 
 
 def server() -> dict[str, set[str]]:

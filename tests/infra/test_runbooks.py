@@ -16,7 +16,7 @@ URL = "https://runbooks.example"
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert(settings_of: SettingsOf):
-    rules = [rule for group in rule_groups(settings_of(), "tiny", URL) for rule in group["rules"]]
+    rules = [rule for group in rule_groups(settings_of(), "tiny", URL, "tiny-tls") for rule in group["rules"]]
     links = {rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule}
 
     assert links == {f"{URL}/{page.name}" for page in RUNBOOKS.iterdir()}

@@ -50,9 +50,16 @@ class KubernetesQueries:
         return f"max({self._of_deployment('kube_deployment_status_replicas_ready')})"
 
     def bound(self, which: Literal["min", "max"]) -> str:
-        """Return the minimum or maximum number of pods. KEDA's autoscaler has a prefix before its name."""
-        matchers = f'namespace="{self.namespace}",horizontalpodautoscaler=~"(keda-hpa-)?{self.deployment}"'
-        return f"max(kube_horizontalpodautoscaler_spec_{which}_replicas{{{matchers}}})"
+        """Return the minimum or maximum number of pods."""
+        return f"max({self._of_autoscaler(f'kube_horizontalpodautoscaler_spec_{which}_replicas')})"
+
+    def cannot_scale(self) -> str:
+        """Return 1 if the autoscaler cannot tell how many pods are needed, otherwise 0 or nothing.
+
+        https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale-walkthrough/#appendix-horizontal-pod-autoscaler-status-conditions
+        """
+        inactive = ('condition="ScalingActive"', 'status!="true"')
+        return f"max({self._of_autoscaler('kube_horizontalpodautoscaler_status_condition', *inactive)})"
 
     def restarts(self) -> str:
         """Return the restarts of a container within the last ten minutes, by pod."""
@@ -86,3 +93,9 @@ class KubernetesQueries:
 
     def _of_deployment(self, metric: str) -> str:
         return f'{metric}{{namespace="{self.namespace}",deployment="{self.deployment}"}}'
+
+    def _of_autoscaler(self, metric: str, *matchers: str) -> str:
+        # KEDA's autoscaler has a prefix before its name.
+        name = f'horizontalpodautoscaler=~"(keda-hpa-)?{self.deployment}"'
+        labels = (f'namespace="{self.namespace}"', name, *matchers)
+        return f"{metric}{{{','.join(labels)}}}"
