@@ -13,8 +13,8 @@ from infra.artifact import Artifact
 from infra.autoscaling import ScalingArgs
 from infra.dashboards import dashboards
 from infra.dashboards.context import DashboardContext
+from infra.grafana import DASHBOARD_LABEL
 from infra.labels import COMPONENT, MONITORING, labels, selector
-from infra.monitoring_stack import DASHBOARD_LABEL
 from infra.objectives import ObjectivesArgs
 from infra.queries import METRICS_SERVICE, Queries
 from infra.rules import Group, RulesArgs

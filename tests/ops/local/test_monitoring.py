@@ -157,6 +157,21 @@ def test_fixed_addresses_are_outside_the_range_of_dynamic_ones():
     assert all(1 < int(address) - int(first) <= 256 for address in fixed)
 
 
+def test_alertmanager_has_the_address_that_the_user_and_prometheus_use():
+    (port,) = named("Service", "alertmanager")["ports"]
+    (target,) = named("Prometheus", "prometheus")["alerting"]["alertmanagers"]
+
+    assert f"http://127.0.0.1:{port['nodePort']}" == monitoring.ALERTMANAGER
+    # The operator's own Service for every Alertmanager.
+    assert target == {"namespace": "monitoring", "name": "alertmanager-operated", "port": "web"}
+
+
+def test_alertmanager_reads_the_configs_of_every_namespace():
+    spec = named("Alertmanager", "alertmanager")
+
+    assert spec["alertmanagerConfigSelector"] == spec["alertmanagerConfigNamespaceSelector"] == {}
+
+
 def test_prometheus_selects_the_objects_of_every_namespace():
     selectors = {key: value for key, value in named("Prometheus", "prometheus").items() if "Selector" in key}
 
