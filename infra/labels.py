@@ -10,6 +10,9 @@ PART_OF: Mapping[str, str] = {
 INSTANCE = "app.kubernetes.io/instance"
 """Label with the name of the stack that an object belongs to."""
 
+ARCHITECTURE = "kubernetes.io/arch"
+"""Label that the kubelet gives its node: https://kubernetes.io/docs/reference/labels-annotations-taints."""
+
 COMPONENT = "app.kubernetes.io/component"
 MODEL_SERVER, MONITORING = "model-server", "monitoring"
 """Values of the label `COMPONENT`: objects that serve, and objects that monitor."""

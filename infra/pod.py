@@ -24,8 +24,11 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.gpu.nodes import NODE_SECONDS, RESOURCE, PodGpu
+from infra.labels import ARCHITECTURE
+from infra.placement import place
 from infra.server import HTTP_PORT, METRICS_PATH, METRICS_PORT
 from infra.settings import Settings
+from infra.settings.placement import Placement
 
 NONROOT = 65532
 """User of the image, with the number that distroless images use."""
@@ -34,9 +37,6 @@ START_SECONDS = 300
 """How long a model may take to load and warm up before the kubelet restarts the pod."""
 
 _PROBE_PERIOD_SECONDS = 5
-
-ARCHITECTURE_LABEL = "kubernetes.io/arch"
-"""Label that the kubelet gives its node: https://kubernetes.io/docs/reference/labels-annotations-taints."""
 
 SCRAPE_ANNOTATIONS: Mapping[str, str] = {
     "prometheus.io/scrape": "true",
@@ -90,6 +90,7 @@ class PodArgs:
     """Architecture that the image is built for, `amd64` or `arm64`. None means that of every node."""
 
     termination_grace_period_seconds: int | None
+    placement: Placement
 
 
 def start_seconds(resources: ResourcesArgs) -> int:
@@ -100,7 +101,7 @@ def start_seconds(resources: ResourcesArgs) -> int:
 def pod_spec(args: PodArgs) -> PodSpecArgs:
     """Return the pod's specification, which meets the restricted Pod Security Standard."""
     gpu = args.resources.gpu
-    return PodSpecArgs(
+    spec = PodSpecArgs(
         service_account_name=args.service_account,
         automount_service_account_token=False,
         enable_service_links=False,
@@ -124,11 +125,12 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
             )
             for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         ],
-        node_selector={ARCHITECTURE_LABEL: args.architecture} if args.architecture else None,
+        node_selector={ARCHITECTURE: args.architecture} if args.architecture else None,
         tolerations=gpu.tolerations() if gpu else None,
         affinity=gpu.affinity() if gpu else None,
         containers=[_container(args)],
     )
+    return place(spec, args.placement)
 
 
 def _container(args: PodArgs) -> ContainerArgs:

@@ -29,6 +29,7 @@ from infra.pod import SCRAPE_ANNOTATIONS, PodArgs, ResourcesArgs, pod_spec, star
 from infra.registries.credentials import Credentials
 from infra.server import ServerArgs
 from infra.settings import Settings
+from infra.settings.placement import Placement
 from infra.url import service_url
 
 SERVICE_PORT = 80
@@ -85,6 +86,9 @@ class ModelServiceArgs:
     has_scrape_annotations: bool = False
     """Whether pods carry the annotations by which a Prometheus without an operator finds them."""
 
+    placement: Placement = field(default_factory=Placement)
+    """Where pods run, and what they have beside the server."""
+
     @classmethod
     def of(
         cls,
@@ -111,6 +115,7 @@ class ModelServiceArgs:
             architecture=settings.platform.removeprefix("linux/"),
             termination_grace_period_seconds=settings.termination_grace_period_seconds,
             has_scrape_annotations=not settings.is_monitored,
+            placement=settings.pod,
         )
 
 
@@ -203,6 +208,7 @@ class ModelService(pulumi.ComponentResource):
             resources=args.resources,
             architecture=args.architecture,
             termination_grace_period_seconds=args.termination_grace_period_seconds,
+            placement=args.placement,
         )
 
     def _deployment(self) -> Deployment:

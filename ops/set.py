@@ -21,13 +21,20 @@ def set_value(stack: str, key: str, value: str, folder: Path = PROJECT) -> Path:
         folder: the folder of Pulumi.yaml.
 
     Raises:
-        OperationError: there is no such stack or setting, or the setting is a secret in the file or does not
-            have its own line there.
+        OperationError: there is no such stack or setting, or the setting is within a group, is a secret in
+            the file or does not have its own line there.
 
     """
     file = folder / f"Pulumi.{stack}.yaml"
     project: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
-    if key not in project["config"]:
+    described: dict[str, dict[str, Any]] = project["config"]
+    group = re.split(r"[.[]", key)[0]
+    if described.get(group, {}).get("type") in ("object", "array"):
+        raise OperationError(
+            f"{group} is a group of settings: change Pulumi.{stack}.yaml in an editor, or use "
+            f"`pulumi config set --path '{NAMESPACE}:{key}' VALUE`"
+        )
+    if key not in described:
         raise OperationError(f"no setting {key!r}: Pulumi.yaml describes all settings")
     if not file.exists():
         raise OperationError(f"no stack {stack!r}: {file.name} is missing")

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ops.config_yaml import as_text, load, without_secrets
 from ops.errors import OperationError
 
 NAMESPACE = "slipway"
@@ -14,9 +13,6 @@ NAMESPACE = "slipway"
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder of Pulumi.yaml."""
-
-UNDECRYPTED = "[secret]"
-"""Used in place of a value that only the engine can decrypt. No output may hold it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +39,20 @@ class Stack:
     def get(self, key: str) -> str:
         """Return the value of a setting.
 
+        Args:
+            key: its key, or for a setting within a group the path of keys: `pod.priorityClass`.
+
         Raises:
             KeyError: neither the stack nor the project sets it.
 
         """
-        return self.config[f"{NAMESPACE}:{key}"]
+        key, *path = key.split(".")
+        value: Any = self.config[f"{NAMESPACE}:{key}"]
+        if path:
+            value = json.loads(value)
+        for step in path:
+            value = value[step]
+        return as_text(value)
 
     @classmethod
     def read(cls, name: str, folder: Path = PROJECT) -> "Stack":
@@ -61,23 +66,18 @@ class Stack:
         if not file.exists():
             there = ", ".join(sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml")))
             raise OperationError(f"no stack {name!r}: {file.name} is missing (stacks: {there})")
-        project: dict[str, Any] = yaml.safe_load((folder / "Pulumi.yaml").read_text())
-        stack: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
+        project: dict[str, Any] = load((folder / "Pulumi.yaml").read_text())
+        stack: dict[str, Any] = load(file.read_text()) or {}
         given: dict[str, Any] = stack.get("config") or {}
         defaults = {
             f"{NAMESPACE}:{key}": declared["default"]
             for key, declared in project["config"].items()
             if "default" in declared
         }
-        secret = {key for key, value in given.items() if isinstance(value, dict) and "secure" in value}
+        decrypted = {key: without_secrets(value) for key, value in given.items()}
         return cls(
             project=project["name"],
             name=name,
-            config={key: _text(value) for key, value in {**defaults, **given}.items()}
-            | dict.fromkeys(secret, UNDECRYPTED),
-            secret_keys=frozenset(secret),
+            config={key: as_text(value) for key, value in {**defaults, **decrypted}.items()},
+            secret_keys=frozenset(key for key, value in given.items() if value != decrypted[key]),
         )
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

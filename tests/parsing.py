@@ -2,12 +2,16 @@
 
 import asyncio
 import contextvars
+from collections.abc import Callable
+from typing import TypeVar
 
 from pulumi.runtime import reset_options, set_all_config, set_mocks
 
 from infra.settings import Settings, SettingsError
 from ops.program import Recorder
 from ops.stack import Stack
+
+T = TypeVar("T")
 
 
 def parse(stack: Stack) -> Settings:
@@ -17,15 +21,20 @@ def parse(stack: Stack) -> Settings:
         SettingsError: something is wrong with them.
 
     """
+    return in_stack(stack, Settings.load)
 
-    async def load() -> Settings:
+
+def in_stack(stack: Stack, load: Callable[[], T]) -> T:
+    """Call a function that reads the configuration of the current stack."""
+
+    async def call() -> T:
         reset_options()
         set_mocks(Recorder(), stack.project, stack.name)
         set_all_config(stack.config, list(stack.secret_keys))
-        return Settings.load()
+        return load()
 
     # Pulumi keeps what is set in the context, and asks for an event loop.
-    return contextvars.copy_context().run(asyncio.run, load())
+    return contextvars.copy_context().run(asyncio.run, call())
 
 
 def problems(stack: Stack) -> list[tuple[str, str]]:

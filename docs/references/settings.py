@@ -1,5 +1,6 @@
 """docs/settings.md: the settings of a stack and the environment of the server."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast, get_type_hints
@@ -14,6 +15,8 @@ from app.settings import PREFIX
 from app.settings import Settings as ServerSettings
 from docs.references.tables import code, table
 from infra.settings import Settings as StackSettings
+from infra.settings.reading import GROUPS
+from infra.settings.schema import Inner, inner_settings, schema_of
 
 PROJECT = Path(__file__).parents[2]
 UNSET = "not set"
@@ -36,6 +39,30 @@ The server reads these variables when it starts. In a pod, a variable with a set
 the value of that setting. The defaults are for a server that runs without a stack.
 """
 
+GROUP = """\
+## Groups
+
+A group is one key whose value is an object or a list. Write it in `Pulumi.STACK.yaml`:
+
+```yaml
+config:
+  slipway:pod:
+    nodeSelector: {disk: ssd}
+    tolerations:
+      - {key: team, value: vision, effect: NoSchedule}
+```
+
+or set one value in it:
+
+```sh
+pulumi config set --path 'slipway:pod.tolerations[0].key' team
+```
+
+A list is set item by item, from `[0]` on. `KEY` below stands for a key of your own.
+"""
+
+HEADER = ("setting", "default", "allowed", "what it is")
+
 BOUNDS = {
     "minimum": "at least",
     "exclusiveMinimum": "more than",
@@ -51,7 +78,13 @@ Described = Mapping[str, Mapping[str, Any]]
 def settings_page() -> str:
     """Return the page."""
     described: Described = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-    parts = [INTRO, *(_group(group, described) for group in _groups())]
+    groups = [key for key, setting in described.items() if setting["type"] in GROUPS]
+    parts = [
+        INTRO,
+        *(_theme(theme, described) for theme in _themes()),
+        GROUP,
+        *(_group(key, described[key]["description"]) for key in groups),
+    ]
     schemas = ServerSettings.model_json_schema(by_alias=False)["properties"]
     rows = [
         _variable(name, field, allowed(schemas[name]), described)
@@ -63,8 +96,10 @@ def settings_page() -> str:
 
 def allowed(schema: Mapping[str, Any]) -> str:
     """Return the choices or the bounds of a JSON schema in words; "" if it has neither."""
-    if choices := schema.get("enum"):
+    if choices := schema.get("enum", [schema["const"]] if "const" in schema else None):
         return code(*choices)
+    if schema.get("writeOnly"):
+        return "a secret"
     if schema.get("type") == "boolean":
         return code("true", "false")
     bounds = [f"{words} {schema[bound]:g}" for bound, words in BOUNDS.items() if bound in schema]
@@ -80,20 +115,43 @@ def _schema(hint: object) -> Mapping[str, Any]:
         return {}
 
 
-def _groups() -> list[type]:
+def _themes() -> list[type]:
     """Return the classes of which the stack's settings are made, the cluster's first."""
-    return [group for group in reversed(StackSettings.__mro__) if group not in (object, StackSettings)]
+    return [theme for theme in reversed(StackSettings.__mro__) if theme not in (object, StackSettings)]
 
 
-def _group(group: type, described: Described) -> str:
-    hints = get_type_hints(group, include_extras=True)
+def _theme(theme: type, described: Described) -> str:
+    hints = get_type_hints(theme, include_extras=True)
     rows: list[list[str]] = []
-    for name in vars(group)["__annotations__"]:
+    for name in vars(theme)["__annotations__"]:
         key = to_camel(name)
         setting = described[key]
         rows.append([code(key), _default(setting), allowed(_schema(hints[name])), setting["description"]])
-    title = group.__name__.removesuffix("Settings")
-    return f"## {title}\n\n{table(('setting', 'default', 'allowed', 'what it is'), rows)}"
+    return f"## {theme.__name__.removesuffix('Settings')}\n\n{table(HEADER, rows)}"
+
+
+def _group(key: str, description: str) -> str:
+    root = schema_of(StackSettings, key)
+    rows: dict[str, list[str]] = {}
+    for setting in inner_settings(root):
+        name = f"{key}[].{setting.name}" if root.get("type") == "array" else f"{key}.{setting.name}"
+        values = allowed(setting.schema)
+        if name in rows:
+            # Alternatives of a union that have a setting of the same name.
+            rows[name][2] = ", ".join(filter(None, dict.fromkeys([rows[name][2], values])))
+        else:
+            default = _inner_default(setting)
+            rows[name] = [code(name), default, values, " ".join(setting.schema["description"].split())]
+    return f"### {key}\n\n{description}\n\n{table(HEADER, rows.values())}"
+
+
+def _inner_default(setting: Inner) -> str:
+    if setting.is_required:
+        return "none: it must be set"
+    default = setting.schema.get("default")
+    if default in (None, "", [], {}):
+        return UNSET
+    return code(json.dumps(default)) if isinstance(default, bool | list | dict) else code(default)
 
 
 def _default(setting: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pulumi
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
@@ -31,6 +32,10 @@ def _known_cluster(value: str) -> str:
     return value
 
 
+def _namespace(given: str) -> str:
+    return given or f"{pulumi.get_project()}-{pulumi.get_stack()}"
+
+
 def is_created(info: ValidationInfo, *clouds: str) -> bool:
     """Return whether the cluster is created here, in one of some clouds, or in any."""
     return info.data.get("cluster") in (clouds or CLOUDS) and info.data.get("cluster_name", "?") is None
@@ -45,7 +50,7 @@ class ClusterSettings:
     cluster_stack: OptionalText
     kubeconfig: OptionalPath
     kube_context: OptionalText
-    namespace: DnsLabel
+    namespace: Annotated[DnsLabel, BeforeValidator(_namespace)]
     create_namespace: bool
     device: Literal["cpu", "gpu"]
     gpu_machine_type: OptionalText

@@ -5,15 +5,14 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-import pulumi
-from pydantic import BeforeValidator, Field, InstanceOf, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
 from infra.registries import Registry
 from infra.registries.credentials import Credentials
 from infra.runtimes import RUNTIMES, RuntimeName
 from infra.settings.cluster import is_created
-from infra.settings.values import CONFIG, DnsLabel, OptionalText, invalid
+from infra.settings.values import CONFIG, DnsLabel, OptionalSecret, OptionalText, invalid
 
 PLATFORMS = {
     "x86_64": "linux/amd64",
@@ -59,7 +58,7 @@ class ImageSettings:
     image: Annotated[str | None, BeforeValidator(_image)]
     registry: Annotated[Registry, BeforeValidator(_registry)]
     registry_username: OptionalText
-    registry_password: Annotated[pulumi.Output[str], InstanceOf] | None
+    registry_password: OptionalSecret
     pull_secret: bool
     registry_resource_group: OptionalText
     retain_image: bool
@@ -89,7 +88,7 @@ class ImageSettings:
     @field_validator("pull_secret")
     @classmethod
     def _has_credentials(cls, value: bool, info: ValidationInfo) -> bool:
-        if value and None in (info.data.get("registry_username"), info.data.get("registry_password")):
+        if value and None in (info.data.get("registry_username", ""), info.data.get("registry_password", "")):
             raise invalid("true only with registryUsername and registryPassword")
         return value
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pulumi
-from pydantic import BeforeValidator, Field, InstanceOf, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
 from infra.clouds import CLOUDS
@@ -12,6 +12,7 @@ from infra.labels import INSTANCE, PART_OF
 from infra.settings.values import (
     CONFIG,
     DnsLabel,
+    OptionalSecret,
     OptionalText,
     OptionalUrl,
     invalid,
@@ -37,7 +38,7 @@ class MonitoringSettings:
     prometheus_url: OptionalUrl
     prometheus_storage: OptionalText
     monitor_control_plane: bool
-    grafana_admin_password: Annotated[pulumi.Output[str], InstanceOf] | None
+    grafana_admin_password: OptionalSecret
     slo_availability: Annotated[float, Field(ge=50, lt=100)]
     slo_latency_seconds: float
     slo_latency_percent: Annotated[float, Field(ge=50, lt=100)]

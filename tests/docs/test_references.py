@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from app.settings import Settings
 from docs.references import COMMAND, pages
 from docs.references.settings import allowed
 from docs.references.tables import table
 from ops.stack import PROJECT
+from tests.infra.keys import settings_and_inner_ones
 
 PAGES = pages()
 
@@ -20,7 +20,7 @@ def test_a_page_is_what_the_code_says_now(page: Path):
 
 
 def test_every_setting_of_a_stack_has_one_row():
-    settings = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    settings = settings_and_inner_ones()
     rows = PAGES[PROJECT / "docs/settings.md"].splitlines()
 
     assert {key: sum(row.startswith(f"| `{key}` |") for row in rows) for key in settings} == dict.fromkeys(

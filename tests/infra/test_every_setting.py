@@ -1,21 +1,20 @@
 """Every setting changes the declared objects, so none is described and parsed but not used."""
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from infra.settings import SECRETS
-from ops.stack import PROJECT, Stack
+from ops.stack import Stack
 from tests.conftest import VERSION, StackOf, write_artifact
 from tests.infra.conftest import CLOUD_CONFIG, EXISTING, GPU, QUEUE_DEPTH
 from tests.infra.declarations import declarations
+from tests.infra.keys import SECRETS, settings_and_inner_ones
 from tests.infra.pruning import left_behind
-
-KEYS = list(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"])
 
 OTHER_VERSION = "ba9876543210"
 CREDENTIALS = {"registryUsername": "someone", "registryPassword": "hunter2"}
@@ -34,6 +33,10 @@ class Change:
     others: dict[str, str] = field(default_factory=dict[str, str])
     before: str | None = None
     """The value that it is compared with. None is the default."""
+
+
+def tolerating(**others: object) -> str:
+    return json.dumps({"tolerations": [{"key": "team", "effect": "NoExecute", **others}]})
 
 
 CHANGES: dict[str, Change] = {
@@ -107,7 +110,16 @@ CHANGES: dict[str, Change] = {
     "drainDelaySeconds": Change("4"),
     "drainTimeoutSeconds": Change("19"),
     "terminationGracePeriodSeconds": Change("40"),
+    "pod.nodeSelector": Change('{"nodeSelector": {"disk": "ssd"}}'),
+    "pod.tolerations": Change(tolerating()),
+    "pod.tolerations[].key": Change(tolerating(key="user"), before=tolerating()),
+    "pod.tolerations[].operator": Change(tolerating(operator="Exists"), before=tolerating()),
+    "pod.tolerations[].value": Change(tolerating(value="vision"), before=tolerating()),
+    "pod.tolerations[].effect": Change(tolerating(effect="NoSchedule"), before=tolerating()),
+    "pod.tolerations[].tolerationSeconds": Change(tolerating(tolerationSeconds=60), before=tolerating()),
+    "pod.priorityClass": Change('{"priorityClass": "high"}'),
 }
+"""By key. For a setting within a group, the path is given and the values are those of the whole group."""
 
 
 @pytest.fixture
@@ -128,12 +140,12 @@ def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], 
 
 
 def test_every_setting_has_a_case():
-    assert [*CHANGES] == KEYS
+    assert {*CHANGES} == {*settings_and_inner_ones()}
 
 
-@pytest.mark.parametrize("key", CHANGES)
-def test_every_setting_changes_the_declared_objects(stack_with: Callable[[dict[str, str]], Stack], key: str):
-    change = CHANGES[key]
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_setting_changes_the_declared_objects(stack_with: Callable[[dict[str, str]], Stack], name: str):
+    change, key = CHANGES[name], re.split(r"[.[]", name)[0]
     before = {**change.others, **({} if change.before is None else {key: change.before})}
     after = {**change.others, key: change.value}
 

@@ -8,11 +8,13 @@ import yaml
 from pydantic.alias_generators import to_camel
 
 from infra.settings import Settings, SettingsError
+from infra.settings.schema import inner_settings, schema_of
 from infra.settings.values import cores, mebibytes
 from ops.errors import OperationError
 from ops.stack import PROJECT
 from tests.conftest import SettingsOf
 from tests.infra.conftest import Declare
+from tests.infra.keys import GROUP_KEYS
 
 QUEUE = {
     "monitoring": "existing",
@@ -40,6 +42,12 @@ def test_every_setting_is_described_in_pulumi_yaml_and_only_there_has_a_default(
     assert all(schema["description"] for schema in PULUMI_YAML.values())
     assert [key for key, schema in PULUMI_YAML.items() if "default" not in schema] == []
     assert all(field.default is MISSING for field in fields(Settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", GROUP_KEYS)
+def test_every_setting_within_a_group_is_described(key: str):
+    for setting in inner_settings(schema_of(Settings, key)):
+        assert setting.schema.get("description"), setting.name
 
 
 def test_all_problems_are_reported_at_once(declare: Declare):

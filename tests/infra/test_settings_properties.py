@@ -1,24 +1,23 @@
 """Properties of all settings, tested on random ones."""
 
 import json
+import re
 import string
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from infra.settings import SECRETS
 from ops.program import run
-from ops.stack import PROJECT
 from tests.conftest import StackOf
+from tests.infra.keys import FLAT_KEYS, GROUP_KEYS, SECRETS, names_within
 from tests.infra.schema import misfit
 from tests.parsing import problems
 
 pytestmark = pytest.mark.slow
 
-KEYS = sorted(yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"])
+KEYS = sorted([*FLAT_KEYS, *GROUP_KEYS])
 
 # Derandomized, for a run to fail or pass as the one before. The fixtures make one folder, which every example
 # only reads.
@@ -51,7 +50,31 @@ def test_the_parser_returns_settings_or_reports_errors_for_every_input(
     stack_of: StackOf, config: dict[str, str]
 ):
     for key, problem in problems(stack_of(**secrets_apart(config))):
-        assert key in KEYS
+        assert key in KEYS or key.startswith(tuple(f"slipway:{group}" for group in GROUP_KEYS))
+        assert problem
+
+
+WORDS = sorted({word for key in GROUP_KEYS for name in names_within(key) for word in re.split(r"\W+", name)})
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(-10, 10**6), st.floats(allow_nan=False), words, tokens
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(WORDS) | st.text(), inner, max_size=4),
+    ),
+    max_leaves=8,
+)
+
+
+@drawn
+@given(key=st.sampled_from(GROUP_KEYS), value=values)
+def test_a_group_of_any_form_is_read_or_its_problems_are_reported_by_their_paths(
+    stack_of: StackOf, key: str, value: Any
+):
+    for path, problem in problems(stack_of(**{key: json.dumps(value)})):
+        assert path == key or path.startswith((f"slipway:{key}.", f"slipway:{key}["))
         assert problem
 
 

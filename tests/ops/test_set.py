@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ config:
   model: {type: string, default: tiny}
   port: {type: integer, default: 0}
   token: {type: string}
+  pod: {type: object, default: {}}
 """
 
 
@@ -56,6 +58,14 @@ def test_an_unknown_key_is_an_error(project: Path):
 
     with pytest.raises(OperationError, match=r"no setting 'modle': Pulumi\.yaml describes"):
         set_value("dev", "modle", "flowers", project)
+
+
+@pytest.mark.parametrize("key", ["pod", "pod.priorityClass", "pod[0]"])
+def test_a_setting_within_a_group_is_an_error_that_says_how_to_set_it(project: Path, key: str):
+    (project / "Pulumi.dev.yaml").write_text("config:\n")
+
+    with pytest.raises(OperationError, match=rf"`pulumi config set --path 'slipway:{re.escape(key)}' VALUE`"):
+        set_value("dev", key, "high", project)
 
 
 def test_a_stack_without_a_file_is_an_error(project: Path):

@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 
+from ops.config_yaml import UNDECRYPTED
 from ops.errors import OperationError
-from ops.stack import UNDECRYPTED, Stack
+from ops.stack import Stack
 
 PULUMI_YAML = """
 name: ship
@@ -51,6 +53,39 @@ def test_the_key_of_a_secret_is_known_but_not_its_value(project: Path):
 
     assert stack.secret_keys == {"slipway:token"}
     assert stack.get("token") == UNDECRYPTED
+
+
+GROUP = """
+config:
+  slipway:exposure:
+    tls: {issuer: letsencrypt, days: 30}
+    keys: [{name: a, key: {secure: v1:abc=}}]
+  slipway:plain: {secure: v1:abc=, other: x}
+"""
+
+
+@pytest.fixture
+def grouped(project: Path) -> Stack:
+    (project / "Pulumi.dev.yaml").write_text(GROUP)
+    return Stack.read("dev", project)
+
+
+def test_a_group_is_json_as_it_is_with_the_engine(grouped: Stack):
+    assert json.loads(grouped.get("exposure")) == {
+        "tls": {"issuer": "letsencrypt", "days": 30},
+        "keys": [{"name": "a", "key": UNDECRYPTED}],
+    }
+
+
+def test_a_setting_within_a_group_is_found_by_its_path(grouped: Stack):
+    assert grouped.get("exposure.tls.issuer") == "letsencrypt"
+    assert grouped.get("exposure.tls.days") == "30"
+    with pytest.raises(KeyError):
+        grouped.get("exposure.tls.secret")
+
+
+def test_a_key_with_a_secret_within_its_value_is_a_secret_key(grouped: Stack):
+    assert grouped.secret_keys == {"slipway:exposure"}
 
 
 def test_keys_of_other_namespaces_are_kept(project: Path):
