@@ -86,7 +86,7 @@ def _check_external_metrics(kubectl: Kubectl, stack: Stack) -> None:
     if stack.get("monitoring") == "install" and server["namespace"] != stack.get("monitoringNamespace"):
         raise OperationError(
             f"stack {stack.name}: monitoring is install, which installs {wanted}, but {name} runs on this "
-            "cluster already, and only one can serve external metrics: set monitoring to existing, or remove it"
+            "cluster already, and only one may serve external metrics: set monitoring to existing"
         )
 
 

@@ -141,17 +141,13 @@ def test_grafana_reads_labelled_dashboards_in_every_namespace(releases: Releases
 
 def test_grafana_reads_config_maps_and_no_secrets(releases: Releases, program: Callable[..., Run]):
     grafana = releases(**INSTALL)["kube-prometheus-stack"].values["grafana"]
-    kinds = {
-        item["kind"]: item for item in program(**INSTALL).objects() if item["kind"].startswith("Cluster")
-    }
-    role, binding = kinds["ClusterRole"], kinds["ClusterRoleBinding"]
+    objects = {item["kind"]: item for item in program(**INSTALL).objects()}
+    role, binding = objects["ClusterRole"], objects["ClusterRoleBinding"]
 
     # The chart's own role may read Secrets.
     assert grafana["rbac"] == {"create": False}
     assert {kind["resource"] for kind in grafana["sidecar"].values()} == {"configmap"}
-    assert role["rules"] == [
-        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}
-    ]
+    assert [rule["resources"] for rule in role["rules"]] == [["configmaps"]]
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     (subject,) = binding["subjects"]
     account = {"kind": "ServiceAccount", "name": grafana["serviceAccount"]["name"], "namespace": "monitoring"}

@@ -92,8 +92,11 @@ def test_the_address_is_that_of_an_installed_prometheus():
     assert f"http://{KUBE_PROMETHEUS_STACK}.{{namespace}}:9090" == clashes.PROMETHEUS
 
 
+OF_KEDA, OF_ADAPTER = "keda/keda-operator-metrics-apiserver", "monitoring/prometheus-adapter"
+
+
 def api(server: str) -> str:
-    """Return the APIService of external metrics, with the namespace and name of the Service that serves it."""
+    """Return the APIService of external metrics, as the Service NAMESPACE/NAME serves it."""
     namespace, _, name = server.partition("/")
     return json.dumps({"spec": {"service": {"namespace": namespace, "name": name}}})
 
@@ -101,8 +104,8 @@ def api(server: str) -> str:
 @pytest.mark.parametrize(
     ("backend", "server"),
     [
-        ("keda", "monitoring/prometheus-adapter"),
-        ("prometheus-adapter", "keda/keda-operator-metrics-apiserver"),
+        ("keda", OF_ADAPTER),
+        ("prometheus-adapter", OF_KEDA),
     ],
 )
 def test_a_second_server_of_external_metrics_is_refused(
@@ -117,8 +120,8 @@ def test_a_second_server_of_external_metrics_is_refused(
 @pytest.mark.parametrize(
     ("backend", "server"),
     [
-        ("keda", "keda/keda-operator-metrics-apiserver"),
-        ("prometheus-adapter", "monitoring/prometheus-adapter"),
+        ("keda", OF_KEDA),
+        ("prometheus-adapter", OF_ADAPTER),
     ],
 )
 def test_the_server_that_the_autoscaler_needs_is_used(
@@ -130,13 +133,13 @@ def test_the_server_that_the_autoscaler_needs_is_used(
 
 
 def test_keda_is_not_installed_beside_another_keda(stack_of: StackOf, programs: Programs):
-    programs.add("kubectl", (["apiservice"], api("keda/keda-operator-metrics-apiserver"), 0))
+    programs.add("kubectl", (["apiservice"], api(OF_KEDA), 0))
 
     with pytest.raises(OperationError, match=r"keda/keda-.* runs on this cluster already"):
         clashes.check(stack_of(**INSTALL, autoscalingBackend="keda"))
 
 
-@pytest.mark.parametrize("found", [api("monitoring/keda-operator-metrics-apiserver"), "", '{"spec": {}}'])
+@pytest.mark.parametrize("found", [api("monitoring/keda-operator-metrics-apiserver"), '{"spec": {}}'])
 def test_the_keda_of_the_stack_itself_is_no_clash(stack_of: StackOf, programs: Programs, found: str):
     programs.add("kubectl", (["apiservice"], found, 0))
 
