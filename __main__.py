@@ -2,6 +2,7 @@
 
 import pulumi
 
+from infra.alerting import Alerting, AlertingArgs
 from infra.artifact import Artifact
 from infra.autoscaling import adapter_rule
 from infra.cluster import Cluster, ClusterArgs
@@ -36,6 +37,13 @@ if settings.is_monitored:
     ModelMonitoring(
         "model",
         ModelMonitoringArgs.of(settings, artifact, cluster.namespace, instance),
+        pulumi.ResourceOptions(providers=[cluster.provider], depends_on=monitoring),
+    )
+
+if settings.alerts.has_receivers:
+    Alerting(
+        "alerting",
+        AlertingArgs.of(settings, cluster.namespace, instance),
         pulumi.ResourceOptions(providers=[cluster.provider], depends_on=monitoring),
     )
 

@@ -15,7 +15,9 @@ from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.labels import COMPONENT, INSTANCE, MONITORING, PART_OF
+from infra.queries import METRICS_SERVICE
 from infra.receivers import Receiver, given_secrets, receiver
+from infra.settings import Settings
 from infra.settings.alerts import Alerts, Receivers
 from infra.severities import Severities, Severity
 
@@ -99,6 +101,21 @@ class AlertingArgs:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     """Further labels of the AlertmanagerConfig, by which an Alertmanager selects it."""
 
+    has_links: bool = True
+    """Whether the alerts link to their runbooks by an address that opens."""
+
+    @classmethod
+    def of(cls, settings: Settings, namespace: pulumi.Input[str], instance: str) -> "AlertingArgs":
+        """Take from the settings what concerns the receivers."""
+        return cls(
+            namespace=namespace,
+            instance=instance,
+            services=[METRICS_SERVICE],
+            alerts=settings.alerts,
+            labels=settings.monitoring_labels,
+            has_links=settings.runbook_url is not None,
+        )
+
     @property
     def receivers(self) -> Mapping[Severity, Receivers]:
         """The receivers of each severity that has any."""
@@ -125,6 +142,8 @@ class Alerting(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlertingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:infra:Alerting", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
+        if not args.has_links:
+            pulumi.log.warn("runbookUrl is not set: the links in messages to runbooks do not open", self)
         labels = {**PART_OF, INSTANCE: args.instance, COMPONENT: MONITORING}
         secrets = {
             key: value

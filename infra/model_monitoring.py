@@ -104,6 +104,7 @@ class ModelMonitoringArgs:
             server=ServerArgs.of(settings),
             has_gpus=settings.device == "gpu",
             labels=settings.monitoring_labels,
+            severities=settings.alerts.severities,
             runbooks=str(settings.runbook_url).rstrip("/") if settings.runbook_url else RUNBOOKS,
         )
 

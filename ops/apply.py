@@ -31,6 +31,7 @@ A test compares them with what the program declares.
 """
 
 CUSTOM_PRUNED = {
+    "AlertmanagerConfig": "alertmanagerconfigs.monitoring.coreos.com",
     "PrometheusRule": "prometheusrules.monitoring.coreos.com",
     "ScaledObject": "scaledobjects.keda.sh",
     "ServiceMonitor": "servicemonitors.monitoring.coreos.com",

@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from pydantic import ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
+from infra.settings.alerts import Alerts
 from infra.settings.cluster import ClusterSettings
 from infra.settings.image import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
@@ -19,7 +21,7 @@ from infra.settings.pod import PodSettings
 from infra.settings.problems import NAMESPACE
 from infra.settings.reading import Declared, SettingsError, read
 from infra.settings.scaling import ScalingSettings
-from infra.settings.values import CONFIG
+from infra.settings.values import CONFIG, invalid
 
 __all__ = ["NAMESPACE", "PULUMI_YAML", "Settings", "SettingsError", "declared"]
 
@@ -32,6 +34,14 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
     """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
 
     pod: Placement
+    alerts: Alerts
+
+    @field_validator("alerts")
+    @classmethod
+    def _are_of_a_watched_service(cls, value: Alerts, info: ValidationInfo) -> Alerts:
+        if value.has_receivers and info.data.get("monitoring") == "none":
+            raise invalid("without receivers, for monitoring is none: no alert is ever raised")
+        return value
 
     @classmethod
     def load(cls) -> "Settings":

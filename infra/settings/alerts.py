@@ -1,4 +1,4 @@
-"""Settings of alerts: who is told, how, and by which labels."""
+"""The group `slipway:alerts`: who is told about alerts, and how they are labelled."""
 
 from dataclasses import field
 from typing import Annotated
@@ -175,5 +175,5 @@ class Alerts:
     @model_validator(mode="after")
     def _severities_differ(self) -> "Alerts":
         if self.page.severity == self.ticket.severity:
-            raise invalid("another value than that of page", "ticket", "severity")
+            raise invalid("severities of page and ticket that differ")
         return self

@@ -9,8 +9,15 @@ from ops.program import run
 from tests.conftest import StackOf
 from tests.infra.conftest import EXISTING
 from tests.infra.pruning import KEPT, left_behind
+from tests.infra.receivers import EXAMPLES as RECEIVERS
+from tests.infra.receivers import alerts
 
-EXAMPLES = ({}, EXISTING, {**EXISTING, "autoscalingBackend": "keda"})
+EXAMPLES = (
+    {},
+    EXISTING,
+    {**EXISTING, "autoscalingBackend": "keda"},
+    {**EXISTING, "alerts": alerts(page=RECEIVERS)},
+)
 """Settings of stacks that declare every kind between them."""
 
 

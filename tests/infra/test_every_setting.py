@@ -15,6 +15,7 @@ from tests.infra.conftest import CLOUD_CONFIG, EXISTING, GPU, QUEUE_DEPTH
 from tests.infra.declarations import declarations
 from tests.infra.keys import SECRETS, settings_and_inner_ones
 from tests.infra.pruning import left_behind
+from tests.infra.receivers import SEVERITIES, alerts, changes
 
 OTHER_VERSION = "ba9876543210"
 CREDENTIALS = {"registryUsername": "someone", "registryPassword": "hunter2"}
@@ -118,6 +119,15 @@ CHANGES: dict[str, Change] = {
     "pod.tolerations[].effect": Change(tolerating(effect="NoSchedule"), before=tolerating()),
     "pod.tolerations[].tolerationSeconds": Change(tolerating(tolerationSeconds=60), before=tolerating()),
     "pod.priorityClass": Change('{"priorityClass": "high"}'),
+    **{
+        f"alerts.{severity}": Change(alerts(**{severity: {"severity": "urgent"}}), EXISTING)
+        for severity in SEVERITIES
+    },
+    **{
+        path: Change(after, EXISTING, before=before)
+        for severity in SEVERITIES
+        for path, before, after in changes(severity)
+    },
 }
 """By key. For a setting within a group, the path is given and the values are those of the whole group."""
 
@@ -133,7 +143,7 @@ def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], 
     def stack(config: dict[str, str]) -> Stack:
         given: dict[str, Any] = {"modelVersion": VERSION, "modelDirectory": "here", **config}
         given["modelDirectory"] = str(tmp_path / given["modelDirectory"])
-        secret = {key: given.pop(key) for key in SECRETS if key in given}
+        secret = {key: given.pop(key) for key in [*SECRETS, "alerts"] if key in given}
         return stack_of(**given, secret=secret)
 
     return stack
