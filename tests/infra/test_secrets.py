@@ -96,9 +96,8 @@ def in_the_open(value: Any) -> Any:
 def stack(stack_of: StackOf) -> Callable[[str], Stack]:
     def make(name: str) -> Stack:
         config = STACKS[name]
-        secret = {
-            key: value for key, value in config.items() if value in (PASSWORD, GRAFANA) or RECEIVER in value
-        }
+        hidden = (PASSWORD, GRAFANA, RECEIVER)
+        secret = {key: value for key, value in config.items() if any(word in value for word in hidden)}
         return stack_of(secret=secret, **{key: config[key] for key in config.keys() - secret.keys()})
 
     return make
