@@ -8,6 +8,7 @@ from infra.autoscaling import adapter_rule
 from infra.cluster import Cluster, ClusterArgs
 from infra.gpu.pool import GpuNodePool, GpuNodePoolArgs
 from infra.image import ModelImage, ModelImageArgs
+from infra.memory import memory_advice
 from infra.model_monitoring import ModelMonitoring, ModelMonitoringArgs
 from infra.monitoring_stack import MonitoringStack, MonitoringStackArgs
 from infra.service import ModelService, ModelServiceArgs
@@ -27,6 +28,8 @@ if settings.monitoring == "install":
 if settings.device == "gpu" and cluster.cloud:
     gpu_nodes.append(GpuNodePool("gpu", GpuNodePoolArgs.of(settings, cluster.cloud, monitoring), in_cluster))
 
+if advice := memory_advice(settings.runtime, settings.memory_request):
+    pulumi.log.info(advice)
 image = settings.image or ModelImage("model", ModelImageArgs.of(settings, artifact)).ref
 service = ModelService(
     "model",

@@ -133,7 +133,7 @@ class Alerting(pulumi.ComponentResource):
         ...         namespace="cats",
         ...         instance=pulumi.get_stack(),
         ...         services=["model-metrics"],
-        ...         alerts=Alerts(page=Page(slack=Slack(url_from=SecretKey(name="slack", key="url")))),
+        ...         alerts=Alerts(page=Receivers(slack=Slack(url_from=SecretKey(name="slack", key="url")))),
         ...     ),
         ... )
 

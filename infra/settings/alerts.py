@@ -118,6 +118,10 @@ class Webhook:
 class Receivers:
     """Everybody who is told about the alerts of one severity."""
 
+    severity: LabelValue | None = None
+    """Value of the label `severity`, e.g. critical or warning where routes exist already. Empty, it is page
+    or ticket."""
+
     slack: Slack | None = None
     """A channel of Slack."""
 
@@ -137,35 +141,22 @@ class Receivers:
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
-class Page(Receivers):
-    """Alerts that wake somebody."""
-
-    severity: LabelValue = SEVERITIES["page"]
-    """Value of their label `severity`, e.g. critical for routes that exist already."""
-
-
-@dataclass(frozen=True, kw_only=True, config=CONFIG)
-class Ticket(Receivers):
-    """Alerts that wait for working hours."""
-
-    severity: LabelValue = SEVERITIES["ticket"]
-    """Value of their label `severity`, e.g. warning for routes that exist already."""
-
-
-@dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Alerts:
     """Who is told about alerts."""
 
-    page: Page = field(default_factory=Page)
-    """Alerts that wake somebody: their label and their receivers."""
+    page: Receivers = field(default_factory=Receivers)
+    """Alerts that wake somebody."""
 
-    ticket: Ticket = field(default_factory=Ticket)
-    """Alerts that wait for working hours: their label and their receivers."""
+    ticket: Receivers = field(default_factory=Receivers)
+    """Alerts that wait for working hours."""
 
     @property
     def severities(self) -> Severities:
         """The labels `severity`."""
-        return {"page": self.page.severity, "ticket": self.ticket.severity}
+        return {
+            "page": self.page.severity or SEVERITIES["page"],
+            "ticket": self.ticket.severity or SEVERITIES["ticket"],
+        }
 
     @property
     def has_receivers(self) -> bool:
@@ -174,6 +165,6 @@ class Alerts:
 
     @model_validator(mode="after")
     def _severities_differ(self) -> "Alerts":
-        if self.page.severity == self.ticket.severity:
+        if len({*self.severities.values()}) == 1:
             raise invalid("severities of page and ticket that differ")
         return self
