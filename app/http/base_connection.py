@@ -119,10 +119,11 @@ class BaseConnection(asyncio.BufferedProtocol, ABC):
     def _enter_phase(self, phase: Phase) -> None:
         self.phase = phase
         self.phase_since = self._loop.time()
+        idle = self.listener.idle
         if phase == "idle":
-            self.listener.idle[self] = None
-        else:
-            self.listener.idle.pop(self, None)
+            idle[self] = None
+        elif self in idle:
+            del idle[self]
 
     def _close_if_waiting(self) -> None:
         if self.phase in {"head", "idle", "closing"}:

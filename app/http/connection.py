@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import cast
 
 from app.errors import RequestError
-from app.http import head, identity, problems, request
+from app.http import identity, problems, request
 from app.http.asgi_call import AsgiCall
 from app.http.base_connection import BaseConnection
 from app.http.exchange import EMPTY_BUFFER, Exchange
@@ -195,8 +195,7 @@ class Connection(BaseConnection):
         if route is None or listener.service is None:
             self._handler = AsgiCall(self, request, self._request_id)
         else:
-            headers = head.select_headers(request.headers)
-            headers[identity.REQUEST_ID] = self._request_id.encode()
+            headers = {**request.inference_headers, identity.REQUEST_ID: self._request_id.encode()}
             exchange = Exchange(listener.service, route, headers, self.reply)
             if not exchange.finished:
                 self._handler = exchange

@@ -116,13 +116,16 @@ class RequestHead:
 
     def _number(self, name: bytes) -> int | None:
         value = self.headers.get(name)
-        if value is None:
-            return None
-        digits = value.lstrip(b"0") or b"0"
-        # Refuse more than 18 digits: no valid value is longer, and int() is quadratic in the digits.
-        if not value.isdigit() or len(digits) > MAX_DIGITS:
-            raise InvalidInput(f"{name.decode()}: {value[:40].decode('latin-1')!r} is not a number")
-        return int(digits)
+        return None if value is None else _parse_number(name, value)
+
+
+@lru_cache(maxsize=256)
+def _parse_number(name: bytes, value: bytes) -> int:
+    digits = value.lstrip(b"0") or b"0"
+    # Refuse more than 18 digits: no valid value is longer, and int() is quadratic in the digits.
+    if not value.isdigit() or len(digits) > MAX_DIGITS:
+        raise InvalidInput(f"{name.decode()}: {value[:40].decode('latin-1')!r} is not a number")
+    return int(digits)
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 REQUEST_ID = b"x-request-id"
 TRACEPARENT = b"traceparent"
+ID_HEADERS = frozenset({REQUEST_ID, TRACEPARENT})
 
 MAX_ID_CHARACTERS = 128
 

@@ -4,12 +4,15 @@ https://www.rfc-editor.org/rfc/rfc9112
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpParserInvalidMethodError, HttpParserUpgrade, HttpRequestParser
 
+from app.http.head import select_headers
+from app.http.identity import ID_HEADERS
 from app.http.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -36,6 +39,12 @@ _HOST = re.compile(rb"[0-9A-Za-z\-._~%!$&'()*+,;=:\[\]]*")
 _CONNECTION_FIELDS = frozenset({b"host", b"connection", b"content-length", b"transfer-encoding", b"expect"})
 """The fields that the connection uses itself, for example to find the end of the request."""
 
+_ID_LINE = re.compile(
+    rb"\r\n(X-Request-ID|traceparent): ([0-9A-Za-z\-._~:/+=@]+)(?=\r\n[^ \t])", re.IGNORECASE
+)
+"""A line of a head with one of the `ID_HEADERS`. No line that continues it may follow (obs-fold, RFC 9112,
+section 5.2), because without it that would continue the line before."""
+
 _VERSIONS = (b"1.1", b"1.0")
 _WHITESPACE = b" \t"
 
@@ -52,6 +61,9 @@ class Request(NamedTuple):
 
     headers: tuple[tuple[bytes, bytes], ...]
     """Names in lower case, values without surrounding whitespace."""
+
+    inference_headers: Mapping[bytes, bytes]
+    """The headers that inference uses, as `head.select_headers` returns them."""
 
     length: int | None
     """Bytes of the body; None for a chunked body."""
@@ -94,7 +106,31 @@ def parse_head(head: bytes) -> Request:
         Problem: as in `_parse_head`.
 
     """
-    return _parse_cached(head) if len(head) <= MAX_CACHED_HEAD_BYTES else _parse_head(head)
+    if len(head) > MAX_CACHED_HEAD_BYTES:
+        return _parse_head(head)
+    ids: Headers = []
+
+    def remove(line: re.Match[bytes]) -> bytes:
+        ids.append((line[1].lower(), line[2]))
+        return b""
+
+    # The ids alone differ between the requests of a client, so the cache has the head without them.
+    request = _parse_cached(_ID_LINE.sub(remove, head))
+    if not ids:
+        return request
+    if not ID_HEADERS.isdisjoint(request.inference_headers):
+        # Another line has the same name, and their order matters.
+        return _parse_head(head)
+    return Request(
+        request.method,
+        request.target,
+        request.version,
+        (*request.headers, *ids),
+        {**request.inference_headers, **dict(ids)},
+        request.length,
+        request.keep_alive,
+        request.expects_continue,
+    )
 
 
 @lru_cache(maxsize=256)
@@ -136,6 +172,7 @@ def _parse_head(head: bytes) -> Request:
         target=_origin_form(method, target),
         version=version.decode(),
         headers=tuple(headers),
+        inference_headers=select_headers(headers),
         length=_body_length(by_name, version),
         keep_alive=b"close" not in options and (version == b"1.1" or b"keep-alive" in options),
         expects_continue=(version == b"1.1" and b"100-continue" in _list_elements(by_name.get(b"expect"))),

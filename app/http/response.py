@@ -50,8 +50,11 @@ def encode_response(
 
 def content_headers(response: Response) -> Headers:
     """Return the Content-Type and the other headers that belong to this response."""
-    headers = {"content-type": response.content_type, **response.headers}
-    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    content_type = (b"content-type", response.content_type.encode("latin-1"))
+    if not response.headers:
+        return [content_type]
+    others = ((name.encode(), value.encode("latin-1")) for name, value in response.headers.items())
+    return [content_type, *others]
 
 
 def compress_response(response: Response, coding: str | None) -> Response:

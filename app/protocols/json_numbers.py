@@ -10,7 +10,7 @@ import simdjson
 from numpy.typing import NDArray
 
 from app.signature import Tensor
-from app.tensors import DTYPES
+from app.tensors import DTYPES, is_finite
 
 PIECE_BYTES = 32 * 1024
 """How much of a body is parsed in one call. A call holds Python's global lock, so nothing else can run."""
@@ -67,7 +67,7 @@ def read_numbers(body: bytes, tensor: Tensor) -> NDArray[Any] | None:
     except (AttributeError, ValueError, TypeError, RuntimeError):
         return None
     array = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    if len(array) != batch * size or not np.isfinite(array).all():
+    if len(array) != batch * size or not is_finite(array):
         return None
     return array.reshape(batch, *tensor.sample_shape)
 
@@ -88,6 +88,8 @@ def count_byte(body: bytes, byte: bytes) -> int:
 
 
 def _structure(body: bytes) -> bytes:
+    if len(body) <= PIECE_BYTES:
+        return body.translate(None, _NOT_STRUCTURE)
     starts = range(0, len(body), PIECE_BYTES)
     return b"".join([body[start : start + PIECE_BYTES].translate(None, _NOT_STRUCTURE) for start in starts])
 

@@ -13,7 +13,7 @@ from app.protocols import json_numbers
 from app.protocols.messages import check_sample_count, sample_count
 from app.protocols.refusals import MAX_SHOWN_CHARACTERS, position, preview, refuse
 from app.signature import Signature, Tensor
-from app.tensors import DTYPES, Arrays
+from app.tensors import DTYPES, Arrays, is_finite
 
 JSON_TYPES: dict[str, set[type]] = {
     "b": {bool},
@@ -130,7 +130,7 @@ def decode_octets(body: bytes | memoryview, tensor: Tensor) -> NDArray[Any]:
     if not body or len(body) % (size * dtype.itemsize):
         refuse(tensor, f"has {len(body)} octets, but a sample has {size * dtype.itemsize}")
     array = np.frombuffer(body, dtype).reshape(-1, *tensor.sample_shape)
-    if dtype.kind == "f" and not np.isfinite(array).all():
+    if dtype.kind == "f" and not is_finite(array):
         index = int(np.argmin(np.isfinite(array)))
         refuse(tensor, f"holds a number that is not finite{position(index, array.shape)}")
     return array
@@ -233,7 +233,7 @@ def _array(values: list[Any], shape: tuple[int, ...], tensor: Tensor) -> NDArray
                 )
     except OverflowError:
         refuse(tensor, f"holds an integer beyond {tensor.datatype}")
-    if dtype.kind == "f" and not np.isfinite(array).all():
+    if dtype.kind == "f" and not is_finite(array):
         index = int(np.argmin(np.isfinite(array)))
         refuse(tensor, f"holds a number beyond {tensor.datatype}{position(index, shape)}")
     return array

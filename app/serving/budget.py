@@ -73,7 +73,8 @@ class Budget:
         """Create a budget of `total` bytes, all free."""
         self.total = total
         self.reserved = 0
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._waiting = 0
 
     def resize(self, total: int) -> None:
@@ -89,7 +90,7 @@ class Budget:
             Overloaded: fewer bytes are free.
 
         """
-        with self._changed:
+        with self._lock:
             if not self._fits(size):
                 raise _full()
             self.reserved += size
@@ -142,13 +143,13 @@ class Budget:
 
     def reserve_unchecked(self, size: int) -> Reservation:
         """Reserve bytes that are allocated already, even beyond the total. Others then wait for them."""
-        with self._changed:
+        with self._lock:
             self.reserved += size
         return Reservation(self, size)
 
     def release(self, size: int) -> None:
         """Give bytes of a reservation back."""
-        with self._changed:
+        with self._lock:
             self.reserved -= size
             if self._waiting:
                 self._changed.notify_all()

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidInput
 from app.signature import Signature
-from app.tensors import Arrays
+from app.tensors import Arrays, is_finite
 
 TOP_LABELS = 5
 """How many labels a prediction lists."""
+
+MAX_SORTED_CLASSES = 64
+"""Up to how many classes it is faster to sort all scores than to look for the best first."""
 
 Prediction = dict[str, Any] | list[Any] | float
 """The answer to one sample, ready for JSON."""
@@ -65,7 +68,7 @@ class BatchOutputs:
         if self._signature.labels is None:
             self.check_finite(self._outputs, first, size)
         else:
-            self._check(self._signature.outputs[0].name, self._has_finite_scores, first, size)
+            self._check_scores(first, size)
         return self._predictions[first : first + size]
 
     def check_finite(self, names: Iterable[str], first: int, size: int) -> None:
@@ -78,6 +81,10 @@ class BatchOutputs:
         for name in names:
             if name in self._finite_samples:
                 self._check(name, self._finite_samples[name], first, size)
+
+    def _check_scores(self, first: int, size: int) -> None:
+        if self._has_finite_scores is not None:
+            self._check(self._signature.outputs[0].name, self._has_finite_scores, first, size)
 
     def _check(self, name: str, finite: NDArray[np.bool_], first: int, size: int) -> None:
         if not finite[first : first + size].all():
@@ -92,7 +99,7 @@ class BatchOutputs:
         return {
             name: np.asarray(np.isfinite(array).reshape(len(array), -1).all(axis=1))
             for name, array in self._outputs.items()
-            if array.dtype.kind == "f" and not np.isfinite(array).all()
+            if array.dtype.kind == "f" and not is_finite(array)
         }
 
     @cached_property
@@ -107,6 +114,8 @@ class BatchOutputs:
     def _best(self) -> NDArray[np.intp]:
         """The classes with the highest scores, the best first, of shape [batch, top or fewer]."""
         scores = self._scores
+        if scores.shape[-1] <= MAX_SORTED_CLASSES:
+            return np.argsort(-scores, kind="stable")[:, : self._top]
         # Only the best few of perhaps a thousand classes are sorted. They are first put into the order of the
         # classes, so that the stable sort keeps that order for equal scores.
         top = min(self._top, scores.shape[-1])
@@ -120,8 +129,13 @@ class BatchOutputs:
         return self._scores[np.arange(len(self._scores))[:, np.newaxis], self._best]
 
     @cached_property
-    def _has_finite_scores(self) -> NDArray[np.bool_]:
-        """Which samples have finite best scores and no NaN, which could not be ranked; of shape [batch]."""
+    def _has_finite_scores(self) -> NDArray[np.bool_] | None:
+        """Which samples have finite best scores and no NaN, which could not be ranked; of shape [batch].
+
+        None if all scores of all samples are finite.
+        """
+        if is_finite(self._scores):
+            return None
         finite = np.isfinite(self._best_scores).all(axis=1)
         return np.asarray(finite & ~np.isnan(self._scores).any(axis=1))
 
@@ -150,5 +164,9 @@ def _with_labels(
 
 def _softmax(logits: NDArray[Any]) -> NDArray[Any]:
     # Subtract the largest logit, so that no power overflows. Use at least 32 bits for an accurate sum.
-    powers = np.exp((logits - logits.max(axis=-1, keepdims=True)).astype(np.result_type(logits, np.float32)))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    powers = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
+    if powers.dtype.char not in "fd":
+        powers = powers.astype(np.result_type(powers, np.float32))
+    np.exp(powers, out=powers)
+    powers /= np.add.reduce(powers, axis=-1, keepdims=True)
+    return powers

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import pytest
 
 from app.http.problems import Problem
-from app.http.request import parse_head
+from app.http.request import MAX_CACHED_HEAD_BYTES, parse_head
 
 
 def head(*header_lines: str, request_line: str = "POST /predict HTTP/1.1") -> bytes:
@@ -184,3 +184,54 @@ def test_an_invalid_or_unsupported_request_line_is_refused(request_line: str, st
 def test_lines_must_end_with_carriage_return_and_line_feed(text: bytes):
     # RFC 9112, section 2.2, allows a server to accept a line feed alone; this server does not.
     assert refused_status(text) == 400
+
+
+IDS = ("X-Request-ID: a-1", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (*IDS, "Host: a", "Content-Length: 9"),
+        ("Host: a", "x-request-id: a-1", "Content-Length: 9", "TraceParent: 00-1-2-01"),
+        ("Host: a", "X-Request-ID:a-1", "Content-Length: 9"),
+        ("Host: a", "X-Request-ID: ", "Content-Length: 9"),
+        ("Host: a", "X-Request-ID: a b", "X-Request-ID: c", "Content-Length: 9"),
+        ("Host: a", "X-Request-ID: b", "X-Request-ID: c\xe9", "X-Request-ID: d", "Content-Length: 9"),
+        ("Host: a", "X: x-request-id: b", "Content-Length: 9"),
+    ],
+)
+def test_a_head_with_ids_is_parsed_as_it_would_be_without_the_cache(lines: tuple[str, ...]):
+    text = head(*lines)
+    # A long head is not cached.
+    long = parse_head(head(*lines, "X-Padding: " + "x" * MAX_CACHED_HEAD_BYTES))
+
+    for _ in range(2):
+        request = parse_head(text)
+
+        padding = (b"x-padding", b"x" * MAX_CACHED_HEAD_BYTES)
+        assert sorted((*request.headers, padding)) == sorted(long.headers)
+        assert [header for header in request.headers if header[0] == b"x-request-id"] == [
+            header for header in long.headers if header[0] == b"x-request-id"
+        ]
+        assert request.inference_headers == long.inference_headers
+        assert (request.length, request.target, request.keep_alive) == (9, b"/predict", True)
+
+
+def test_two_heads_that_differ_by_their_ids_have_each_their_own():
+    first, second = (
+        parse_head(head("Host: a", f"X-Request-ID: {name}", "Content-Length: 9")) for name in ("one", "two")
+    )
+
+    assert first.inference_headers[b"x-request-id"] == b"one"
+    assert second.inference_headers[b"x-request-id"] == b"two"
+    assert dict(second.headers)[b"x-request-id"] == b"two"
+    assert b"x-request-id" not in parse_head(head("Host: a", "Content-Length: 9")).inference_headers
+
+
+def test_a_line_that_continues_an_id_is_refused_and_not_taken_for_part_of_the_line_before():
+    # RFC 9112, section 5.2: obs-fold.
+    text = head("Host: a", "Content-Length: 9", "X-Request-ID: a", " 9")
+
+    assert refused_status(text) == HTTPStatus.BAD_REQUEST
+    assert refused_status(head("Host: a", "Content-Length: 9", " 9")) == HTTPStatus.BAD_REQUEST

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidInput
-from app.serving.predictions import BatchOutputs, Prediction
+from app.serving.predictions import MAX_SORTED_CLASSES, BatchOutputs, Prediction
 from app.signature import Signature
 
 
@@ -45,7 +45,20 @@ def test_a_prediction_lists_at_most_five_labels():
     assert [top["label"] for top in prediction["top"]] == ["l8", "l7", "l6", "l5", "l4"]
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("classes", [3, MAX_SORTED_CLASSES, MAX_SORTED_CLASSES + 1, 1000])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_best_scores_come_first_and_equal_ones_in_the_order_of_the_classes(classes: int, sign: int):
+    scores = np.random.default_rng(classes).integers(0, 4, (3, classes)).astype(np.float32) * sign
+
+    predictions = predict({"y0": scores}, signature(classes=classes))
+
+    for row, prediction in zip(scores.tolist(), predictions, strict=True):
+        listed = [(-top["score"], int(top["label"][1:])) for top in prediction["top"]]
+        assert listed == sorted(listed)
+        assert [-row[index] for _, index in listed] == sorted(-score for score in row)[:5]
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float16, np.float32, np.float64])
 def test_softmax_is_right_for_logits_of_any_size(dtype: type):
     (prediction,) = predict({"y0": np.array([[6e4, 6e4]], dtype)}, signature(classes=2, activation="softmax"))
 
