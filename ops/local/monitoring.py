@@ -19,9 +19,6 @@ from ops.progress import step
 URL = "http://127.0.0.1:30090"
 """The address of Prometheus on this machine, for the user and for tests."""
 
-ALERTMANAGER = "http://127.0.0.1:30093"
-"""The address of Alertmanager on this machine."""
-
 IMAGES = {
     "prometheus-operator": {
         "operator": f"{REGISTRY}/prometheus-operator:v0.85.0",

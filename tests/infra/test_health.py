@@ -39,7 +39,7 @@ def raises(settings_of: SettingsOf, tmp_path: Path) -> Raises:
 
     def check(at: str, given: Series, *alerts: str, **config: str) -> None:
         rules = rule_groups(settings_of(**config), MODEL, URL)
-        firing = {series(alertname=alert): 1 for alert in alerts}
+        firing: dict[str, float] = {series(alertname=alert): 1 for alert in alerts}
         expected = says(at, 'group by (alertname) (ALERTS{alertstate="firing"})', firing)
         promtool(tmp_path, rules, [case(at, given, promql_expr_test=[expected])], "30s")
 
