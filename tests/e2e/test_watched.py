@@ -335,7 +335,7 @@ def test_the_running_pods_have_every_metric_and_label_in_the_queries(kubectl: Ku
     here = f"--namespace={watched}"
     pod = kubectl.get("pods", here)["items"][0]["metadata"]["name"]
     text = kubectl("get", f"--raw=/api/v1/namespaces/{watched}/pods/{pod}:8001/proxy/metrics")
-    live: dict[str, set[str]] = {}
+    live = {"up": set(TARGET)}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             live.setdefault(sample.name, set(TARGET)).update(sample.labels)

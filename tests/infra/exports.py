@@ -48,7 +48,8 @@ def server() -> dict[str, set[str]]:
     metrics = Metrics()
     signature = cast(Any, SimpleNamespace(name="tiny", version="0123456789ab"))
     ModelMetrics(metrics, signature, lambda: True)
-    exported: dict[str, set[str]] = {}
+    # Prometheus adds it at every scrape.
+    exported: dict[str, set[str]] = {"up": set(TARGET)}
     for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):
         for sample in family.samples:
             exported.setdefault(sample.name, set(TARGET)).update(sample.labels)
