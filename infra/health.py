@@ -73,16 +73,17 @@ def _not_scraped(args: RulesArgs) -> Rule:
 
 def _not_scaled(args: RulesArgs) -> Rule:
     inactive = f"{args.kubernetes.cannot_scale()} == 1"
+    unread = f"{args.kubernetes.unread_metrics()} > 0"
     missing = f"absent({args.kubernetes.bound('max')})"
     return _alert(
         args,
         "ModelNotScaled",
         "ticket",
-        f"({inactive} or {missing}) and on () {args.kubernetes.desired()} > 0",
+        f"({inactive} or {unread} or {missing}) and on () {args.kubernetes.desired()} > 0",
         NOT_SCALED_FOR,
         "is not scaled",
         f"For {duration(NOT_SCALED_FOR)} the autoscaler has not known how many pods are needed: it cannot "
-        "read its metric, or there is no autoscaler. The number of pods stays as it is.",
+        "read a metric that it follows, or there is no autoscaler.",
     )
 
 

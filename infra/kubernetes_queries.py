@@ -61,6 +61,17 @@ class KubernetesQueries:
         inactive = ('condition="ScalingActive"', 'status!="true"')
         return f"max({self._of_autoscaler('kube_horizontalpodautoscaler_status_condition', *inactive)})"
 
+    def unread_metrics(self) -> str:
+        """Return the number of metrics that the autoscaler follows and cannot read; nothing if it reads all.
+
+        With one of several unread it may go on with the others, and still be active.
+        """
+        followed, read = (
+            self._of_autoscaler(f"kube_horizontalpodautoscaler_{part}_target_metric")
+            for part in ("spec", "status")
+        )
+        return f"count(count by (metric_name) ({followed}) unless on (metric_name) {read})"
+
     def restarts(self) -> str:
         """Return the restarts of a container within the last ten minutes, by pod."""
         series = self._container("kube_pod_container_status_restarts_total")

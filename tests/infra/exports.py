@@ -12,6 +12,7 @@ TARGET = {"namespace", "service", "pod", "container", "endpoint", "instance", "j
 """What prometheus-operator adds to each series of a ServiceMonitor."""
 
 OF_A_POD = {"namespace", "pod", "container"}
+OF_A_METRIC = {"namespace", "horizontalpodautoscaler", "metric_name", "metric_target_type"}
 OF_A_CERTIFICATE = {"name", "namespace", "exported_namespace", "issuer_name", "issuer_kind", "issuer_group"}
 OF_A_GPU = {"Hostname", "gpu", "UUID", "device", "modelName", "namespace", "exported_namespace", "pod"}
 
@@ -28,6 +29,8 @@ CLUSTER: dict[str, set[str]] = {
     "kube_horizontalpodautoscaler_spec_min_replicas": {"namespace", "horizontalpodautoscaler"},
     "kube_pod_container_resource_limits": OF_A_POD | {"node", "resource", "unit", "uid"},
     "kube_pod_container_status_restarts_total": OF_A_POD | {"uid"},
+    "kube_horizontalpodautoscaler_spec_target_metric": OF_A_METRIC,
+    "kube_horizontalpodautoscaler_status_target_metric": OF_A_METRIC,
     "kube_horizontalpodautoscaler_status_condition": {
         "namespace",
         "horizontalpodautoscaler",

@@ -124,6 +124,27 @@ def test_an_autoscaler_that_cannot_read_its_metric_raises_an_alert(raises: Raise
     raises(AFTER, wanted | condition(name, is_active=False) | READY, "ModelNotScaled")
 
 
+def metrics(autoscaler: str, part: str, *names: str) -> Series:
+    """Return the series of the metrics that an autoscaler follows (`spec`) or has read (`status`)."""
+    of_it = {"namespace": NAMESPACE, "horizontalpodautoscaler": autoscaler, "metric_target_type": "average"}
+    metric = f"kube_horizontalpodautoscaler_{part}_target_metric"
+    return {series(metric, **of_it, metric_name=name): "4x20" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("read", "alerts"),
+    [(("s0-prometheus", "cpu"), []), (("cpu",), ["ModelNotScaled"]), ((), ["ModelNotScaled"])],
+)
+def test_one_that_goes_on_with_another_metric_raises_an_alert_too(
+    raises: Raises, read: tuple[str, ...], alerts: list[str]
+):
+    name = f"keda-hpa-{MODEL}"
+    followed = metrics(name, "spec", "s0-prometheus", "cpu") | metrics(name, "status", *read)
+
+    wanted = {of_deployment("spec_replicas"): "1x20"}
+    raises(AFTER, wanted | followed | condition(name, is_active=True) | READY, *alerts)
+
+
 def test_so_does_one_that_was_never_made(raises: Raises):
     others = condition(f"{MODEL}-of-others", is_active=True)
 
