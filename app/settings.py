@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.cpu import cpu_limit
 from app.memory import memory
 from app.runtimes import RuntimeName
+from app.web import Origins, RootPath
 
 PREFIX = "SLIPWAY_"
 
@@ -140,6 +141,23 @@ class Settings(BaseSettings):
             "load balancer, often 60.",
         ),
     ] = 75
+    api_keys_path: Annotated[
+        Path | None,
+        Field(description="File of API keys, one a line. Requests must have one. Not set, they need none."),
+    ] = None
+    cors_origins: Annotated[
+        Origins,
+        Field(
+            description="Origins whose web pages may call the server, with commas between them; `*` is all."
+        ),
+    ] = ()
+    root_path: Annotated[
+        RootPath,
+        Field(
+            description="Path under which a proxy serves the server, such as /models/digits. The proxy may "
+            "remove it from requests or not."
+        ),
+    ] = ""
     drain_delay_seconds: Annotated[
         Seconds,
         Field(description="Time after SIGTERM in which the server is not ready but still accepts requests."),

@@ -88,6 +88,8 @@ class Cluster(pulumi.ComponentResource):
             context=args.context,
             cluster_identifier=identifier,
             upsert_existing_objects=args.takes_over or None,
+            # API keys change in place. Secrets that must give new pods are declared immutable.
+            enable_secret_mutable=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=self.cloud.nodes if self.cloud else ()),
         )
         in_cluster = pulumi.ResourceOptions(parent=self, provider=self.provider)

@@ -23,6 +23,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
+from infra.access import keys_mount, keys_volume
 from infra.gpu.nodes import NODE_SECONDS, RESOURCE, PodGpu
 from infra.labels import ARCHITECTURE
 from infra.placement import place
@@ -85,6 +86,9 @@ class PodArgs:
 
     service_account: pulumi.Input[str]
     pull_secret: pulumi.Input[str] | None
+    keys_secret: pulumi.Input[str] | None
+    """Name of the Secret with the API keys. None means that requests need no key."""
+
     resources: ResourcesArgs
     architecture: str | None
     """Architecture that the image is built for, `amd64` or `arm64`. None means that of every node."""
@@ -111,6 +115,8 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
             run_as_non_root=True,
             run_as_user=NONROOT,
             run_as_group=NONROOT,
+            # The kubelet gives the files of Secrets to root and to this group.
+            fs_group=NONROOT if args.keys_secret else None,
             seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
         ),
         topology_spread_constraints=[
@@ -128,6 +134,7 @@ def pod_spec(args: PodArgs) -> PodSpecArgs:
         node_selector={ARCHITECTURE: args.architecture} if args.architecture else None,
         tolerations=gpu.tolerations() if gpu else None,
         affinity=gpu.affinity() if gpu else None,
+        volumes=[keys_volume(args.keys_secret)] if args.keys_secret else None,
         containers=[_container(args)],
     )
     return place(spec, args.placement)
@@ -142,6 +149,7 @@ def _container(args: PodArgs) -> ContainerArgs:
             ContainerPortArgs(name="metrics", container_port=METRICS_PORT),
         ],
         env_from=[EnvFromSourceArgs(config_map_ref=ConfigMapEnvSourceArgs(name=args.config))],
+        volume_mounts=[keys_mount()] if args.keys_secret else None,
         startup_probe=_probe("/health", period=1, failures=START_SECONDS),
         readiness_probe=_probe("/health/ready", period=_PROBE_PERIOD_SECONDS, failures=1),
         liveness_probe=_probe("/health/live", period=_PROBE_PERIOD_SECONDS, failures=6),

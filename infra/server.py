@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.access import AccessArgs
 from infra.settings import Settings
 
 PREFIX = "SLIPWAY_"
@@ -59,7 +60,7 @@ class ServerArgs:
             otlp_endpoint=str(settings.otlp_endpoint) if settings.otlp_endpoint else None,
         )
 
-    def environment(self, device: Literal["cpu", "gpu"]) -> dict[str, str]:
+    def environment(self, device: Literal["cpu", "gpu"], access: AccessArgs) -> dict[str, str]:
         """Return the environment variables of the server."""
         values: dict[str, object] = {
             "MODEL_PATH": MODEL_PATH,
@@ -75,6 +76,7 @@ class ServerArgs:
             "METRICS_PORT": METRICS_PORT,
             "DRAIN_DELAY_SECONDS": self.drain_delay_seconds,
             "DRAIN_TIMEOUT_SECONDS": self.drain_timeout_seconds,
+            **access.environment(),
         }
         variables = {f"{PREFIX}{name}": str(value) for name, value in values.items() if value is not None}
         if self.otlp_endpoint:

@@ -21,6 +21,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget, PodDisruptionBudgetSpecArgs
 
+from infra.access import AccessArgs
 from infra.artifact import Artifact
 from infra.autoscaling import Autoscaler, AutoscalerArgs, ScalingArgs
 from infra.labels import labels, selector
@@ -63,6 +64,7 @@ class ModelServiceArgs:
     resources: ResourcesArgs
     scaling: ScalingArgs
     server: ServerArgs = field(default_factory=ServerArgs)
+    access: AccessArgs = field(default_factory=AccessArgs)
     service_type: ServiceType = "ClusterIP"
     """How the service is reached: `ClusterIP` from within the cluster only."""
 
@@ -108,6 +110,7 @@ class ModelServiceArgs:
             resources=ResourcesArgs.of(settings),
             scaling=ScalingArgs.of(settings),
             server=ServerArgs.of(settings),
+            access=AccessArgs.of(settings),
             service_type=settings.service_type,
             node_port=settings.node_port or None,
             **({"node_address": "127.0.0.1"} if settings.cluster == "local" else {}),
@@ -185,7 +188,7 @@ class ModelService(pulumi.ComponentResource):
             # The engine chooses a new name when the content changes: new settings give new pods.
             metadata=self._metadata(None),
             immutable=True,
-            data=args.server.environment(args.resources.device),
+            data=args.server.environment(args.resources.device, args.access),
             opts=self._child,
         )
         account = ServiceAccount(
@@ -205,6 +208,9 @@ class ModelService(pulumi.ComponentResource):
             config=config.metadata["name"],
             service_account=account.metadata["name"],
             pull_secret=pull_secret.metadata["name"] if pull_secret else None,
+            keys_secret=args.access.secret_name(
+                f"{self._name}-api-keys", self._metadata(f"{args.model}-api-keys"), self._child
+            ),
             resources=args.resources,
             architecture=args.architecture,
             termination_grace_period_seconds=args.termination_grace_period_seconds,

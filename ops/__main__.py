@@ -8,6 +8,7 @@ import sys
 from ops import deploy, scrape
 from ops.choice import CHOICES
 from ops.errors import OperationError
+from ops.keys import key_of, needs_key
 from ops.load import load
 from ops.models import ensure_artifact
 from ops.program import run
@@ -79,7 +80,7 @@ def _up(stack: Stack, options: argparse.Namespace) -> None:
             _show(f"{name + ':':<14}{value}")
     if text := adapter_rule(deployed.outputs):
         _show(text)
-    _show(f"try it:       {Request.of(deployed.artifact).curl(url)}")
+    _show(f"try it:       {Request.of(deployed.artifact).curl(url, needs_key=needs_key(stack))}")
     _show(f"look at it:   {url}/docs")
 
 
@@ -105,7 +106,8 @@ def _render(stack: Stack, _: argparse.Namespace) -> None:
 
 def _smoke(stack: Stack, options: argparse.Namespace) -> None:
     """Send the artifact's sample to a stack and check the prediction."""
-    _show(json.dumps(smoke(deploy.address(stack, options.engine), ensure_artifact(stack))))
+    url = deploy.address(stack, options.engine)
+    _show(json.dumps(smoke(url, ensure_artifact(stack), key=key_of(stack))))
     scrape.check(stack)
 
 
@@ -116,6 +118,7 @@ def _load(stack: Stack, options: argparse.Namespace) -> None:
         ensure_artifact(stack),
         connections=options.connections,
         seconds=options.seconds,
+        key=key_of(stack),
     )
     _show(str(asyncio.run(work)))
 

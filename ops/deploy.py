@@ -7,6 +7,7 @@ from typing import Any
 from ops import apply, clashes, engine, running, scrape
 from ops.choice import Choice, by_engine
 from ops.errors import OperationError
+from ops.keys import key_of
 from ops.local import monitoring
 from ops.local.cluster import driver
 from ops.models import artifact_folder, ensure_artifact
@@ -49,6 +50,7 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
     if uses_engine:
         engine.check(stack, agreed=agreed)
         clashes.check(stack)
+    key = key_of(stack) if _has_address(stack) else None
     artifact = ensure_artifact(stack)
     is_new = stack.is_local and driver().up()
     if stack.is_local and stack.get("monitoring") == "existing":
@@ -57,7 +59,7 @@ def up(stack: Stack, choice: Choice = "auto", *, agreed: bool = False) -> Deploy
     prediction = None
     if _has_address(stack):
         with step("ask for a prediction"):
-            prediction = smoke(outputs["url"], artifact, patience_seconds=ADDRESS_SECONDS)
+            prediction = smoke(outputs["url"], artifact, patience_seconds=ADDRESS_SECONDS, key=key)
     scrape.check(stack, patience_seconds=scrape.SECONDS)
     return Deployed(artifact=artifact, outputs=outputs, prediction=prediction)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ops.commands import output_of, run
 from ops.errors import OperationError
-from ops.stack import PROJECT, Stack
+from ops.stack import NAMESPACE, PROJECT, Stack
 
 INSTALL = "https://www.pulumi.com/docs/iac/download-install/"
 
@@ -103,6 +103,16 @@ def up(stack: Stack, *, agreed: bool) -> dict[str, Any]:
     # state names the kubeconfig of the user who made the last update.
     run([*_pulumi("up", "--refresh"), *_of(stack), *_consent(stack, agreed=agreed)], env=_run_program_first())
     return outputs(stack)
+
+
+def setting(stack: Stack, path: str) -> str:
+    """Return the decrypted value of a setting: a key, or the path of a setting within a group.
+
+    https://www.pulumi.com/docs/iac/cli/commands/pulumi_config_get/
+    """
+    return output_of([*_pulumi("config", "get", "--path", f"{NAMESPACE}:{path}"), *_of(stack)]).removesuffix(
+        "\n"
+    )
 
 
 def outputs(stack: Stack) -> dict[str, Any]:

@@ -37,7 +37,9 @@ class Report:
         return line
 
 
-async def load(url: str, artifact: Path, *, connections: int, seconds: float) -> Report:
+async def load(
+    url: str, artifact: Path, *, connections: int, seconds: float, key: str | None = None
+) -> Report:
     """Send the artifact's sample again and again: each connection sends its next request after an answer.
 
     Args:
@@ -45,6 +47,7 @@ async def load(url: str, artifact: Path, *, connections: int, seconds: float) ->
         artifact: the folder of the artifact.
         connections: the number of parallel requests.
         seconds: how long to send.
+        key: the API key of the service; None if it needs none.
 
     Raises:
         OperationError: the service is not on this machine.
@@ -53,6 +56,7 @@ async def load(url: str, artifact: Path, *, connections: int, seconds: float) ->
     if httpx.URL(url).host not in LOOPBACK:
         raise OperationError(f"{url} is not on this machine: load is sent to 127.0.0.1 only")
     request, report = Request.of(artifact), Report()
+    headers = request.headers(key)
     # Each request opens a new connection, as many clients would, so that new pods get requests too.
     limits = httpx.Limits(max_keepalive_connections=0)
 
@@ -62,7 +66,7 @@ async def load(url: str, artifact: Path, *, connections: int, seconds: float) ->
                 response = await client.post(
                     f"{url}{request.path}",
                     content=request.body,
-                    headers={"content-type": request.content_type},
+                    headers=headers,
                 )
             except httpx.HTTPError:
                 report.answers["no answer"] += 1

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ops.example import Example
+from ops.keys import VARIABLE
 from ops.stack import PROJECT
 
 JSON = "application/json"
 LONGEST_ARGUMENT = 200
 """The longest body, in characters, that is written on a command line; a longer body is put in a file."""
+
+PRINT_KEY = f"""printf 'Authorization: Bearer %s' "${VARIABLE}" | """
 
 BODIES = PROJECT / "build" / "requests"
 """The folder of the files that the printed command lines send."""
@@ -40,8 +43,15 @@ class Request:
         """Return a request with the sample: a picture if the model takes pictures, else JSON."""
         return next(requests_of(artifact))
 
-    def curl(self, url: str) -> str:
-        """Return a command line that sends this request to a service; it runs in any folder."""
+    def curl(self, url: str, *, needs_key: bool = False) -> str:
+        """Return a command line that sends this request to a service; it runs in any folder.
+
+        Args:
+            url: the base URL of the service.
+            needs_key: whether to send the API key in the environment variable SLIPWAY_API_KEY. The shell
+                passes it to curl through a pipe, because other users can read the arguments of a program.
+
+        """
         text = self.body.decode(errors="replace")
         if self.content_type == JSON and len(text) <= LONGEST_ARGUMENT:
             data = ["--data", text]
@@ -50,13 +60,18 @@ class Request:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
                 self.file.write_bytes(self.body)
             data = ["--data-binary", f"@{self.file}"]
-        return shlex.join(["curl", "-H", f"Content-Type: {self.content_type}", *data, f"{url}{self.path}"])
+        send_key = ["-H", "@-"] if needs_key else []
+        command = ["curl", *send_key, "-H", f"Content-Type: {self.content_type}", *data, f"{url}{self.path}"]
+        return f"{PRINT_KEY if needs_key else ''}{shlex.join(command)}"
 
-    def send(self, client: httpx.Client, url: str) -> httpx.Response:
-        """Send the request to a service."""
-        return client.post(
-            f"{url}{self.path}", content=self.body, headers={"content-type": self.content_type}
-        )
+    def headers(self, key: str | None) -> dict[str, str]:
+        """Return the headers of the request, with an API key if it is given."""
+        authorization = {"authorization": f"Bearer {key}"} if key else {}
+        return {"content-type": self.content_type, **authorization}
+
+    def send(self, client: httpx.Client, url: str, key: str | None = None) -> httpx.Response:
+        """Send the request to a service, with an API key if it is given."""
+        return client.post(f"{url}{self.path}", content=self.body, headers=self.headers(key))
 
 
 def requests_of(artifact: Path) -> Iterator[Request]:

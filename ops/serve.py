@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import OperationError
+from ops.keys import given
 from ops.models import ensure_latest
 from ops.progress import say, step
 from ops.request import requests_of
@@ -93,7 +94,7 @@ def serve(stack: Stack, model: str | None, port: int) -> None:
         with step(f"start the server and load {signature['name']} {signature['version']}"):
             server.wait_until_ready(addresses.url)
         with step("ask for a prediction"):
-            prediction = json.dumps(smoke(addresses.url, artifact))
+            prediction = json.dumps(smoke(addresses.url, artifact, key=given()))
         say(f"  {prediction[:300]}")
         _show_what_to_try(addresses, artifact)
         server.wait()
@@ -114,7 +115,7 @@ def _artifact(stack: Stack, model: str) -> Path:
 def _show_what_to_try(addresses: Addresses, artifact: Path) -> None:
     lines: list[str] = []
     for request in requests_of(artifact):
-        lines += [f"# {request.title}", request.curl(addresses.url), ""]
+        lines += [f"# {request.title}", request.curl(addresses.url, needs_key=given() is not None), ""]
     lines += [
         f"page:     {addresses.url}/",
         f"API:      {addresses.url}/docs",

@@ -13,15 +13,18 @@ from ops.example import Example
 from ops.request import Request
 
 TIMEOUT_SECONDS = 30
+UNAUTHORIZED = 401
 
 
-def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> Any:  # noqa: ANN401 - any JSON
+def smoke(url: str, artifact: Path, *, patience_seconds: float = 0, key: str | None = None) -> Any:  # noqa: ANN401 - any JSON
     """Send the artifact's sample to a service and check the answer.
 
     Args:
         url: the base URL of the service.
         artifact: the folder of the artifact.
-        patience_seconds: how long to retry while the service does not answer at all.
+        patience_seconds: how long to retry while the service does not answer at all, or does not accept the
+            key: the kubelet needs a minute or more to bring new keys to running pods.
+        key: the API key of the service; None if it needs none.
 
     Returns:
         The first prediction; of a model with steps, the predictions of its example.
@@ -32,7 +35,7 @@ def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> Any:  # n
 
     """
     signature = json.loads((artifact / "signature.json").read_text())
-    response = _answer(url, Request.of(artifact), time.monotonic() + patience_seconds)
+    response = _answer(url, Request.of(artifact), key, time.monotonic() + patience_seconds)
     if not response.is_success:
         raise OperationError(f"{url}/predict answered {response.status_code}: {response.text}")
     answer = response.json()
@@ -49,11 +52,13 @@ def smoke(url: str, artifact: Path, *, patience_seconds: float = 0) -> Any:  # n
     return prediction
 
 
-def _answer(url: str, request: Request, deadline: float) -> httpx.Response:
+def _answer(url: str, request: Request, key: str | None, deadline: float) -> httpx.Response:
     while True:
         try:
             with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
-                return request.send(client, url)
+                response = request.send(client, url, key)
+            if key is None or response.status_code != UNAUTHORIZED or time.monotonic() > deadline:
+                return response
         except httpx.HTTPError as error:
             if time.monotonic() > deadline:
                 raise OperationError(

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import __version__
 from app.errors import RequestError
-from app.http import openapi, problems, routes, schemas
+from app.http import cors, openapi, problems, routes, schemas
+from app.http.access import NO_KEYS
 from app.http.exchange import Exchange
 from app.http.head import select_headers
 from app.http.pages import add_pages
@@ -39,7 +40,7 @@ def create_app(service: Service) -> FastAPI:
     """Return the application that serves the models of a service."""
     # The pages of FastAPI itself load their scripts from other hosts.
     api = FastAPI(redirect_slashes=False, openapi_url=None, docs_url=None, redoc_url=None)
-    api.add_middleware(_ErrorMiddleware, api=api)
+    api.add_middleware(_ErrorMiddleware, api=api, answers_preflight=bool(service.settings.cors_origins))
     document = openapi.Document(api, service)
     api.openapi = document
     _add_health(api, service)
@@ -77,7 +78,7 @@ def create_app(service: Service) -> FastAPI:
         headers = dict(error.headers or {})
         if "Allow" in headers:
             headers["Allow"] = ", ".join(_allowed_methods(api, request.scope))
-        if status == HTTPStatus.METHOD_NOT_ALLOWED and request.url.path == PREDICT_PATH:
+        if status == HTTPStatus.METHOD_NOT_ALLOWED and _route_path(request) == PREDICT_PATH:
             service.default_model.metrics.count_response(status, 0, "method")
         return _problem_response(request, Problem(status, detail, headers=headers))
 
@@ -147,6 +148,11 @@ def _add_model_endpoints(api: FastAPI, service: Service, path: str) -> None:
         return await _infer(service, request, routes.infer_route(_requested_model(service, request)))
 
 
+def _route_path(request: Request) -> str:
+    """Return the path of a request without the prefix under which a proxy serves this server."""
+    return request.scope["path"].removeprefix(request.scope["root_path"])
+
+
 def _requested_model(service: Service, request: Request) -> ServedModel:
     """Return the model that the path names.
 
@@ -186,7 +192,8 @@ def _response(response: Response) -> StarletteResponse:
 
 def _state_response(service: Service, *, is_ok: bool, **content: str | bool) -> StarletteResponse:
     if not is_ok:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"the model is {service.state}")
+        detail = NO_KEYS if service.state == "locked" else f"the model is {service.state}"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail)
     return _response(Response.json(content))
 
 
@@ -223,9 +230,10 @@ def _methods(route: PathRoute | Mount) -> Iterable[str]:
 class _ErrorMiddleware:
     """Answers OPTIONS requests, and answers and logs exceptions that no exception handler has handled."""
 
-    def __init__(self, app: ASGIApp, api: FastAPI) -> None:
+    def __init__(self, app: ASGIApp, api: FastAPI, *, answers_preflight: bool) -> None:
         self._app = app
         self._api = api
+        self._answers_preflight = answers_preflight
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -233,6 +241,8 @@ class _ErrorMiddleware:
             return
         if scope["method"] == "OPTIONS" and (allowed := _allowed_methods(self._api, scope)):
             headers = {"allow": ", ".join(allowed)}
+            if self._answers_preflight and cors.is_preflight(scope["headers"]):
+                headers |= cors.preflight_headers(allowed)
             await StarletteResponse(status_code=HTTPStatus.NO_CONTENT, headers=headers)(scope, receive, send)
             return
         response_started = False

@@ -99,6 +99,7 @@ class AsgiCall:
     def _scope(self) -> dict[str, Any]:
         request, connection = self._request, self._connection
         path, _, query = request.target.partition(b"?")
+        root_path = connection.listener.root_path
         headers = [(name, value) for name, value in request.headers if name != REQUEST_ID]
         return {
             "type": "http",
@@ -107,10 +108,10 @@ class AsgiCall:
             # HEAD is answered as GET; the connection leaves out the body (RFC 9110, section 9.3.2).
             "method": "GET" if request.method == "HEAD" else request.method,
             "scheme": "http",
-            "path": self._path(),
+            "path": _with_root(root_path, self._path()),
             "raw_path": path,
             "query_string": query,
-            "root_path": "",
+            "root_path": root_path,
             "headers": [*headers, (REQUEST_ID, self._request_id.encode())],
             "client": connection.client,
             "server": connection.server,
@@ -146,3 +147,8 @@ class AsgiCall:
             self._responded = True
             self._changed.set()
             self._connection.respond(self._status, self._headers, b"".join(self._response_chunks))
+
+
+def _with_root(root_path: str, path: str) -> str:
+    """Return a path below the root path, where ASGI has it, whether a proxy has removed it or not."""
+    return path if path == "*" else root_path + (path.removeprefix(root_path) or "/")

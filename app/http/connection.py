@@ -190,7 +190,7 @@ class Connection(BaseConnection):
         self._request_id = identity.request_id(request.headers)
         self._enter_phase("body")
         self._body = ChunkedBody() if request.length is None else FixedLengthBody(request.length)
-        listener.check_target(self, request.target)
+        listener.check(self, request)
         route = listener.routes.get(request.target) if request.method == "POST" else None
         if route is None or listener.service is None:
             self._handler = AsgiCall(self, request, self._request_id)
@@ -266,19 +266,17 @@ class Connection(BaseConnection):
         if self.phase == "closing" or self.transport.is_closing():
             return
         self._is_unreadable = True
-        handler = self._handler
-        if handler is not None:
+        if (handler := self._handler) is not None:
             # The handler records the problem and writes the response, which closes the connection.
             self._drop_pending()
             self._enter_phase("response")
             handler.refuse(problem)
             return
         if not self._response_written:
-            target = self._request and self._request.target
             if self._request is None:
                 self._request_id = identity.request_id(())
             response = problems.to_response(problem, self._request_id)
-            self.listener.record_refusal(response, self._request_id, target)
+            self.listener.record_refusal(response, self._request_id, self._request and self._request.target)
             self._write(response.status, content_headers(response), response.body, keep_alive=False)
         self._drop_pending_and_close()
 
@@ -292,6 +290,8 @@ class Connection(BaseConnection):
 
     def _write(self, status: int, headers: Headers, body: bytes, *, keep_alive: bool) -> None:
         headers = [*headers, (identity.REQUEST_ID, self._request_id.encode())]
+        if (cors := self.listener.cors) is not None:
+            headers += cors.headers(self._request)
         date = self.listener.date
         self.transport.write(
             encode_response(status, headers, body, request=self._request, date=date, keep_alive=keep_alive)

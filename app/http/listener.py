@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import ASGIApp
 
 from app import logs
+from app.http.access import Access
+from app.http.cors import Cors
 from app.http.problems import SERVER_ERROR, Problem
-from app.http.routes import Route, inference_routes
+from app.http.request import Request
+from app.http.routes import PROBE_PATHS, Route, inference_routes
 from app.protocols.messages import Response
 from app.serving.budget import Reservation
 from app.serving.metrics import CONNECTIONS
@@ -30,10 +33,6 @@ CLOSING_SECONDS = 5
 
 EXTRA_CONNECTIONS = 64
 """Number of connections that are accepted above the limit, for health probes only."""
-
-PROBE_PATHS = frozenset(
-    {b"/health", b"/health/live", b"/health/ready", b"/v2/health/live", b"/v2/health/ready"}
-)
 
 log = logging.getLogger(__name__)
 _warnings = logs.RateLimitedWarnings(log)
@@ -100,7 +99,16 @@ class Listener:
         self.routes: dict[bytes, Route] = {}
         """The inference routes, by the exact path of a request."""
 
+        self.root_path = ""
+        """The prefix that the paths of requests may have."""
+
+        self.cors: Cors | None = None
+        self._access: Access | None = None
         if service is not None:
+            settings = service.settings
+            self.root_path = settings.root_path
+            self.cors = Cors(settings.cors_origins) if settings.cors_origins else None
+            self._access = Access(service.api_keys, settings.root_path) if service.api_keys else None
             self._update_routes(service)
             service.on_models_changed.append(partial(self._update_routes, service))
 
@@ -170,16 +178,18 @@ class Listener:
         """Tell whether a connection was opened above the limit, and so answers health probes only."""
         return connection in self._over_limit
 
-    def check_target(self, connection: "BaseConnection", target: bytes) -> None:
-        """Check that a connection may answer a request to `target`.
+    def check(self, connection: "BaseConnection", request: Request) -> None:
+        """Check from the head of a request that the connection may answer it.
 
         Raises:
-            Problem: 503, if it was opened above the limit, the limit is still exceeded, and `target` is not a
-                health probe.
+            Problem: 503, if the connection was opened above the limit, the limit is still exceeded, and the
+                request is not a health probe. 400, 401 or 503, if the request has no valid API key.
 
         """
-        if connection in self._over_limit and self.is_over_limit and target not in PROBE_PATHS:
+        if connection in self._over_limit and self.is_over_limit and request.target not in PROBE_PATHS:
             raise _too_many_connections()
+        if self._access is not None:
+            self._access.check(request)
 
     def record_refusal(self, response: Response, request_id: str, target: bytes | None) -> None:
         """Count and log a request that the connection itself has refused.

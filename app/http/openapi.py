@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from app.artifact import Artifact
 from app.http import schemas, step_schemas
 from app.http.admission import raw_samples_within
-from app.http.routes import PREDICT_PATH
+from app.http.routes import PREDICT_PATH, PROBE_PATHS
 from app.protocols.messages import JSON
 from app.protocols.payload import INSTANCES, SERVING_DEFAULT, SIGNATURE_NAME
 from app.protocols.predict_protocol import PredictProtocol
@@ -56,6 +56,7 @@ def _generate(api: FastAPI, service: Service) -> dict[str, Any]:
         version=signature.version,
         description=description(signature),
         routes=api.routes,
+        servers=[{"url": root_path}] if (root_path := service.settings.root_path) else None,
     )
     path_values = {
         "name": sorted({model.signature.name for model in service.models}),
@@ -79,7 +80,21 @@ def _generate(api: FastAPI, service: Service) -> dict[str, Any]:
     predict["responses"]["200"] = _predict_response(signature)
     if signature.steps is not None:
         predict["responses"]["422"] = schemas.REFUSED_BY_HOOK
+    if service.api_keys is not None:
+        _add_security(document)
     return document
+
+
+def _add_security(document: dict[str, Any]) -> None:
+    """Add the API key, which may be sent in either of two headers, to all operations that need it."""
+    document["components"] = {**document.get("components", {}), "securitySchemes": schemas.SECURITY_SCHEMES}
+    document["security"] = [{name: []} for name in schemas.SECURITY_SCHEMES]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if path.encode() in PROBE_PATHS:
+                operation["security"] = []
+            else:
+                operation["responses"] |= {"401": schemas.UNAUTHORIZED}
 
 
 def description(signature: Signature) -> str:

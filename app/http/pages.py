@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.responses import FileResponse
+from starlette.responses import HTMLResponse
 from starlette.responses import Response as StarletteResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
@@ -29,24 +29,26 @@ NO_STORE = "no-store"
 REVALIDATE = "no-cache"
 """Cache-Control of the 2 MB of Swagger UI: browsers store them, and ask each time if they have changed."""
 
+HEAD_START = '<meta charset="utf-8">'
+
 MAX_OPEN_FILES = 4
 """Maximum number of files of a folder that are sent at once. Each is loaded into memory completely."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' {pictures}; "
-    "connect-src 'self' {others}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self' {others}; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
 )
 """Content-Security-Policy of a page: https://www.w3.org/TR/CSP3/."""
 
 
 def add_pages(api: FastAPI, service: Service) -> None:
     """Add the pages `/` and `/docs`, and the files that they load, to the application."""
-    port = service.settings.metrics_port
+    port, root_path = service.settings.metrics_port, service.settings.root_path
     metrics = " ".join(f"http://{host}:{port}/metrics" for host in ("127.0.0.1", "localhost"))
     # The page shows a chosen picture before it is sent, by an address of the scheme `blob`.
-    _add_page(api, "/", "index.html", POLICY.format(pictures="blob:", others=metrics))
+    _add_page(api, "/", "index.html", POLICY.format(pictures="blob:", others=metrics), root_path)
     # The style sheet of Swagger UI has its icons as addresses of the scheme `data`.
-    _add_page(api, "/docs", "docs.html", POLICY.format(pictures="data:", others=""))
+    _add_page(api, "/docs", "docs.html", POLICY.format(pictures="data:", others=""), root_path)
 
     @api.get("/web/model.json", include_in_schema=False)
     async def model() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
@@ -58,7 +60,9 @@ def add_pages(api: FastAPI, service: Service) -> None:
     api.mount("/swagger-ui", _Files(REVALIDATE, packages=[SWAGGER_UI]))
 
 
-def _add_page(api: FastAPI, path: str, file: str, policy: str) -> None:
+def _add_page(api: FastAPI, path: str, file: str, policy: str, root_path: str) -> None:
+    # Then relative addresses are right with and without a slash at the end of the page's own address.
+    base = f'\n    <base href="{root_path}/">' if root_path else ""
     headers = {
         "cache-control": NO_STORE,
         "content-security-policy": policy,
@@ -68,7 +72,8 @@ def _add_page(api: FastAPI, path: str, file: str, policy: str) -> None:
 
     @api.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> StarletteResponse:  # pyright: ignore[reportUnusedFunction]
-        return FileResponse(WEB / file, headers=headers)
+        text = (WEB / file).read_text(encoding="utf-8")
+        return HTMLResponse(text.replace(HEAD_START, f"{HEAD_START}{base}"), headers=headers)
 
 
 def _model_facts(service: Service) -> dict[str, Any]:
@@ -84,6 +89,7 @@ def _model_facts(service: Service) -> dict[str, Any]:
         "media_types": routes.predict_route(service).protocol.media_types(signature),
         "asks": step_schemas.asks(signature),
         "example": openapi.example(model.artifact),
+        "needs_key": service.api_keys is not None,
         "max_body_bytes": settings.max_body_bytes,
         "port": settings.port,
         "metrics_port": settings.metrics_port,

@@ -14,6 +14,15 @@ MODEL_PATH = "/v2/models/{name}"
 VERSION_PATH = "/v2/models/{name}/versions/{version}"
 INFER_PATH = f"{MODEL_PATH}/infer"
 
+PROBE_PATHS = frozenset(
+    {b"/health", b"/health/live", b"/health/ready", b"/v2/health/live", b"/v2/health/ready"}
+)
+"""The paths of health probes."""
+
+DOCUMENT_PATHS = frozenset({b"/", b"/docs", b"/openapi.json"})
+DOCUMENT_PREFIXES = (b"/web/", b"/swagger-ui/")
+"""The folders of the files that the pages load."""
+
 
 class Route(NamedTuple):
     """The model and the protocol of one inference path."""
@@ -38,7 +47,10 @@ def infer_route(model: ServedModel) -> Route:
 
 
 def inference_routes(service: Service) -> dict[bytes, Route]:
-    """Return the routes of all models that are served, by the exact path of a request."""
+    """Return the routes of all models that are served, by the exact path of a request.
+
+    Each path is there twice if the server has a root path: with and without it.
+    """
     routes = {PREDICT_PATH.encode(): predict_route(service)}
     for model in service.models:
         name, version = model.signature.name, model.signature.version
@@ -46,4 +58,5 @@ def inference_routes(service: Service) -> dict[bytes, Route]:
         routes[path.encode()] = infer_route(model)
     for name in service.model_names:
         routes[INFER_PATH.format(name=name).encode()] = infer_route(service.model(name))
-    return routes
+    root_path = service.settings.root_path.encode()
+    return routes | {root_path + path: route for path, route in routes.items()}

@@ -57,6 +57,16 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     503: _problem("The model is being loaded, or too many requests are waiting.", headers=_RETRY_AFTER),
     504: _problem("The model did not answer before the deadline of the request."),
 }
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same API key."},
+}
+UNAUTHORIZED = _problem(
+    "The request has no API key, or a wrong one.",
+    headers={
+        "WWW-Authenticate": {"description": "How to send the key: RFC 6750.", "schema": {"type": "string"}}
+    },
+)
 REFUSED_BY_HOOK = _problem("The model's own code does not accept the request; the detail says why.")
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {
     503: _problem("Not ready, or not live. The detail gives the state of the model.")

@@ -128,6 +128,8 @@ async def serve(settings: Settings) -> int:
     watchdog.start()
     for coroutine in (_load(service, server), listener.sweep(), metrics_listener.sweep()):
         service.keep_task(asyncio.create_task(coroutine))
+    if service.api_keys is not None:
+        service.keep_task(asyncio.create_task(service.api_keys.watch()))
     try:
         await server.serve([listening_socket])
     finally:

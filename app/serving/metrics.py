@@ -24,8 +24,13 @@ from app.signature import Signature
 CLIENT_CLOSED_REQUEST = 499
 """The status code that nginx uses for a request whose client disconnected before the answer."""
 
+KEY_MISSING = "key_missing"
+KEY_WRONG = "key_wrong"
+"""Another reason for 401: the request has an API key that is not accepted."""
+
 REASONS = {
     HTTPStatus.BAD_REQUEST: "invalid",
+    HTTPStatus.UNAUTHORIZED: KEY_MISSING,
     HTTPStatus.NOT_FOUND: "unknown_model",
     HTTPStatus.METHOD_NOT_ALLOWED: "method",
     HTTPStatus.REQUEST_TIMEOUT: "slow",
@@ -49,7 +54,7 @@ CONNECTIONS = "connections"
 MEMORY = "memory"
 """Another reason for 503: the requests that are being received fill the memory for request bodies."""
 
-ALL_REASONS = frozenset({*REASONS.values(), OVERLOADED, CONNECTIONS, MEMORY})
+ALL_REASONS = frozenset({*REASONS.values(), KEY_WRONG, OVERLOADED, CONNECTIONS, MEMORY})
 
 CODES = (
     HTTPStatus.OK.value,

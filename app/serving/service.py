@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from app.artifact import Artifact
 from app.errors import InternalError, InvalidInput, ModelNotFound, RequestError
 from app.runtimes import InputRefused
+from app.serving.api_keys import ApiKeys
 from app.serving.budget import Budget, bytes_for_outputs, bytes_for_requests
 from app.serving.decode_pool import DecodePool
 from app.serving.metrics import Metrics
@@ -24,7 +25,8 @@ from app.signature import ArtifactError, Signature
 if TYPE_CHECKING:
     from app.serving.tracing import Tracing
 
-State = Literal["loading", "ready", "draining", "failed"]
+State = Literal["loading", "ready", "draining", "failed", "locked"]
+"""`locked`: the server has no API keys, though it needs some."""
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class Service:
         self.settings = settings
         self.metrics = Metrics()
         self.received_bytes = ReceivedBytes(settings.max_received_bytes)
+        self.api_keys = ApiKeys(settings.api_keys_path) if settings.api_keys_path else None
+        """The keys of which each request must have one; None if requests need no key."""
         self.on_failure: Callable[[], None] = lambda: None
         """Is called on the event loop when a model has failed. All further requests get an error."""
 
@@ -76,8 +80,12 @@ class Service:
 
     def _create_model(self, artifact: Artifact) -> ServedModel:
         return ServedModel(
-            artifact, self.settings, self.metrics, self._threads, self._loader, lambda: not self._draining
+            artifact, self.settings, self.metrics, self._threads, self._loader, self._is_accepting
         )
+
+    def _is_accepting(self) -> bool:
+        has_keys = self.api_keys is None or not self.api_keys.is_empty
+        return has_keys and not self._draining
 
     @property
     def state(self) -> State:
@@ -87,7 +95,9 @@ class Service:
             return "failed"
         if self._draining:
             return "draining"
-        return "loading" if "loading" in states else "ready"
+        if "loading" in states:
+            return "loading"
+        return "ready" if self._is_accepting() else "locked"
 
     @property
     def draining(self) -> bool:

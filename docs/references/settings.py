@@ -177,4 +177,4 @@ def _variable(name: str, field: FieldInfo, values: str, described: Described) ->
 def _server_default(field: FieldInfo) -> str:
     if field.default_factory is not None:
         return "measured at the start"
-    return UNSET if field.default is None else code(field.default)
+    return UNSET if field.default in (None, "", ()) else code(field.default)

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
+from infra.settings.access import Access
 from infra.settings.alerts import Alerts
 from infra.settings.cluster import ClusterSettings
 from infra.settings.image import ImageSettings
@@ -34,6 +35,7 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
     """The settings of a stack. `Pulumi.yaml` describes each field, under its name in camel case."""
 
     pod: Placement
+    access: Access
     alerts: Alerts
 
     @field_validator("alerts")

@@ -81,3 +81,58 @@ def test_an_idle_connection_outlives_that_of_a_load_balancer():
     # AWS's and nginx close an idle connection after 60 s. If the server closed it first, a request could meet
     # a closed connection.
     assert Settings().keep_alive_seconds > 60
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("*", ("*",)),
+        ("", ()),
+        (
+            "https://a.example.com, http://localhost:3000,https://[::1]:8443",
+            ("https://a.example.com", "http://localhost:3000", "https://[::1]:8443"),
+        ),
+    ],
+)
+def test_origins_are_written_with_commas(
+    monkeypatch: pytest.MonkeyPatch, text: str, origins: tuple[str, ...]
+):
+    monkeypatch.setenv("SLIPWAY_CORS_ORIGINS", text)
+
+    assert Settings.load().cors_origins == origins
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(
+            ("CORS_ORIGINS", origin)
+            for origin in (
+                "https://a.example.com/",
+                "https://a.example.com:443",
+                "http://a.example.com:80",
+                "https://A.example.com",
+                "https://*.example.com",
+                "https://user@a.example.com",
+                "a.example.com",
+                "null",
+                "*,https://a.example.com",
+            )
+        ),
+        *(
+            ("ROOT_PATH", path)
+            for path in ("/", "models", "/models/", "//models", "/a b", "/%41", "/v2", "/web/x", "/health")
+        ),
+    ],
+)
+def test_what_no_browser_and_no_proxy_sends_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, text: str):
+    monkeypatch.setenv(f"SLIPWAY_{name}", text)
+
+    with pytest.raises(SettingsError, match=f"SLIPWAY_{name}="):
+        Settings.load()
+
+
+def test_a_root_path_is_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SLIPWAY_ROOT_PATH", "/models/digits-2.v1")
+
+    assert Settings.load().root_path == "/models/digits-2.v1"

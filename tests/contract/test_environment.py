@@ -1,5 +1,6 @@
 """The server reads every environment variable that a stack sets in its pods."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ GIVEN = {
     "threads": "2",
     "otlpEndpoint": "http://collector:4318",
     "logLevel": "debug",
+    "access": '{"apiKeysSecret": "keys", "corsOrigins": ["https://a.example.com", "http://localhost:3000"]}',
     "drainDelaySeconds": "4",
     "drainTimeoutSeconds": "11",
 }
@@ -33,6 +35,8 @@ EXPECTED: dict[str, Any] = {
     "threads": 2,
     "otlp_endpoint": "http://collector:4318/",
     "log_level": "debug",
+    "api_keys_path": Path("/etc/slipway/access/keys"),
+    "cors_origins": ("https://a.example.com", "http://localhost:3000"),
     "port": 8000,
     "metrics_port": 8001,
     "drain_delay_seconds": 4,

@@ -119,6 +119,9 @@ CHANGES: dict[str, Change] = {
     "pod.tolerations[].effect": Change(tolerating(effect="NoSchedule"), before=tolerating()),
     "pod.tolerations[].tolerationSeconds": Change(tolerating(tolerationSeconds=60), before=tolerating()),
     "pod.priorityClass": Change('{"priorityClass": "high"}'),
+    "access.apiKeys": Change('{"apiKeys": ["the-key-01234567"]}'),
+    "access.apiKeysSecret": Change('{"apiKeysSecret": "keys-of-the-team"}'),
+    "access.corsOrigins": Change('{"corsOrigins": ["https://app.example.com"]}'),
     **{
         f"alerts.{severity}": Change(alerts(**{severity: {"severity": "urgent"}}), EXISTING)
         for severity in SEVERITIES
@@ -143,7 +146,7 @@ def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], 
     def stack(config: dict[str, str]) -> Stack:
         given: dict[str, Any] = {"modelVersion": VERSION, "modelDirectory": "here", **config}
         given["modelDirectory"] = str(tmp_path / given["modelDirectory"])
-        secret = {key: given.pop(key) for key in [*SECRETS, "alerts"] if key in given}
+        secret = {key: given.pop(key) for key in (*SECRETS, "access", "alerts") if key in given}
         return stack_of(**given, secret=secret)
 
     return stack

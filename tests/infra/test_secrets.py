@@ -32,6 +32,7 @@ PASSWORD = "the-registrys-password-Zq3"
 GRAFANA = "the-password-of-grafana-Zq4"
 KUBECONFIG = "users: [{token: the-token-of-the-cluster-Zq5}]"
 OF_THE_CLOUD = "the-certificate-of-the-cloud-Zq6"
+API_KEY = "the-key-of-a-client-Zq7"
 RECEIVER = "the-address-of-the-receiver-Zq7"
 USER = "someone"
 
@@ -42,6 +43,7 @@ SECRETS = (
     KUBECONFIG,
     TOKEN,
     OF_THE_CLOUD,
+    API_KEY,
     f"{USER}:{PASSWORD}",
     f"AWS:{TOKEN}",
 )
@@ -57,6 +59,7 @@ STACKS: dict[str, dict[str, str]] = {
     },
     "a cloud's cluster": CLOUD_CONFIG["aks"] | GPU,
     "Amazon's registry": {"registry": ECR},
+    "API keys": {"access": json.dumps({"apiKeys": [API_KEY], "corsOrigins": ["https://app.example.com"]})},
     "everything": {
         "registryUsername": USER,
         "registryPassword": PASSWORD,
@@ -96,7 +99,7 @@ def in_the_open(value: Any) -> Any:
 def stack(stack_of: StackOf) -> Callable[[str], Stack]:
     def make(name: str) -> Stack:
         config = STACKS[name]
-        hidden = (PASSWORD, GRAFANA, RECEIVER)
+        hidden = (PASSWORD, GRAFANA, RECEIVER, API_KEY)
         secret = {key: value for key, value in config.items() if any(word in value for word in hidden)}
         return stack_of(secret=secret, **{key: config[key] for key in config.keys() - secret.keys()})
 

@@ -83,6 +83,9 @@ class Service:
         self.status = 200
         self.answer: dict[str, Any] = {}
         self.requests: list[tuple[str, str, bytes]] = []
+        self.key: str | None = None
+        """The API key that it needs; None if it needs none."""
+
         self.times: list[float] = []
         """When each of them was received, on the clock of `time.monotonic`."""
 
@@ -94,7 +97,8 @@ class Service:
                 service.times.append(time.monotonic())
                 service.requests.append((self.path, self.headers["content-type"], body))
                 answer = json.dumps(service.answer).encode()
-                self.send_response(service.status)
+                has_key = service.key is None or self.headers["authorization"] == f"Bearer {service.key}"
+                self.send_response(service.status if has_key else 401)
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)

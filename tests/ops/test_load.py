@@ -27,6 +27,14 @@ def test_the_load_ends_in_time_and_counts_every_answer(service: Service, artifac
     assert report.answers["200"] == len(service.requests) == len(report.latencies) > 3
 
 
+def test_the_load_has_the_key(service: Service, artifact: Artifact):
+    service.key = "the-key-01234567"
+
+    report = asyncio.run(load(service.url, artifact(), connections=1, seconds=0.2, key=service.key))
+
+    assert set(report.answers) == {"200"}
+
+
 def test_errors_are_counted_by_their_code_and_have_no_latency(service: Service, artifact: Artifact):
     service.status = 503
 

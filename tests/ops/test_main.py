@@ -81,10 +81,11 @@ def test_an_unexpected_exception_is_raised(command, monkeypatch: pytest.MonkeyPa
 def test_smoke_sends_a_request_to_the_running_stack(
     command, artifact: Artifact, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    asked: list[tuple[str, Path]] = []
+    asked: list[tuple[str, Path, str | None]] = []
+    monkeypatch.setenv("SLIPWAY_API_KEY", "the-key-01234567")
 
-    def smoke(url: str, folder: Path) -> dict[str, str]:
-        asked.append((url, folder))
+    def smoke(url: str, folder: Path, key: str | None) -> dict[str, str]:
+        asked.append((url, folder, key))
         raise OperationError("nobody answers")
 
     monkeypatch.setattr(ops.deploy, "address", lambda *_: "http://127.0.0.1:1")
@@ -93,7 +94,7 @@ def test_smoke_sends_a_request_to_the_running_stack(
 
     assert command("smoke") == 1
 
-    assert asked == [("http://127.0.0.1:1", artifact())]
+    assert asked == [("http://127.0.0.1:1", artifact(), "the-key-01234567")]
     assert capsys.readouterr().err == "error: nobody answers\n"
 
 

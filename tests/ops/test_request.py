@@ -1,5 +1,8 @@
 import json
+import os
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +10,7 @@ import pytest
 
 from ops import request as request_module
 from ops.request import Request, requests_of
-from tests.ops.conftest import Artifact
+from tests.ops.conftest import Artifact, Programs, Service
 
 URL = "http://127.0.0.1:8000"
 
@@ -103,3 +106,25 @@ def test_the_file_of_another_version_is_overwritten(artifact: Artifact):
     request.curl(URL)
 
     assert request.file.read_bytes() == request.body
+
+
+def test_the_printed_command_sends_the_key_and_no_argument_has_it(
+    artifact: Artifact, service: Service, programs: Programs
+):
+    service.key = "the-key-01234567"
+    curl = shutil.which("curl")
+    # Records its arguments, and then does what curl does.
+    (programs.folder / "curl").write_text(
+        f'#!/bin/sh\necho "$@" >> {programs.folder}/log\nexec {curl} "$@"\n'
+    )
+    (programs.folder / "curl").chmod(0o755)
+    command = Request.of(artifact()).curl(service.url, needs_key=True)
+
+    done = subprocess.run(
+        ["bash", "-c", f"{command} --silent --fail"],
+        env={**os.environ, "SLIPWAY_API_KEY": service.key},
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert service.key not in command + (programs.folder / "log").read_text()

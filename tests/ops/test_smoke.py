@@ -52,6 +52,36 @@ def test_an_error_of_the_server_is_reported_with_its_message(service: Service, a
         smoke(service.url, artifact())
 
 
+def test_the_key_is_sent(service: Service, artifact: Artifact):
+    service.answer, service.key = answer(None), "the-key-01234567"
+
+    assert smoke(service.url, artifact(), key=service.key) == [0.1, 0.7, 0.2]
+    with pytest.raises(OperationError, match="answered 401"):
+        smoke(service.url, artifact())
+
+
+def test_a_key_that_is_not_known_yet_is_sent_again(service: Service, artifact: Artifact):
+    service.answer, service.key = answer(None), "the-old-key-0123"
+
+    def change() -> None:
+        service.key = "the-new-key-4567"
+
+    timer = threading.Timer(0.5, change)
+    timer.start()
+
+    assert smoke(service.url, artifact(), key="the-new-key-4567", patience_seconds=30) == [0.1, 0.7, 0.2]
+    timer.join()
+
+
+def test_a_wrong_key_is_an_error_that_does_not_show_it(service: Service, artifact: Artifact):
+    service.key = "the-key-01234567"
+
+    with pytest.raises(OperationError, match="answered 401") as caught:
+        smoke(service.url, artifact(), key="a-wrong-key-0123")
+
+    assert "a-wrong-key-0123" not in str(caught.value)
+
+
 class Clock:
     """A clock that only sleep() moves."""
 

@@ -44,6 +44,7 @@ function showFacts(facts) {
 function prepareForm() {
   const types = pictureTypes();
   $("kinds").hidden = types.length === 0;
+  $("key-input").hidden = !model.needs_key;
   $("form").elements.kind.value = types.length > 0 ? "picture" : "json";
   $("file").accept = types.join(",");
   $("json-label").textContent = model.asks ?? `A sample, or a list of samples: ${model.inputs.map(describe).join("; ")}`;
@@ -114,7 +115,10 @@ async function predict(event) {
 /** Send an input to /predict; return the elements that show the response. */
 async function send({ type, body }) {
   const start = performance.now();
-  const response = await fetch("predict", { method: "POST", headers: { "content-type": type }, body });
+  const headers = { "content-type": type };
+  // The key stays in its field: this page stores it nowhere.
+  if ($("key").value !== "") headers.authorization = `Bearer ${$("key").value.trim()}`;
+  const response = await fetch("predict", { method: "POST", headers, body });
   const text = await response.text();
   const milliseconds = performance.now() - start;
   const content = JSON.parse(text);

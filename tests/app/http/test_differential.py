@@ -26,6 +26,7 @@ CLOSES_CONNECTION = re.compile(rb"connection: close|HTTP/1\.0", re.IGNORECASE)
 """Matches a request after which the server closes the connection."""
 
 GENERATED_ID = re.compile(rb"[0-9a-f]{16}-[0-9a-f]{12}")
+KEY = b"a-key-of-this-test"
 MAX_SHOWN = 5
 """How many differences a failure shows."""
 
@@ -77,9 +78,23 @@ HEADERS: Headers = [
     (b"x-envoy-expected-rq-timeout-ms", b"soon"),
     (b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     (b"trailer", b"content-type"),
+    (b"authorization", b"Bearer \xff"),
+    (b"x-api-key", KEY),
+    (b"origin", b"https://app.example.com"),
+    (b"origin", b"https://evil.example.com"),
     (b"bad name", b"x"),
     (b"x", b"\x00"),
 ]
+CREDENTIALS: list[Headers] = [
+    *[[(b"authorization", b"Bearer " + KEY)]] * 8,
+    *[[(b"x-api-key", KEY)]] * 8,
+    [],
+    [(b"x-api-key", KEY[:-1])],
+    [(b"authorization", b"bearer  " + KEY)],
+    [(b"authorization", b"Basic " + KEY)],
+]
+"""The headers with an API key that a request begins with; most of them are accepted."""
+
 VALUES: list[Tree] = [None, True, 0, -1, 2**63, 2**64, 1e39, 1.5, "", "x", [], [[]], {}, "FP16", "BOOL"]
 
 
@@ -108,8 +123,9 @@ class RequestGenerator:
         """Return the bytes before the path, the path, and the bytes after it."""
         rng = self.rng
         path, body, headers = rng.choice(VALID)
-        headers = [(b"host", b"x"), (b"x-request-id", b"1"), *headers]
-        if rng.random() < 0.4 and not headers[2:]:
+        is_plain = not headers
+        headers = [(b"host", b"x"), (b"x-request-id", b"1"), *rng.choice(CREDENTIALS), *headers]
+        if rng.random() < 0.4 and is_plain:
             body = self._changed_structure(body)
         for _ in range(rng.choice([0, 0, 1, 2])):
             body = self._changed_bytes(body)
@@ -215,9 +231,20 @@ def is_server_error(reply: Reply) -> bool:
 
 
 @pytest.fixture(scope="module")
-def server(repository: Path, start_module: Callable[..., Process]) -> Process:
+def server(
+    repository: Path, start_module: Callable[..., Process], tmp_path_factory: pytest.TempPathFactory
+) -> Process:
     # Short limits, because some requests never end: their length is too large, or their head has no end.
-    server = start_module(repository, batch_size=4, head_timeout_seconds=1, body_timeout_seconds=1)
+    keys = tmp_path_factory.mktemp("keys") / "keys"
+    keys.write_bytes(KEY)
+    server = start_module(
+        repository,
+        batch_size=4,
+        head_timeout_seconds=1,
+        body_timeout_seconds=1,
+        api_keys_path=keys,
+        cors_origins="https://app.example.com",
+    )
     server.wait_for("/health/ready")
     return server
 
@@ -248,6 +275,7 @@ def test_direct_application_and_pipelined_requests_get_the_same_responses(server
 
     assert not differences, f"{len(differences)} of {CASES}:\n" + "\n\n".join(differences[:MAX_SHOWN])
     assert resets <= CASES / 1000
+    assert statuses[b"HTTP/1.1 401 Unauthorized"] > CASES / 50
     # Enough of the requests reach a model.
     assert statuses[b"HTTP/1.1 200 OK"] > CASES / 10
     assert not [line for line in server.logged() if line["level"] in ("ERROR", "CRITICAL")]

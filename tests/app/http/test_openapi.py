@@ -211,3 +211,34 @@ def test_a_body_over_the_limit_is_refused_with_the_number_of_samples_that_fit(
     assert response.status_code == 413
     assert "larger than 50 bytes" in response.text
     assert "a body of raw values can have at most 2 samples" in response.text
+
+
+def test_the_document_of_a_server_with_keys_says_how_to_send_one(
+    client_of: Callable, tiny: Path, tmp_path: Path
+):
+    keys = tmp_path / "keys"
+    keys.write_text("a-key-of-this-test")
+    document = client_of(tiny, api_keys_path=keys).get("/openapi.json").json()
+
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["bearer"]["type"], schemes["bearer"]["scheme"]) == ("http", "bearer")
+    assert [schemes["apiKey"][member] for member in ("type", "in", "name")] == [
+        "apiKey",
+        "header",
+        "X-API-Key",
+    ]
+    assert document["security"] == [{"bearer": []}, {"apiKey": []}]
+    probes = {
+        path for path, methods in document["paths"].items() if methods.get("get", {}).get("security") == []
+    }
+    assert probes == {"/health", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"}
+    predict = document["paths"]["/predict"]["post"]
+    assert "security" not in predict
+    assert "WWW-Authenticate" in predict["responses"]["401"]["headers"]
+
+
+def test_the_document_of_a_server_without_keys_asks_for_none(client: Client):
+    document = client.get("/openapi.json").json()
+
+    assert "security" not in document
+    assert "401" not in document["paths"]["/predict"]["post"]["responses"]
