@@ -2,9 +2,11 @@
 
 import pulumi
 
+from infra.alerting import Alerting, AlertingArgs
 from infra.cluster import Cluster, ClusterArgs
 from infra.gpu.pool import GpuNodePool, GpuNodePoolArgs
 from infra.image import ModelImage, ModelImageArgs
+from infra.memory import memory_advice
 from infra.mirror import take_charts_from
 from infra.model_monitoring import ModelMonitoring, ModelMonitoringArgs
 from infra.models import aliases, artifacts, outputs
@@ -35,6 +37,8 @@ served: dict[str, dict[str, pulumi.Input[str]]] = {}
 for model, artifact in zip(models, served_artifacts, strict=True):
     name, former = model.service, aliases(models, model)
     renamed = pulumi.ResourceOptions(aliases=former)
+    if advice := memory_advice(model.runtime, model.memory_request):
+        pulumi.log.info(advice)
     image = model.image or ModelImage(name, ModelImageArgs.of(model, artifact), renamed).ref
     service = ModelService(
         name,
@@ -50,6 +54,13 @@ for model, artifact in zip(models, served_artifacts, strict=True):
             pulumi.ResourceOptions(aliases=former, providers=[cluster.provider], depends_on=monitoring),
         )
     served[model.model] = {"url": service.url, "image": image, "modelVersion": artifact.version}
+
+if settings.alerts.has_receivers:
+    Alerting(
+        "alerting",
+        AlertingArgs.of(models, cluster.namespace, instance),
+        pulumi.ResourceOptions(providers=[cluster.provider], depends_on=monitoring),
+    )
 
 for key, value in outputs(models, served).items():
     pulumi.export(key, value)

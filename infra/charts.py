@@ -30,6 +30,20 @@ class Enabled(TypedDict):
     enabled: bool
 
 
+class Amounts(TypedDict):
+    """CPU and memory, in Kubernetes quantities."""
+
+    cpu: NotRequired[str]
+    memory: str
+
+
+class Resources(TypedDict):
+    """Resources of a container. CPU has no limit: a part that is held back misses what it measures."""
+
+    requests: Amounts
+    limits: Amounts
+
+
 class Requests(TypedDict):
     """Requested resources of a volume claim."""
 
@@ -71,6 +85,7 @@ class PrometheusSpec(TypedDict):
     ruleSelectorNilUsesHelmValues: bool
     scrapeConfigSelectorNilUsesHelmValues: bool
     serviceMonitorSelectorNilUsesHelmValues: bool
+    resources: Resources
     storageSpec: NotRequired[StorageSpec]
 
 
@@ -78,6 +93,27 @@ class Prometheus(TypedDict):
     """Values of Prometheus."""
 
     prometheusSpec: PrometheusSpec
+
+
+class AlertmanagerSpec(TypedDict):
+    """https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.AlertmanagerSpec."""
+
+    alertmanagerConfigSelector: dict[str, str]
+    alertmanagerConfigNamespaceSelector: dict[str, str]
+    resources: Resources
+    storage: NotRequired[StorageSpec]
+
+
+class Alertmanager(TypedDict):
+    """Values of Alertmanager."""
+
+    alertmanagerSpec: AlertmanagerSpec
+
+
+class PrometheusOperator(TypedDict):
+    """Values of the operator."""
+
+    resources: Resources
 
 
 class GrafanaAdmin(TypedDict):
@@ -94,19 +130,42 @@ class DashboardsSidecar(TypedDict):
     label: str
     labelValue: str
     searchNamespace: str
+    resource: str
+
+
+class DatasourcesSidecar(TypedDict):
+    """The kind of objects with data sources."""
+
+    resource: str
 
 
 class GrafanaSidecar(TypedDict):
     """Values of the container that collects dashboards for Grafana."""
 
     dashboards: DashboardsSidecar
+    datasources: DatasourcesSidecar
 
 
-class Grafana(TypedDict):
+class Created(TypedDict):
+    """Whether the chart creates something."""
+
+    create: bool
+
+
+class Named(TypedDict):
+    """The name of an object."""
+
+    name: str
+
+
+class GrafanaValues(TypedDict):
     """Values of Grafana."""
 
     admin: GrafanaAdmin
+    rbac: Created
+    serviceAccount: Named
     sidecar: GrafanaSidecar
+    resources: Resources
 
 
 class ImageTag(TypedDict):
@@ -140,7 +199,9 @@ class KubePrometheusStackValues(TypedDict):
     fullnameOverride: str
     crds: Definitions
     prometheus: Prometheus
-    grafana: Grafana
+    prometheusOperator: PrometheusOperator
+    alertmanager: Alertmanager
+    grafana: GrafanaValues
     coreDns: NotRequired[Enabled]
     kubeControllerManager: NotRequired[Enabled]
     kubeDns: NotRequired[Enabled]
@@ -184,3 +245,4 @@ class PrometheusAdapterValues(TypedDict):
 
     prometheus: AdapterPrometheus
     rules: AdapterRules
+    resources: Resources

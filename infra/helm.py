@@ -28,6 +28,7 @@ class Chart:
         """Declare a release with the chart's own name.
 
         Helm itself installs it, because it runs the chart's hooks: some charts create certificates in a hook.
+        An update that fails is undone, so that the release which worked before works again.
 
         Args:
             name: Prefix of the resource name.
@@ -48,5 +49,7 @@ class Chart:
             repository_opts=RepositoryOptsArgs(repo=self.repository),
             values=values,
             timeout=RELEASE_SECONDS,
+            atomic=True,
+            cleanup_on_fail=True,
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(custom_timeouts=timeouts)),
         )

@@ -13,13 +13,15 @@ from infra.artifact import Artifact
 from infra.autoscaling import ScalingArgs
 from infra.dashboards import dashboards
 from infra.dashboards.context import DashboardContext
+from infra.grafana import DASHBOARD_LABEL
 from infra.labels import COMPONENT, MONITORING, labels, selector
-from infra.monitoring_stack import DASHBOARD_LABEL
 from infra.objectives import ObjectivesArgs
 from infra.queries import Queries, metrics_service
+from infra.rules import Group, RulesArgs
 from infra.server import METRICS_PORT, ServerArgs
 from infra.settings import Settings
-from infra.slo import Group, slo_rules
+from infra.severities import SEVERITIES, Severities
+from infra.slo import slo_rules
 
 SCRAPE_INTERVAL = "15s"
 
@@ -81,6 +83,12 @@ class ModelMonitoringArgs:
     runbooks: str = RUNBOOKS
     """URL of the pages in `docs/runbooks`, which alerts link to."""
 
+    severities: Severities = field(default_factory=lambda: SEVERITIES)
+    """The label `severity` of the alerts that page somebody, and of those that open a ticket."""
+
+    certificate: str | None = None
+    """Name of the Certificate that cert-manager keeps for the service's address. None if there is none."""
+
     @classmethod
     def of(
         cls, settings: Settings, artifact: Artifact, namespace: pulumi.Input[str], instance: str
@@ -96,6 +104,7 @@ class ModelMonitoringArgs:
             server=ServerArgs.of(settings),
             has_gpus=settings.device == "gpu",
             labels=settings.monitoring_labels,
+            severities=settings.alerts.severities,
             runbooks=str(settings.runbook_url).rstrip("/") if settings.runbook_url else RUNBOOKS,
         )
 
@@ -171,14 +180,16 @@ class ModelMonitoring(pulumi.ComponentResource):
         args = self._args
 
         def spec(namespace: str) -> PrometheusRuleSpec:
-            groups = slo_rules(
-                args.objectives,
-                Queries(namespace=namespace, service=metrics_service(self._name)),
-                args.model,
-                args.runbooks,
+            rules = RulesArgs(
+                objectives=args.objectives,
+                queries=Queries(namespace=namespace, service=metrics_service(self._name)),
+                model=args.model,
+                runbooks=args.runbooks,
+                severities=args.severities,
                 can_scale_to_zero=args.scaling.min_replicas == 0,
+                certificate=args.certificate,
             )
-            return {"groups": groups}
+            return {"groups": slo_rules(rules)}
 
         self._declare("PrometheusRule", self._in_namespace(spec))
 

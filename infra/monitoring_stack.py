@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import pulumi
-from pulumi_kubernetes.core.v1 import Namespace, Secret
+from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.autoscaling import ExternalRule, adapter_rules, prometheus_url
@@ -13,20 +13,19 @@ from infra.charts import (
     KEDA,
     KUBE_PROMETHEUS_STACK,
     PROMETHEUS_ADAPTER,
+    ClaimSpec,
+    GrafanaValues,
     KedaValues,
     KubePrometheusStackValues,
     PrometheusAdapterValues,
+    Resources,
+    StorageSpec,
 )
 from infra.clouds import CLOUDS
+from infra.grafana import grafana
 from infra.labels import COMPONENT, INSTANCE, MONITORING, PART_OF
 from infra.settings import Settings
 from infra.settings.values import mebibytes
-
-ADMIN = "admin"
-USER_KEY, PASSWORD_KEY = "admin-user", "admin-password"
-
-DASHBOARD_LABEL = ("grafana_dashboard", "1")
-"""Label of the ConfigMaps in which Grafana finds dashboards. It is the chart's default."""
 
 NODE_STORAGE = "20Gi"
 """How much of a node's disk the samples may use. Others need the disk as well."""
@@ -45,6 +44,29 @@ alert that it is down."""
 
 BUSYBOX = "1.37.0"
 """Version of the image that unpacks the definitions of the chart's kinds. The chart's default is `latest`."""
+
+
+PROMETHEUS_RESOURCES: Resources = {
+    "requests": {"cpu": "200m", "memory": "512Mi"},
+    "limits": {"memory": "4Gi"},
+}
+"""Prometheus needs about 2 GiB for half a million series, more while it replays its log after a restart."""
+
+ALERTMANAGER_RESOURCES: Resources = {
+    "requests": {"cpu": "10m", "memory": "32Mi"},
+    "limits": {"memory": "128Mi"},
+}
+OPERATOR_RESOURCES: Resources = {
+    "requests": {"cpu": "20m", "memory": "64Mi"},
+    "limits": {"memory": "256Mi"},
+}
+ADAPTER_RESOURCES: Resources = {
+    "requests": {"cpu": "20m", "memory": "64Mi"},
+    "limits": {"memory": "512Mi"},
+}
+
+ALERTMANAGER_STORAGE = "1Gi"
+"""Size of the volume for silences, and for what was told to whom."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,15 +156,8 @@ class MonitoringStack(pulumi.ComponentResource):
                 ),
                 opts=child,
             ).metadata["name"]
-        admin = Secret(
-            f"{name}-grafana-admin",
-            # The engine chooses the name: a new password gives a new Secret, which restarts Grafana.
-            metadata=ObjectMetaArgs(namespace=namespace, labels=labels),
-            immutable=True,
-            string_data={USER_KEY: ADMIN, PASSWORD_KEY: pulumi.Output.secret(args.grafana_admin_password)},
-            opts=child,
-        )
-        stack = KUBE_PROMETHEUS_STACK.release(name, namespace, _stack_values(args, admin), child)
+        values = _stack_values(args, grafana(name, namespace, labels, args.grafana_admin_password, child))
+        stack = KUBE_PROMETHEUS_STACK.release(name, namespace, values, child)
         after = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[stack]))
         if args.has_keda:
             KEDA.release(name, namespace, KEDA_VALUES, after)
@@ -151,8 +166,7 @@ class MonitoringStack(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _stack_values(args: MonitoringStackArgs, admin: Secret) -> KubePrometheusStackValues:
-    label, value = DASHBOARD_LABEL
+def _stack_values(args: MonitoringStackArgs, grafana_values: GrafanaValues) -> KubePrometheusStackValues:
     values: KubePrometheusStackValues = {
         "fullnameOverride": KUBE_PROMETHEUS_STACK.name,
         # Helm itself never updates the definitions of kinds that it has installed.
@@ -168,32 +182,34 @@ def _stack_values(args: MonitoringStackArgs, admin: Secret) -> KubePrometheusSta
                 "ruleSelectorNilUsesHelmValues": False,
                 "scrapeConfigSelectorNilUsesHelmValues": False,
                 "serviceMonitorSelectorNilUsesHelmValues": False,
+                "resources": PROMETHEUS_RESOURCES,
             }
         },
-        "grafana": {
-            "admin": {
-                "existingSecret": admin.metadata["name"].apply(str),
-                "userKey": USER_KEY,
-                "passwordKey": PASSWORD_KEY,
-            },
-            "sidecar": {"dashboards": {"label": label, "labelValue": value, "searchNamespace": "ALL"}},
+        "prometheusOperator": {"resources": OPERATOR_RESOURCES},
+        "alertmanager": {
+            "alertmanagerSpec": {
+                # Empty selectors find every AlertmanagerConfig of every namespace.
+                "alertmanagerConfigSelector": {},
+                "alertmanagerConfigNamespaceSelector": {},
+                "resources": ALERTMANAGER_RESOURCES,
+            }
         },
+        "grafana": grafana_values,
     }
     if args.storage:
-        values["prometheus"]["prometheusSpec"]["storageSpec"] = {
-            "volumeClaimTemplate": {
-                "spec": {
-                    "accessModes": ["ReadWriteOnce"],
-                    "resources": {"requests": {"storage": args.storage}},
-                }
-            }
-        }
+        values["prometheus"]["prometheusSpec"]["storageSpec"] = _claim(args.storage)
+        values["alertmanager"]["alertmanagerSpec"]["storage"] = _claim(ALERTMANAGER_STORAGE)
     if not args.has_control_plane:
         for part in CONTROL_PLANE:
             values[part] = {"enabled": False}
     if args.has_kube_dns:
         values["coreDns"], values["kubeDns"] = {"enabled": False}, {"enabled": True}
     return values
+
+
+def _claim(size: str) -> StorageSpec:
+    spec: ClaimSpec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
+    return {"volumeClaimTemplate": {"spec": spec}}
 
 
 def _retention_mebibytes(storage: str) -> int:
@@ -206,4 +222,5 @@ def _adapter_values(args: MonitoringStackArgs) -> PrometheusAdapterValues:
         # The URL contains the port.
         "prometheus": {"url": args.prometheus_url, "port": 0},
         "rules": {"default": False, "external": [*args.adapter_rules]},
+        "resources": ADAPTER_RESOURCES,
     }

@@ -135,6 +135,10 @@ class Queries:
         batches = self._rate("request_batch_size_count", window)
         return f"sum({samples}) / sum({batches})"
 
+    def up(self) -> str:
+        """Return whether each pod that Prometheus knows could be scraped, 1 or 0."""
+        return self._series("up")
+
     def scraped(self) -> str:
         """Return a series that exists while any pod is scraped."""
         return self._series("model_info")

@@ -11,20 +11,20 @@ Availability: valid requests are bad if they end in a fault of the service. `inf
 Latency: answered requests (2xx), and requests whose client left (499), are bad if they took longer than the
     threshold. Faults count for availability only.
 
-Requests that never reach a pod are not counted. An alert of its own tells that no pod is ready.
+Requests that never reach a pod are not counted. Other alerts tell that no pod is ready, or that Prometheus
+does not reach the pods: `infra/health.py`.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
+from infra.health import health_rules
 from infra.objectives import ObjectivesArgs
 from infra.queries import Queries, exactly
-
-Rule = dict[str, Any]
-Group = dict[str, Any]
-Severity = Literal["page", "ticket"]
+from infra.rules import Group, Rule, RulesArgs, duration
+from infra.severities import Severity
 
 INTERVAL = timedelta(seconds=30)
 """How often the rules are evaluated. A sum of recorded rates, times this, is a number of requests."""
@@ -43,8 +43,6 @@ single one is a large share."""
 MIN_OUTAGE_REQUESTS = 3
 """Bad requests in the short window from which a page is sent if they are more than half of the requests. A
 service with little traffic that is down would otherwise be noticed only after `MIN_BAD_REQUESTS`."""
-
-UNAVAILABLE_FOR = timedelta(minutes=5)
 
 LEVEL = "namespace_service_slo"
 """Labels of every recorded series, as the names of recording rules begin. `slo` is availability or
@@ -91,37 +89,25 @@ BURN_RATES = (
 )
 
 
-def slo_rules(
-    objectives: ObjectivesArgs, queries: Queries, model: str, runbooks: str, *, can_scale_to_zero: bool
-) -> list[Group]:
+def slo_rules(args: RulesArgs) -> list[Group]:
     """Return the groups of a PrometheusRule: recording rules and alerts.
 
-    Alerts have a label `severity`: page or ticket. Prometheus must keep its samples for the whole window of
-    the objectives. Otherwise the remaining budget is that of the samples it has.
-
-    Args:
-        objectives: What the service promises.
-        queries: PromQL about the service.
-        model: Name of the model, which is also its Deployment's.
-        runbooks: URL of the pages in `docs/runbooks`. Each alert links to its own page below it.
-        can_scale_to_zero: Whether a service without pods may be intended.
+    Prometheus must keep its samples for the whole window of the objectives. Otherwise the remaining budget is
+    that of the samples it has.
 
     """
-    subject = f"{model} in {queries.namespace}"
-    where = queries.labels
-    promises = _objectives(objectives, queries)
-    unavailable = _unavailable(queries, model, subject, where, can_scale_to_zero=can_scale_to_zero)
+    promises, where = _objectives(args.objectives, args.queries), args.where
     groups = [
-        *((promise.slo, INTERVAL, promise.rules(subject, where)) for promise in promises),
-        ("pods", INTERVAL, [unavailable]),
+        *((promise.slo, INTERVAL, promise.rules(args)) for promise in promises),
+        ("pods", INTERVAL, health_rules(args)),
         *((f"{promise.slo}-budget", PERIOD_INTERVAL, promise.budget_rules(where)) for promise in promises),
     ]
     for _, _, rules in groups:
         for rule in rules:
             if alert := rule.get("alert"):
-                rule["annotations"]["runbook_url"] = f"{runbooks}/{alert}.md"
+                rule["annotations"]["runbook_url"] = f"{args.runbooks}/{alert}.md"
     return [
-        {"name": f"{model}-{name}", "interval": _duration(interval), "rules": rules}
+        {"name": f"{args.model}-{name}", "interval": duration(interval), "rules": rules}
         for name, interval, rules in groups
     ]
 
@@ -155,15 +141,9 @@ class Objective:
             if factor * float(self.budget) < 1:
                 yield rate, factor
 
-    def rules(self, subject: str, where: Mapping[str, str]) -> list[Rule]:
-        """Return the recording rules of the alerts' windows, and the alerts.
-
-        Args:
-            subject: The service, as an alert's summary names it.
-            where: Labels of the service's series.
-
-        """
-        labels, selector = self._labels(where)
+    def rules(self, args: RulesArgs) -> list[Rule]:
+        """Return the recording rules of the alerts' windows, and the alerts."""
+        labels, selector = self._labels(args.where)
         windows = {window for rate in BURN_RATES for window in (rate.short, rate.long)}
         return [
             {"record": VALID, "expr": self.valid, "labels": labels},
@@ -172,7 +152,7 @@ class Objective:
                 {"record": _ratio(window), "expr": _bad_of_valid(selector, window), "labels": labels}
                 for window in sorted(windows)
             ),
-            *(self._alert(subject, selector, rate, factor) for rate, factor in self.burn_rates()),
+            *(self._alert(args, selector, rate, factor) for rate, factor in self.burn_rates()),
         ]
 
     def budget_rules(self, where: Mapping[str, str]) -> list[Rule]:
@@ -193,8 +173,8 @@ class Objective:
         labels = {**where, "slo": self.slo}
         return labels, exactly(labels)
 
-    def _alert(self, subject: str, selector: str, rate: BurnRate, factor: float) -> Rule:
-        long, short = _duration(rate.long), _duration(rate.short)
+    def _alert(self, args: RulesArgs, selector: str, rate: BurnRate, factor: float) -> Rule:
+        long, short = duration(rate.long), duration(rate.short)
         threshold = f"({factor:.6g} * {self.budget})"
         is_enough = f"{_bad_requests(selector, rate.long)} >= {MIN_BAD_REQUESTS}"
         if rate.severity == "page":
@@ -204,9 +184,13 @@ class Objective:
             "expr": f"{_ratio(rate.long)}{{{selector}}} > {threshold}"
             f" and {_ratio(rate.short)}{{{selector}}} > {threshold}"
             f" and {is_enough}",
-            "labels": {"severity": rate.severity, "long_window": long, "short_window": short},
+            "labels": {
+                "severity": args.severities[rate.severity],
+                "long_window": long,
+                "short_window": short,
+            },
             "annotations": {
-                "summary": f"{subject} spends its {self.slo} budget {factor:.3g}x as fast as it lasts",
+                "summary": f"{args.subject} spends its {self.slo} budget {factor:.3g}x as fast as it lasts",
                 "description": f"{{{{ $value | humanizePercentage }}}} of the requests of the last {long} "
                 f"{self.what_is_bad}, and it goes on. Over {self.period.days} days "
                 f"{100 - self.percent:.6g}% may.",
@@ -215,7 +199,7 @@ class Objective:
 
 
 def _objectives(args: ObjectivesArgs, queries: Queries) -> tuple[Objective, Objective]:
-    period, window = timedelta(days=args.window_days), _duration(RATE_WINDOW)
+    period, window = timedelta(days=args.window_days), duration(RATE_WINDOW)
     seconds = args.latency_seconds
     return (
         Objective(
@@ -239,37 +223,15 @@ def _objectives(args: ObjectivesArgs, queries: Queries) -> tuple[Objective, Obje
     )
 
 
-def _unavailable(
-    queries: Queries, model: str, subject: str, where: Mapping[str, str], *, can_scale_to_zero: bool
-) -> Rule:
-    none_is_ready = f"absent({queries.ready()} > 0)"
-    if can_scale_to_zero:
-        # A service that is scaled to zero has no pods on purpose. Only kube-state-metrics shows the
-        # difference.
-        replicas = f'kube_deployment_spec_replicas{{namespace="{queries.namespace}",deployment="{model}"}}'
-        none_is_ready += f" and on () {replicas} > 0"
-    return {
-        "alert": "ModelUnavailable",
-        "expr": none_is_ready,
-        "for": _duration(UNAVAILABLE_FOR),
-        "labels": {**where, "severity": "page"},
-        "annotations": {
-            "summary": f"{subject} has no pod that is ready",
-            "description": f"For {_duration(UNAVAILABLE_FOR)} no pod has said that its model is loaded, warm "
-            "and not draining: there is none, or Prometheus does not reach it.",
-        },
-    }
-
-
 def _ratio(window: timedelta) -> str:
-    return f"{LEVEL}:bad_requests_per_valid_requests:ratio_rate{_duration(window)}"
+    return f"{LEVEL}:bad_requests_per_valid_requests:ratio_rate{duration(window)}"
 
 
 def _bad_of_valid(selector: str, window: timedelta) -> str:
     """Return the PromQL of the share of bad requests. Without requests it is 0, as `bad` is then."""
     bad, valid = f"{BAD}{{{selector}}}", f"{VALID}{{{selector}}}"
     if window > RATE_WINDOW:
-        bad, valid = (f"sum_over_time({series}[{_duration(window)}])" for series in (bad, valid))
+        bad, valid = (f"sum_over_time({series}[{duration(window)}])" for series in (bad, valid))
     return f"{bad} / ({valid} > 0) or {bad}"
 
 
@@ -277,7 +239,7 @@ def _bad_requests(selector: str, window: timedelta) -> str:
     """Return the PromQL of the number of bad requests within a window."""
     if window == RATE_WINDOW:
         return f"{BAD}{{{selector}}} * {RATE_WINDOW.seconds}"
-    return f"sum_over_time({BAD}{{{selector}}}[{_duration(window)}]) * {INTERVAL.seconds}"
+    return f"sum_over_time({BAD}{{{selector}}}[{duration(window)}]) * {INTERVAL.seconds}"
 
 
 def _is_outage(selector: str, window: timedelta) -> str:
@@ -285,11 +247,3 @@ def _is_outage(selector: str, window: timedelta) -> str:
     # Prometheus extrapolates a rate to the ends of its window, so that two requests may count as 2.2.
     least = MIN_OUTAGE_REQUESTS - 0.5
     return f"{_bad_requests(selector, window)} >= {least} and {_ratio(window)}{{{selector}}} > 0.5"
-
-
-def _duration(span: timedelta) -> str:
-    """Return a duration as Prometheus writes it, in the largest unit that gives a whole number."""
-    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
-        if span.total_seconds() % length == 0:
-            return f"{span.total_seconds() / length:.0f}{unit}"
-    return f"{span.total_seconds():.0f}s"

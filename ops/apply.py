@@ -34,6 +34,7 @@ A test compares them with what the program declares.
 CUSTOM_PRUNED = {
     "Certificate": "certificates.cert-manager.io",
     "HTTPRoute": "httproutes.gateway.networking.k8s.io",
+    "AlertmanagerConfig": "alertmanagerconfigs.monitoring.coreos.com",
     "PrometheusRule": "prometheusrules.monitoring.coreos.com",
     "ScaledObject": "scaledobjects.keda.sh",
     "ServiceMonitor": "servicemonitors.monitoring.coreos.com",

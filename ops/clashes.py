@@ -15,17 +15,24 @@ INSTANCE = "app.kubernetes.io/instance"
 NOBODY = ""
 """Stands for the owner of a namespace that no stack has created."""
 
+EXTERNAL_METRICS = "v1beta1.external.metrics.k8s.io"
+"""The API in which autoscalers find metrics from outside of Kubernetes. Only one
+program of a cluster can serve it."""
+
+KEDA, ADAPTER = BACKENDS = "keda", "prometheus-adapter"
+"""The values of `autoscalingBackend` that need this API."""
+
 PROMETHEUS = "http://kube-prometheus-stack-prometheus.{namespace}:9090"
 """Address of a Prometheus that a stack has installed."""
 
 
 def check(stack: Stack) -> None:
-    """Refuse to create a namespace that exists and is not the stack's own.
+    """Refuse to create a namespace that exists and is not the stack's own, or a second server of metrics.
 
     Nothing is checked where kubectl is missing, or where only the engine reaches the cluster.
 
     Raises:
-        OperationError: a namespace exists. The message names the setting to change.
+        OperationError: one of them exists. The message names the setting to change.
 
     """
     kubectl = kubectl_of(stack)
@@ -35,6 +42,9 @@ def check(stack: Stack) -> None:
         _check_namespace(kubectl, stack)
     if stack.get("monitoring") == "install" and stack.get("createMonitoringNamespace") == "true":
         _check_monitoring(kubectl, stack)
+    for model in stack.models:
+        if model.get("autoscalingBackend") in BACKENDS:
+            _check_external_metrics(kubectl, model)
 
 
 def _check_namespace(kubectl: Kubectl, stack: Stack) -> None:
@@ -60,6 +70,25 @@ def _check_monitoring(kubectl: Kubectl, stack: Stack) -> None:
         f"stack {stack.name}: monitoring is install, but stack {owner} has installed it on this cluster: set "
         f"monitoring to existing and prometheusUrl to {PROMETHEUS.format(namespace=namespace)}"
     )
+
+
+def _check_external_metrics(kubectl: Kubectl, stack: Stack) -> None:
+    printed = kubectl("get", "apiservice", EXTERNAL_METRICS, "--ignore-not-found", "--output=json")
+    server = json.loads(printed)["spec"].get("service") if printed else None
+    if server is None:
+        return
+    name = f"{server['namespace']}/{server['name']}"
+    wanted, found = stack.get("autoscalingBackend"), KEDA if KEDA in server["name"] else ADAPTER
+    if wanted != found:
+        raise OperationError(
+            f"stack {stack.name}: autoscalingBackend is {wanted}, but {name} serves external metrics on this "
+            f"cluster, and only one program can: set autoscalingBackend to {found}, or remove that one"
+        )
+    if stack.get("monitoring") == "install" and server["namespace"] != stack.get("monitoringNamespace"):
+        raise OperationError(
+            f"stack {stack.name}: monitoring is install, which installs {wanted}, but {name} runs on this "
+            "cluster already, and only one may serve external metrics: set monitoring to existing"
+        )
 
 
 def _owner(kubectl: Kubectl, namespace: str, stack: str) -> str | None:

@@ -5,19 +5,23 @@ from infra.dashboards import dashboards
 from infra.dashboards.context import DashboardContext
 from infra.objectives import ObjectivesArgs
 from infra.queries import Queries, metrics_service
+from infra.rules import Group, RulesArgs
 from infra.server import ServerArgs
 from infra.settings import Settings
-from infra.slo import Group, slo_rules
+from infra.slo import slo_rules
 
 
-def rule_groups(settings: Settings, model: str, runbooks: str) -> list[Group]:
+def rule_groups(settings: Settings, model: str, runbooks: str, certificate: str | None = None) -> list[Group]:
     """Return the rules of a model, as `ModelMonitoring` declares them."""
     return slo_rules(
-        ObjectivesArgs.of(settings),
-        Queries(namespace=settings.namespace, service=metrics_service(settings.service)),
-        model,
-        runbooks,
-        can_scale_to_zero=settings.min_replicas == 0,
+        RulesArgs(
+            objectives=ObjectivesArgs.of(settings),
+            queries=Queries(namespace=settings.namespace, service=metrics_service(settings.service)),
+            model=model,
+            runbooks=runbooks,
+            can_scale_to_zero=settings.min_replicas == 0,
+            certificate=certificate,
+        )
     )
 
 

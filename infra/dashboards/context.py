@@ -5,7 +5,7 @@ from functools import cached_property
 
 from infra.autoscaling import ScalingArgs
 from infra.autoscaling.metric import Metric
-from infra.dashboards.kubernetes import KubernetesQueries
+from infra.kubernetes_queries import KubernetesQueries
 from infra.objectives import ObjectivesArgs
 from infra.queries import Queries, metrics_service
 from infra.server import ServerArgs

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo, field_validator
 from pydantic.dataclasses import dataclass
 
 from infra.settings.access import Access
+from infra.settings.alerts import Alerts
 from infra.settings.cloud import NewCluster, fits_the_cloud
 from infra.settings.cluster import ClusterSettings
 from infra.settings.exposure import Exposure, fits_the_cluster
@@ -27,7 +28,7 @@ from infra.settings.pod import PodSettings
 from infra.settings.problems import NAMESPACE
 from infra.settings.reading import Declared, SettingsError, read_each
 from infra.settings.scaling import ScalingSettings
-from infra.settings.values import CONFIG
+from infra.settings.values import CONFIG, invalid
 
 __all__ = ["NAMESPACE", "ONLY_MODEL", "PULUMI_YAML", "Settings", "SettingsError", "declared"]
 
@@ -49,6 +50,14 @@ class Settings(ScalingSettings, MonitoringSettings, PodSettings, ImageSettings, 
     pod: Placement
     model_source: ModelSource
     access: Access
+    alerts: Alerts
+
+    @field_validator("alerts")
+    @classmethod
+    def _are_of_a_watched_service(cls, value: Alerts, info: ValidationInfo) -> Alerts:
+        if value.has_receivers and info.data.get("monitoring") == "none":
+            raise invalid("without receivers, for monitoring is none: no alert is ever raised")
+        return value
 
     @property
     def service(self) -> str:

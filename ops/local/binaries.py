@@ -21,8 +21,8 @@ MODULES = Path(__file__).parent / "go"
 CLUSTER = "cluster"
 """The module that every cluster runs. Other modules are built only on request."""
 
-CHECKERS = ("prometheus", "actionlint")
-"""The modules of programs that only tests use: promtool and actionlint."""
+CHECKERS = ("prometheus", "alertmanager", "actionlint")
+"""The modules of programs that only tests use: promtool, amtool and actionlint."""
 
 KUBERNETES = "v1.34.2"
 """The version that go.mod pins. A program built from a module does not know its own version."""

@@ -1,4 +1,4 @@
-"""Start Prometheus, its operator, kube-state-metrics and KEDA on the local cluster.
+"""Start Prometheus, Alertmanager, their operator, kube-state-metrics and KEDA on the local cluster.
 
 Shared clusters install them with the charts kube-prometheus-stack and keda. Here they are built from Go
 modules, as the cluster itself is. A stack with `monitoring: existing` uses them.
@@ -26,6 +26,7 @@ IMAGES = {
         "prometheus-config-reloader": f"{REGISTRY}/prometheus-config-reloader:v0.85.0",
     },
     "prometheus": {"prometheus": f"{REGISTRY}/prometheus:v3.13.5"},
+    "alertmanager": {"alertmanager": f"{REGISTRY}/alertmanager:v0.31.1"},
     "kube-state-metrics": {"kube-state-metrics": f"{REGISTRY}/kube-state-metrics:v2.18.0"},
     "keda": {
         "operator": f"{REGISTRY}/keda:2.21.0",
@@ -34,7 +35,15 @@ IMAGES = {
 }
 """The image of each program, by its Go module and its name."""
 
-OPERATOR_KINDS = ("podmonitors", "probes", "prometheuses", "prometheusrules", "servicemonitors")
+OPERATOR_KINDS = (
+    "alertmanagerconfigs",
+    "alertmanagers",
+    "podmonitors",
+    "probes",
+    "prometheuses",
+    "prometheusrules",
+    "servicemonitors",
+)
 """The custom resources that the Prometheus operator may read here."""
 
 CHART_DEFINITIONS = ("scaledobjects.keda.sh", "servicemonitors.monitoring.coreos.com")
@@ -65,7 +74,7 @@ def up() -> None:
     for (_, programs), folder in zip(IMAGES.items(), build(*IMAGES), strict=True):
         for program, image in programs.items():
             push_program(image, folder / program, BIN)
-    with step("start Prometheus, its operator and kube-state-metrics"):
+    with step("start Prometheus, Alertmanager, their operator and kube-state-metrics"):
         _start_prometheus()
     with step("start KEDA"):
         _start_keda()
@@ -78,12 +87,12 @@ def _start_prometheus() -> None:
     apply_definitions(
         [f"--filename={definitions / f'monitoring.coreos.com_{kind}.yaml'}" for kind in OPERATOR_KINDS]
     )
-    parts = ("prometheus-operator", "kube-state-metrics", "prometheus")
+    parts = ("prometheus-operator", "kube-state-metrics", "alertmanager", "prometheus")
     run("apply", *(f"--filename={MANIFESTS / f'{part}.yaml'}" for part in parts))
     for name in ("prometheus-operator", "kube-state-metrics"):
         wait_for_rollout(name, "monitoring")
     is_available = ("--for=condition=Available", "--namespace=monitoring", f"--timeout={SECONDS}s")
-    run("wait", "prometheus/prometheus", *is_available)
+    run("wait", "alertmanager/alertmanager", "prometheus/prometheus", *is_available)
     wait_for("kube-proxy", "Prometheus answers", _prometheus_is_ready, SECONDS)
 
 

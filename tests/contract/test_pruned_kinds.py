@@ -11,6 +11,8 @@ from ops.program import run
 from tests.conftest import StackOf
 from tests.infra.conftest import EXISTING
 from tests.infra.pruning import KEPT, left_behind
+from tests.infra.receivers import EXAMPLES as RECEIVERS
+from tests.infra.receivers import alerts
 
 BEHIND_INGRESS = {"type": "Ingress", "hosts": ["a.example.com"], "tls": {"clusterIssuer": "ours"}}
 BEHIND_GATEWAY = {"type": "Gateway", "hosts": ["a.example.com"], "gateway": {"name": "public"}}
@@ -20,6 +22,7 @@ EXAMPLES = (
     {**EXISTING, "autoscalingBackend": "keda"},
     {"exposure": json.dumps(BEHIND_INGRESS)},
     {"exposure": json.dumps(BEHIND_GATEWAY)},
+    {**EXISTING, "alerts": alerts(page=RECEIVERS)},
 )
 """Settings of stacks that declare every kind between them."""
 

@@ -52,7 +52,8 @@ class Machine:
     @classmethod
     def look(cls) -> "Machine":
         names = re.compile(
-            "etcd|server|kube|containerd|buildkitd|registry|pause|runc|busybox|prometheus|operator|adapter|controller|traefik"
+            "etcd|server|kube|containerd|buildkitd|registry|pause|runc|busybox|prometheus|alertmanager|operator"
+            "|adapter|controller|traefik"
         )
         # Only root may see them, and only root's cluster makes any here.
         saves = [

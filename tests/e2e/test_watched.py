@@ -33,6 +33,7 @@ from ops.local.kubectl import Kubectl
 from ops.models import ensure_artifact
 from ops.stack import PROJECT, Stack
 from tests.e2e.conftest import MODEL, NAMESPACE
+from tests.e2e.inbox import Inbox, inbox
 from tests.e2e.slow import SHAPE, network
 from tests.infra.exports import CLUSTER, TARGET
 from tests.infra.promql import names
@@ -98,8 +99,23 @@ def watched(kubectl: Kubectl, prometheus: None) -> Iterator[str]:  # noqa: ARG00
 
 
 @pytest.fixture(scope="module")
-def slow(kubectl: Kubectl, watched: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001
+def post() -> Iterator[Inbox]:
+    """Return the server that is told about the pages of the slow service."""
+    with inbox() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def slow(
+    kubectl: Kubectl,
+    watched: str,  # noqa: ARG001
+    post: Inbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
     """Deploy a service whose model needs seconds for an answer; return its namespace."""
+    here, address = f"--namespace={namespace(SLOW)}", {"name": "inbox", "key": "url"}
+    kubectl("create", "namespace", namespace(SLOW))
+    kubectl("create", "secret", "generic", address["name"], f"--from-literal=url={post.url}", here)
     checkpoint = tmp_path_factory.mktemp("slow") / "slow.pt"
     torch.save(network().state_dict(), checkpoint)
     shape = ",".join(map(str, SHAPE))
@@ -119,6 +135,7 @@ def slow(kubectl: Kubectl, watched: str, tmp_path_factory: pytest.TempPathFactor
         cpuLimit="100m",
         minReplicas="1",
         maxReplicas="1",
+        alerts=json.dumps({"page": {"webhook": {"urlFrom": address}}}),
     )
     yield apply.up(stack, kubectl, driver().buildx())["namespace"]
     kubectl("delete", "namespace", namespace(SLOW), "--wait=false")
@@ -272,11 +289,58 @@ def test_a_slow_model_raises_an_alert_and_a_healthy_one_does_not(
     assert firing(watched) == []
 
 
+def end_alerts(kubectl: Kubectl, where: str) -> None:
+    """Change the rules of a namespace so that no alert fires, and let Prometheus read them at once."""
+    (rule,) = kubectl.get("prometheusrules", f"--namespace={where}")["items"]
+    groups = rule["spec"]["groups"]
+    for group in groups:
+        group["interval"] = "5s"
+        for item in group["rules"]:
+            if "alert" in item:
+                item["expr"] = f"({item['expr']}) and on () vector(0) > 0"
+    patch = json.dumps({"spec": {"groups": groups}})
+    name, here = f"prometheusrule/{rule['metadata']['name']}", f"--namespace={where}"
+    kubectl("patch", name, here, "--type=merge", f"--patch={patch}")
+
+
+def refresh(kubectl: Kubectl, pod: str) -> None:
+    """Let the kubelet write changed ConfigMaps into a pod's volumes now, and not within a minute."""
+    kubectl("annotate", "pod", pod, "--namespace=monitoring", "--overwrite", f"read-at={time.time()}")
+
+
+def test_the_page_reaches_its_receiver_once_and_so_does_its_end(
+    kubectl: Kubectl, slow: str, post: Inbox, eventually: Callable
+):
+    told = eventually(lambda: bool(post.of("firing")), 60)
+    end_alerts(kubectl, slow)
+
+    def ended() -> bool:
+        refresh(kubectl, "prometheus-prometheus-0")
+        return bool(post.of("resolved"))
+
+    resolved = eventually(ended, 180)
+
+    sys.stderr.write(f"told after {told:.0f} s, and of the end {resolved:.0f} s later\n")
+    # A message is sent again only if an alert has joined.
+    assert len({*map(tuple, post.of("firing"))}) == len(post.of("firing"))
+    assert len(post.of("resolved")) == 1
+    page = post.messages[0]
+    assert page["receiver"].startswith(f"{slow}/")
+    assert page["receiver"].endswith("/page")
+    assert page["commonLabels"]["namespace"] == slow
+    assert page["commonLabels"]["severity"] == "page"
+    assert {name for alert in page["alerts"] for name in alert["annotations"]} == {
+        "summary",
+        "description",
+        "runbook_url",
+    }
+
+
 def test_the_running_pods_have_every_metric_and_label_in_the_queries(kubectl: Kubectl, watched: str):
     here = f"--namespace={watched}"
     pod = kubectl.get("pods", here)["items"][0]["metadata"]["name"]
     text = kubectl("get", f"--raw=/api/v1/namespaces/{watched}/pods/{pod}:8001/proxy/metrics")
-    live: dict[str, set[str]] = {}
+    live = {"up": set(TARGET)}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             live.setdefault(sample.name, set(TARGET)).update(sample.labels)

@@ -10,6 +10,7 @@ from ops.local.paths import CACHE
 
 OPERATOR = "example/prometheus-operator-crd"
 KINDS = {
+    "AlertmanagerConfig": f"{OPERATOR}/*_alertmanagerconfigs.yaml",
     "PrometheusRule": f"{OPERATOR}/*_prometheusrules.yaml",
     "ServiceMonitor": f"{OPERATOR}/*_servicemonitors.yaml",
     "ScaledObject": "config/crd/bases/*_scaledobjects.yaml",
@@ -19,12 +20,19 @@ KINDS = {
 """The files of the definitions, within the sources that the local cluster keeps."""
 
 
+class Loader(yaml.SafeLoader):
+    """Reads a lone `=` as text. Older versions of YAML give it a meaning of its own."""
+
+
+Loader.add_constructor("tag:yaml.org,2002:value", lambda _, node: node.value)
+
+
 def definition(kind: str) -> jsonschema.Draft7Validator:
     """Return the schema of a kind. It is strict: an unknown field is an error."""
     found = sorted(CACHE.glob(f"sources/*/{KINDS[kind]}"), key=lambda file: file.stat().st_mtime)
     if not found:
         pytest.skip(f"the definition of {kind} is not kept here: make monitoring checkers")
-    versions = yaml.safe_load(found[-1].read_text())["spec"]["versions"]
+    versions = yaml.load(found[-1].read_text(), Loader)["spec"]["versions"]
     (version,) = [version for version in versions if version["storage"]]
     # Not checked itself: its patterns are Go's.
     return jsonschema.Draft7Validator(strict(version["schema"]["openAPIV3Schema"]))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from infra.slo import Group
+from infra.rules import Group
 from ops.local.paths import CACHE
 
 Case = dict[str, Any]

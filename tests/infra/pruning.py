@@ -5,9 +5,9 @@ from typing import Any
 
 from ops.apply import CUSTOM_PRUNED, PRUNED
 
-KEPT = {"ClusterRoleBinding", "Namespace", "Secret", "StorageClass"}
-"""Kinds that need no pruning: the namespace stays, and a stack with secrets, or in a cloud, is left to the
-engine."""
+KEPT = {"ClusterRole", "ClusterRoleBinding", "Namespace", "Secret", "StorageClass"}
+"""Kinds that need no pruning: the namespace stays, and a stack with secrets or Helm releases, or in a cloud,
+is left to the engine."""
 
 
 def left_behind(manifests: Iterable[dict[str, Any]]) -> set[str]:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.rules import Group
 from infra.settings import Settings
-from infra.slo import Group
 from tests.conftest import SettingsOf
 from tests.infra.burn_rates import (
     HANDFUL,

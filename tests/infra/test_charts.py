@@ -18,6 +18,7 @@ from infra.charts import KedaValues, KubePrometheusStackValues, PrometheusAdapte
 from ops.helm import Release
 from ops.program import Run
 from tests.infra.conftest import CLOUD_CONFIG, GPU, INSTALL, QUEUE_DEPTH
+from tests.infra.helm import merged
 
 KEDA = {"autoscalingBackend": "keda", **QUEUE_DEPTH}
 ADAPTER = {"autoscalingBackend": "prometheus-adapter", **QUEUE_DEPTH}
@@ -58,6 +59,15 @@ def known(defaults: Any, key: Key) -> bool:
             return True
         defaults = defaults[name]
     return True
+
+
+def with_parts(chart: Path) -> dict[str, Any]:
+    """Return the defaults of a chart, with those of the charts within it under their names."""
+    defaults: dict[str, Any] = yaml.safe_load((chart / "values.yaml").read_text())
+    for values in chart.glob("charts/*/values.yaml"):
+        name = values.parent.name
+        defaults[name] = merged(yaml.safe_load(values.read_text()) or {}, defaults.get(name) or {})
+    return defaults
 
 
 @pytest.fixture
@@ -108,7 +118,7 @@ def test_the_charts_know_every_value_in_the_version_that_is_pinned(
     for release in releases:
         chart = yaml.safe_load((folder / release.chart / "Chart.yaml").read_text())
         assert (chart["name"], chart["version"]) == (release.chart, release.version)
-        defaults = yaml.safe_load((folder / release.chart / "values.yaml").read_text())
+        defaults = with_parts(folder / release.chart)
         keys = {*given(release.values), *written(TYPES.get(release.chart))}
         assert [key for key in keys if not known(defaults, key)] == [], release.chart
         schema = folder / release.chart / "values.schema.json"

@@ -10,6 +10,9 @@ import pytest
 from ops.program import Run
 from tests.infra.conftest import EXISTING, QUEUE_DEPTH
 from tests.infra.definitions import KINDS, definition
+from tests.infra.receivers import EXAMPLES, alerts
+
+EVERYBODY = alerts(page=EXAMPLES, ticket=EXAMPLES)
 
 
 @pytest.fixture
@@ -17,7 +20,7 @@ def custom(program: Callable[..., Run]) -> Callable[[str], dict[str, Any]]:
     """Return a function that returns the custom resource of a kind, from a stack that has all kinds."""
 
     def one(kind: str) -> dict[str, Any]:
-        declared = program(**EXISTING, **QUEUE_DEPTH, autoscalingBackend="keda")
+        declared = program(**EXISTING, **QUEUE_DEPTH, autoscalingBackend="keda", alerts=EVERYBODY)
         (found,) = [manifest for manifest in declared.objects() if manifest["kind"] == kind]
         return found
 
@@ -32,6 +35,7 @@ def test_a_custom_resource_fits_its_definition(custom: Callable[[str], dict[str,
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
+        ("AlertmanagerConfig", ("spec", "receivers", 1, "slackConfigs", 0)),
         ("PrometheusRule", ("spec", "groups", 0, "rules", 0)),
         ("ServiceMonitor", ("spec", "endpoints", 0)),
         ("ScaledObject", ("spec", "triggers", 0)),

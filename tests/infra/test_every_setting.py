@@ -15,6 +15,7 @@ from tests.infra.conftest import CLOUD_CONFIG, EXISTING, GPU, QUEUE_DEPTH
 from tests.infra.declarations import declarations
 from tests.infra.keys import EXAMPLES, SECRETS, settings_and_inner_ones
 from tests.infra.pruning import left_behind
+from tests.infra.receivers import SEVERITIES, alerts, changes
 
 pytestmark = pytest.mark.exhaustive
 
@@ -163,6 +164,15 @@ CHANGES: dict[str, Change] = {
         {"model": "efficientnet-lite0"},
         before='[{"model": "tiny"}, {"model": "other"}]',
     ),
+    **{
+        f"alerts.{severity}": Change(alerts(**{severity: {"severity": "urgent"}}), EXISTING)
+        for severity in SEVERITIES
+    },
+    **{
+        path: Change(after, EXISTING, before=before)
+        for severity in SEVERITIES
+        for path, before, after in changes(severity)
+    },
 }
 """By key. For a setting within a group, the path is given and the values are those of the whole group."""
 
@@ -178,7 +188,7 @@ def stack_with(stack_of: StackOf, tmp_path: Path) -> Callable[[dict[str, str]], 
     def stack(config: dict[str, str]) -> Stack:
         given: dict[str, Any] = {"modelVersion": VERSION, "modelDirectory": "here", **config}
         given["modelDirectory"] = str(tmp_path / given["modelDirectory"])
-        secret = {key: given.pop(key) for key in (*SECRETS, "access") if key in given}
+        secret = {key: given.pop(key) for key in (*SECRETS, "access", "alerts") if key in given}
         return stack_of(**given, secret=secret)
 
     return stack

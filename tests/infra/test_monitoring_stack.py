@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra.charts import KEDA, KUBE_PROMETHEUS_STACK, PROMETHEUS_ADAPTER
+from infra.settings.values import mebibytes
 from ops.helm import Release
 from ops.program import Monitor, Recorder, Run
 from tests.infra.conftest import (
@@ -136,6 +137,57 @@ def test_grafana_reads_labelled_dashboards_in_every_namespace(releases: Releases
     assert sidecar["searchNamespace"] == "ALL"
     labels = watch(**INSTALL)["ConfigMap"]["metadata"]["labels"]
     assert labels[sidecar["label"]] == sidecar["labelValue"]
+
+
+def test_grafana_reads_config_maps_and_no_secrets(releases: Releases, program: Callable[..., Run]):
+    grafana = releases(**INSTALL)["kube-prometheus-stack"].values["grafana"]
+    objects = {item["kind"]: item for item in program(**INSTALL).objects()}
+    role, binding = objects["ClusterRole"], objects["ClusterRoleBinding"]
+
+    # The chart's own role may read Secrets.
+    assert grafana["rbac"] == {"create": False}
+    assert {kind["resource"] for kind in grafana["sidecar"].values()} == {"configmap"}
+    assert [rule["resources"] for rule in role["rules"]] == [["configmaps"]]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    (subject,) = binding["subjects"]
+    account = {"kind": "ServiceAccount", "name": grafana["serviceAccount"]["name"], "namespace": "monitoring"}
+    assert subject == account
+
+
+def test_every_part_asks_for_the_memory_that_it_needs_and_has_a_limit(releases: Releases):
+    found = releases(**INSTALL, **ADAPTER_BACKEND)
+    stack = found["kube-prometheus-stack"].values
+    parts = [
+        stack["prometheus"]["prometheusSpec"],
+        stack["prometheusOperator"],
+        stack["alertmanager"]["alertmanagerSpec"],
+        stack["grafana"],
+        found["prometheus-adapter"].values,
+    ]
+
+    for part in parts:
+        requests, limits = part["resources"]["requests"], part["resources"]["limits"]
+        assert {*requests} == {"cpu", "memory"}
+        # A CPU limit would hold a part back while much happens.
+        assert {*limits} == {"memory"}
+        assert mebibytes(requests["memory"]) < mebibytes(limits["memory"])
+
+
+@pytest.mark.parametrize(("asked", "has_volume"), [("", False), ("50Gi", True)])
+def test_alertmanager_reads_every_config_and_keeps_silences_where_samples_are_kept(
+    releases: Releases, asked: str, has_volume: bool
+):
+    values = releases(**INSTALL, prometheusStorage=asked)["kube-prometheus-stack"].values
+    spec = values["alertmanager"]["alertmanagerSpec"]
+
+    assert spec["alertmanagerConfigSelector"] == spec["alertmanagerConfigNamespaceSelector"] == {}
+    assert ("storage" in spec) is has_volume
+
+
+def test_a_release_that_fails_is_undone(program: Callable[..., Run]):
+    charts = [resource for resource in program(**INSTALL, **KEDA_BACKEND).resources if resource.release]
+
+    assert [(item.inputs["atomic"], item.inputs["cleanupOnFail"]) for item in charts] == [(True, True)] * 2
 
 
 def test_grafanas_password_is_only_in_its_secret(program: Callable[..., Run], watch: Declare):

@@ -23,7 +23,8 @@ from ops.program import run
 from ops.render import to_yaml
 from ops.stack import Stack
 from tests.conftest import StackOf
-from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, GPU, STATES, TOKEN
+from tests.infra.conftest import ANSWERS, CLOUD_CONFIG, EXISTING, GPU, STATES, TOKEN
+from tests.infra.receivers import EXAMPLES, alerts, given
 
 pytestmark = pytest.mark.usefixtures("clouds")
 
@@ -32,11 +33,13 @@ GRAFANA = "the-password-of-grafana-Zq4"
 KUBECONFIG = "users: [{token: the-token-of-the-cluster-Zq5}]"
 OF_THE_CLOUD = "the-certificate-of-the-cloud-Zq6"
 API_KEY = "the-key-of-a-client-Zq7"
+RECEIVER = "the-address-of-the-receiver-Zq7"
 USER = "someone"
 
 SECRETS = (
     PASSWORD,
     GRAFANA,
+    RECEIVER,
     KUBECONFIG,
     TOKEN,
     OF_THE_CLOUD,
@@ -50,6 +53,10 @@ STACKS: dict[str, dict[str, str]] = {
     "a private registry": {"registryUsername": USER, "registryPassword": PASSWORD, "pullSecret": "true"},
     "Grafana's password": {"monitoring": "install", "grafanaAdminPassword": GRAFANA},
     "another program's cluster": {"clusterStack": "acme/clusters/prod"},
+    "receivers of alerts": {
+        **EXISTING,
+        "alerts": alerts(page={kind: given(kind, RECEIVER) for kind in EXAMPLES}),
+    },
     "a cloud's cluster": CLOUD_CONFIG["aks"] | GPU,
     "Amazon's registry": {"registry": ECR},
     "API keys": {"access": json.dumps({"apiKeys": [API_KEY], "corsOrigins": ["https://app.example.com"]})},
@@ -92,9 +99,8 @@ def in_the_open(value: Any) -> Any:
 def stack(stack_of: StackOf) -> Callable[[str], Stack]:
     def make(name: str) -> Stack:
         config = STACKS[name]
-        secret = {
-            key: value for key, value in config.items() if value in (PASSWORD, GRAFANA) or key == "access"
-        }
+        hidden = (PASSWORD, GRAFANA, RECEIVER, API_KEY)
+        secret = {key: value for key, value in config.items() if any(word in value for word in hidden)}
         return stack_of(secret=secret, **{key: config[key] for key in config.keys() - secret.keys()})
 
     return make

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.rules import Group
 from infra.settings import Settings
-from infra.slo import BUDGET_REMAINING, BURN_RATES, Group
+from infra.slo import BUDGET_REMAINING, BURN_RATES
 from tests.conftest import SettingsOf
 from tests.infra.burn_rates import Promise, Traffic, of_pod, ready
 from tests.infra.promtool import Case, case, needs_promtool, promtool, says, series
@@ -12,15 +13,6 @@ from tests.monitoring import rule_groups
 
 URL = "https://runbooks.example"
 SLOS = ("availability", "latency")
-ASLEEP = {
-    "minReplicas": "0",
-    "monitoring": "existing",
-    "prometheusUrl": "http://prometheus.monitoring:9090",
-    "autoscalingBackend": "keda",
-    "autoscalingSignal": "queue-depth",
-    "autoscalingTarget": "4",
-    "autoscalingWakeQuery": "vector(1)",
-}
 RAISED = 'group by (alertname) (ALERTS{alertstate="firing"})'
 
 
@@ -208,44 +200,3 @@ def test_an_alert_of_a_burn_rate_has_a_description_and_its_runbook(settings_of: 
     requests = {**promise.series(Traffic(phases=[(30, 0.002)])), **ready(settings, 30)}
     check = {"eval_time": "30m", "alertname": "ModelErrorBudgetBurn", "exp_alerts": [alert]}
     promtool(tmp_path, rules(settings), [case("words", requests, alert_rule_test=[check])])
-
-
-@needs_promtool
-@pytest.mark.parametrize(
-    ("pods", "minutes", "alerts"),
-    [
-        ({}, 4, []),
-        ({}, 6, ["ModelUnavailable"]),
-        ({"a": "0x20"}, 6, ["ModelUnavailable"]),
-        ({"a": "0x20", "b": "1x20"}, 20, []),
-        ({"a": "1x10 0x10"}, 14, []),
-        ({"a": "1x10 0x10"}, 17, ["ModelUnavailable"]),
-    ],
-)
-def test_a_service_without_a_ready_pod_raises_an_alert_after_five_minutes(
-    settings_of: SettingsOf, tmp_path: Path, pods: dict[str, str], minutes: int, alerts: list[str]
-):
-    settings = settings_of()
-    series_ = {of_pod(settings.namespace, "model_ready", pod=pod): values for pod, values in pods.items()}
-
-    promtool(
-        tmp_path,
-        rules(settings),
-        [case("pods", series_, promql_expr_test=[raises(f"{minutes}m", *alerts)])],
-        "30s",
-    )
-
-
-@needs_promtool
-@pytest.mark.parametrize(("wanted", "alerts"), [(0, []), (1, ["ModelUnavailable"])])
-def test_a_service_scaled_to_zero_raises_no_alert(
-    settings_of: SettingsOf, tmp_path: Path, wanted: int, alerts: list[str]
-):
-    settings = settings_of(**ASLEEP)
-    replicas = series("kube_deployment_spec_replicas", namespace=settings.namespace, deployment="tiny")
-
-    promtool(
-        tmp_path,
-        rules(settings),
-        [case("asleep", {replicas: f"{wanted}x20"}, promql_expr_test=[raises("20m", *alerts)])],
-    )

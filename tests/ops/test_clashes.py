@@ -1,4 +1,4 @@
-"""Namespaces that a stack would create although they exist."""
+"""What a stack would create although it exists."""
 
 import json
 
@@ -10,6 +10,7 @@ from ops.errors import OperationError
 from tests.conftest import StackOf
 from tests.ops.conftest import Programs
 
+EXISTING = {"monitoring": "existing"}
 INSTALL = {"monitoring": "install", "secret": {"grafanaAdminPassword": "hunter3"}}
 
 
@@ -89,3 +90,57 @@ def test_a_cluster_that_only_the_engine_reaches_is_not_asked(
 
 def test_the_address_is_that_of_an_installed_prometheus():
     assert f"http://{KUBE_PROMETHEUS_STACK}.{{namespace}}:9090" == clashes.PROMETHEUS
+
+
+OF_KEDA, OF_ADAPTER = "keda/keda-operator-metrics-apiserver", "monitoring/prometheus-adapter"
+
+
+def api(server: str) -> str:
+    """Return the APIService of external metrics, as the Service NAMESPACE/NAME serves it."""
+    namespace, _, name = server.partition("/")
+    return json.dumps({"spec": {"service": {"namespace": namespace, "name": name}}})
+
+
+@pytest.mark.parametrize(
+    ("backend", "server"),
+    [
+        ("keda", OF_ADAPTER),
+        ("prometheus-adapter", OF_KEDA),
+    ],
+)
+def test_a_second_server_of_external_metrics_is_refused(
+    stack_of: StackOf, programs: Programs, backend: str, server: str
+):
+    programs.add("kubectl", (["apiservice"], api(server), 0))
+
+    with pytest.raises(OperationError, match=f"autoscalingBackend is {backend}, but {server} serves"):
+        clashes.check(stack_of(**EXISTING, autoscalingBackend=backend))
+
+
+@pytest.mark.parametrize(
+    ("backend", "server"),
+    [
+        ("keda", OF_KEDA),
+        ("prometheus-adapter", OF_ADAPTER),
+    ],
+)
+def test_the_server_that_the_autoscaler_needs_is_used(
+    stack_of: StackOf, programs: Programs, backend: str, server: str
+):
+    programs.add("kubectl", (["apiservice"], api(server), 0))
+
+    clashes.check(stack_of(**EXISTING, autoscalingBackend=backend))
+
+
+def test_keda_is_not_installed_beside_another_keda(stack_of: StackOf, programs: Programs):
+    programs.add("kubectl", (["apiservice"], api(OF_KEDA), 0))
+
+    with pytest.raises(OperationError, match=r"keda/keda-.* runs on this cluster already"):
+        clashes.check(stack_of(**INSTALL, autoscalingBackend="keda"))
+
+
+@pytest.mark.parametrize("found", [api("monitoring/keda-operator-metrics-apiserver"), '{"spec": {}}'])
+def test_the_keda_of_the_stack_itself_is_no_clash(stack_of: StackOf, programs: Programs, found: str):
+    programs.add("kubectl", (["apiservice"], found, 0))
+
+    clashes.check(stack_of(**INSTALL, autoscalingBackend="keda"))

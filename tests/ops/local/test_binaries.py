@@ -230,6 +230,7 @@ def test_every_image_in_the_manifests_is_pushed():
     [
         ("prometheus-operator", "github.com/prometheus-operator/prometheus-operator"),
         ("prometheus", "github.com/prometheus/prometheus"),
+        ("alertmanager", "github.com/prometheus/alertmanager"),
         ("kube-state-metrics", "k8s.io/kube-state-metrics/v2"),
         ("keda", "github.com/kedacore/keda/v2"),
     ],

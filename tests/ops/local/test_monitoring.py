@@ -11,7 +11,7 @@ import yaml
 from ops.errors import OperationError
 from ops.local import from_modules, kind, monitoring
 from ops.local.network import SERVICES
-from ops.stack import Stack
+from ops.stack import PROJECT, Stack
 
 
 class Cluster:
@@ -155,6 +155,22 @@ def test_fixed_addresses_are_outside_the_range_of_dynamic_ones():
     first = ipaddress.ip_network(SERVICES).network_address
     assert len(fixed) == len(set(fixed)) == 2
     assert all(1 < int(address) - int(first) <= 256 for address in fixed)
+
+
+def test_alertmanager_has_the_address_that_the_user_and_prometheus_use():
+    (port,) = named("Service", "alertmanager")["ports"]
+    (target,) = named("Prometheus", "prometheus")["alerting"]["alertmanagers"]
+
+    page = (PROJECT / "docs" / "local-cluster.md").read_text()
+    assert f"<http://127.0.0.1:{port['nodePort']}> | Alertmanager" in page
+    # The operator's own Service for every Alertmanager.
+    assert target == {"namespace": "monitoring", "name": "alertmanager-operated", "port": "web"}
+
+
+def test_alertmanager_reads_the_configs_of_every_namespace():
+    spec = named("Alertmanager", "alertmanager")
+
+    assert spec["alertmanagerConfigSelector"] == spec["alertmanagerConfigNamespaceSelector"] == {}
 
 
 def test_prometheus_selects_the_objects_of_every_namespace():

@@ -57,9 +57,27 @@ class KubernetesQueries:
         return f"max({self._of_deployment('kube_deployment_status_replicas_ready')})"
 
     def bound(self, which: Literal["min", "max"]) -> str:
-        """Return the minimum or maximum number of pods. KEDA's autoscaler has a prefix before its name."""
-        matchers = f'namespace="{self.namespace}",horizontalpodautoscaler=~"(keda-hpa-)?{self.deployment}"'
-        return f"max(kube_horizontalpodautoscaler_spec_{which}_replicas{{{matchers}}})"
+        """Return the minimum or maximum number of pods."""
+        return f"max({self._of_autoscaler(f'kube_horizontalpodautoscaler_spec_{which}_replicas')})"
+
+    def cannot_scale(self) -> str:
+        """Return 1 if the autoscaler cannot tell how many pods are needed, otherwise 0 or nothing.
+
+        https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale-walkthrough/#appendix-horizontal-pod-autoscaler-status-conditions
+        """
+        inactive = ('condition="ScalingActive"', 'status!="true"')
+        return f"max({self._of_autoscaler('kube_horizontalpodautoscaler_status_condition', *inactive)})"
+
+    def unread_metrics(self) -> str:
+        """Return the number of metrics that the autoscaler follows and cannot read; nothing if it reads all.
+
+        With one of several unread it may go on with the others, and still be active.
+        """
+        followed, read = (
+            self._of_autoscaler(f"kube_horizontalpodautoscaler_{part}_target_metric")
+            for part in ("spec", "status")
+        )
+        return f"count(count by (metric_name) ({followed}) unless on (metric_name) {read})"
 
     def restarts(self) -> str:
         """Return the restarts of a container within the last ten minutes, by pod."""
@@ -93,3 +111,9 @@ class KubernetesQueries:
 
     def _of_deployment(self, metric: str) -> str:
         return f'{metric}{{namespace="{self.namespace}",deployment="{self.deployment}"}}'
+
+    def _of_autoscaler(self, metric: str, *matchers: str) -> str:
+        # KEDA's autoscaler has a prefix before its name.
+        name = f'horizontalpodautoscaler=~"(keda-hpa-)?{self.deployment}"'
+        labels = (f'namespace="{self.namespace}"', name, *matchers)
+        return f"{metric}{{{','.join(labels)}}}"
