@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ops.errors import OperationError
-from ops.local import binaries, images, kind, monitoring, toolchain
+from ops.local import binaries, door, images, kind, monitoring, toolchain
 from ops.stack import PROJECT
 from tests.ops.conftest import Programs
 
@@ -176,10 +176,10 @@ def test_the_go_that_is_installed_is_new_enough_for_every_module():
     assert max(map(binaries.least_go, modules)) <= toolchain.numbers(toolchain.GO)
 
 
-def test_a_cluster_without_monitoring_builds_none_of_it():
+def test_a_cluster_alone_builds_none_of_what_may_be_added():
     modules = {path.parent.name for path in binaries.MODULES.glob("*/go.mod")}
 
-    assert modules - {binaries.CLUSTER} == {*monitoring.IMAGES, *binaries.CHECKERS}
+    assert modules - {binaries.CLUSTER} == {*monitoring.IMAGES, door.MODULE, *binaries.CHECKERS}
 
 
 def pinned(module: str, package: str) -> str:
@@ -215,14 +215,25 @@ def images_of(manifest: Path) -> Iterator[str]:
 
 
 def test_every_image_in_the_manifests_is_pushed():
-    pushed = {image for programs in monitoring.IMAGES.values() for image in programs.values()}
+    monitors = {image for programs in monitoring.IMAGES.values() for image in programs.values()}
     named = {
         image
         for manifest in (PROJECT / "ops/local/manifests").glob("*.yaml")
         for image in images_of(manifest)
     }
 
-    assert named == {*pushed, images.METRICS_SERVER}
+    assert named == {*monitors, *door.IMAGES.values(), images.METRICS_SERVER}
+
+
+@pytest.mark.parametrize(
+    ("program", "package"),
+    [
+        ("traefik", "github.com/traefik/traefik/v3"),
+        ("controller", "github.com/cert-manager/cert-manager"),
+    ],
+)
+def test_the_images_of_the_door_have_the_pinned_versions(program: str, package: str):
+    assert door.IMAGES[program].rpartition(":")[2] == pinned(door.MODULE, package)
 
 
 @pytest.mark.parametrize(
