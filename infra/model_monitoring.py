@@ -94,6 +94,7 @@ class ModelMonitoringArgs:
         cls, settings: Settings, artifact: Artifact, namespace: pulumi.Input[str], instance: str
     ) -> "ModelMonitoringArgs":
         """Take from the settings what concerns monitoring."""
+        tls = settings.exposure.tls
         return cls(
             model=artifact.name,
             version=artifact.version,
@@ -105,6 +106,7 @@ class ModelMonitoringArgs:
             has_gpus=settings.device == "gpu",
             labels=settings.monitoring_labels,
             severities=settings.alerts.severities,
+            certificate=settings.service if tls and tls.is_renewed else None,
             runbooks=str(settings.runbook_url).rstrip("/") if settings.runbook_url else RUNBOOKS,
         )
 

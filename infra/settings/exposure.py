@@ -87,6 +87,11 @@ class Tls:
         """The number of places that the certificate comes from."""
         return sum(bool(source) for source in (self.secret, self.issuer, self.cluster_issuer, self.external))
 
+    @property
+    def is_renewed(self) -> bool:
+        """Whether cert-manager keeps the certificate, and renews it."""
+        return bool(self.issuer or self.cluster_issuer)
+
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
 class Exposure:

@@ -30,11 +30,6 @@ class Inner:
         return ".".join(self.path).replace(".[]", "[]")
 
     @property
-    def is_secret(self) -> bool:
-        """Whether the value must be encrypted in the stack's file."""
-        return any(part.get("writeOnly") for part in (self.schema, *self.schema.get("anyOf", ())))
-
-    @property
     def is_kubernetes(self) -> bool:
         """Whether it is an object of Kubernetes' own, whose documentation describes what is in it."""
         return "kubernetes" in self.schema

@@ -1,5 +1,6 @@
 """API keys and origins: the Secret, how pods get it, and which settings are refused."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -97,8 +98,12 @@ def test_origins_reach_the_server(with_access: Callable[..., dict[str, Any]]):
 
 
 def test_a_component_refuses_keys_from_two_places():
+    async def make() -> AccessArgs:
+        # A secret output needs a running event loop.
+        return AccessArgs(api_keys=[pulumi.Output.secret(OLD)], api_keys_secret="keys")
+
     with pytest.raises(pulumi.RunError, match="api_keys_secret: must be empty"):
-        AccessArgs(api_keys=[pulumi.Output.secret(OLD)], api_keys_secret="keys")
+        asyncio.run(make())
 
 
 @pytest.mark.parametrize(

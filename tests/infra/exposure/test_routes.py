@@ -7,8 +7,9 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from tests.infra.conftest import Declare
+from tests.infra.conftest import EXISTING, Declare, by_kind
 from tests.infra.definitions import definition
+from tests.infra.exposure.conftest import Exposed
 from tests.infra.schema import VERSION
 
 HOSTS = ["cats.example.com", "katzen.example.com"]
@@ -171,3 +172,17 @@ def test_a_field_that_the_definition_lacks_is_an_error(
 
     with pytest.raises(jsonschema.ValidationError, match="unheardOf"):
         definition(kind).validate(changed)
+
+
+def test_the_alert_about_a_certificate_names_the_one_that_is_declared(exposed: Exposed):
+    run = exposed(EXISTING, **ISSUED)
+    certificate, rules = by_kind(run)["Certificate"], by_kind(run, monitoring=True)["PrometheusRule"]
+
+    (expires,) = [
+        rule["expr"]
+        for group in rules["spec"]["groups"]
+        for rule in group["rules"]
+        if rule.get("alert") == "ModelCertificateExpires" and rule["labels"]["severity"] == "page"
+    ]
+    assert f'name="{certificate["metadata"]["name"]}"' in expires
+    assert certificate["metadata"]["namespace"] in expires

@@ -34,7 +34,7 @@ def test_an_internal_load_balancer_is_refused_where_its_annotation_is_not_known(
     declare_exposed: Declare, cluster: str
 ):
     with pytest.raises(
-        OperationError, match=r"slipway:exposure\.internal: True: false, unless cluster is gke"
+        OperationError, match=r"slipway:exposure\.internal: true: false, unless cluster is gke"
     ):
         declare_exposed({"cluster": cluster}, internal=True)
 
