@@ -53,7 +53,7 @@ cluster: $(INSTALLED)/core ## Start the local cluster alone
 cluster-down: $(INSTALLED)/core ## Remove the local cluster with every stack on it
 	@$(RUN) -m ops.local down
 
-monitoring: $(INSTALLED)/core ## Add Prometheus and KEDA to the local cluster
+monitoring: $(INSTALLED)/core ## Add Prometheus, Alertmanager and KEDA to the local cluster
 	@$(RUN) -m ops.local monitoring
 
 door: $(INSTALLED)/core ## Add Traefik and cert-manager to the local cluster
@@ -62,7 +62,7 @@ door: $(INSTALLED)/core ## Add Traefik and cert-manager to the local cluster
 bench: $(INSTALLED)/core $(INSTALLED)/pytorch ## Measure the server side by side with its peers (25 minutes): make bench ARGS=--quick
 	@$(RUN) -m bench $(ARGS)
 
-checkers: $(INSTALLED)/core ## Build promtool and actionlint, for the tests that use them
+checkers: $(INSTALLED)/core ## Build promtool, amtool and actionlint, for the tests that use them
 	@$(RUN) -m ops.local checkers
 
 clouds: $(INSTALLED)/core $(INSTALLED)/clouds ## Add the SDKs of the clouds: GKE, EKS, AKS and ECR

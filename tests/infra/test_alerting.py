@@ -158,7 +158,7 @@ def test_a_warning_says_that_links_to_runbooks_do_not_open(
     program: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, url: str, warned: bool
 ):
     shown: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", lambda line, *_: shown.append(line))
+    monkeypatch.setattr(pulumi.log, "warn", lambda line, *_, **__: shown.append(line))
 
     program(**EXISTING, runbookUrl=url, alerts=alerts(page={"slack": EXAMPLES["slack"]}))
 

@@ -27,7 +27,8 @@ def custom(program: Callable[..., Run]) -> Callable[[str], dict[str, Any]]:
     return one
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# The objects of an address are held against their definitions in tests/infra/exposure.
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"Certificate", "HTTPRoute"}))
 def test_a_custom_resource_fits_its_definition(custom: Callable[[str], dict[str, Any]], kind: str):
     definition(kind).validate(custom(kind))
 

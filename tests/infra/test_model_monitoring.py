@@ -36,7 +36,13 @@ def test_pods_have_scrape_annotations_unless_an_operator_scrapes_them(declare: D
 def test_with_an_operator_scraping_rules_and_dashboards_are_declared(watch: Declare, config: dict[str, Any]):
     kinds = {*watch(**config)}
 
-    assert kinds - {"Namespace", "Secret"} == {"ConfigMap", "PrometheusRule", "Service", "ServiceMonitor"}
+    others = {"ClusterRole", "ClusterRoleBinding", "Namespace", "Secret"}
+    assert kinds - others == {
+        "ConfigMap",
+        "PrometheusRule",
+        "Service",
+        "ServiceMonitor",
+    }
 
 
 def test_the_pods_are_scraped_on_the_port_of_metrics(watch: Declare, declare: Declare):

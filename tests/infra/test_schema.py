@@ -18,7 +18,7 @@ CUSTOM = ("PrometheusRule", "ServiceMonitor")
     "config",
     [
         {},
-        {"serviceType": "NodePort", "nodePort": "30080"},
+        {"exposure": '{"type": "NodePort", "nodePort": 30080}'},
         {"registryUsername": "someone", "pullSecret": "true", "secret": {"registryPassword": "hunter2"}},
         EXISTING,
         INSTALL,

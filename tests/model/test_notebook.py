@@ -12,6 +12,7 @@ import pytest
 from model.errors import ExportError
 from model.notebook import export
 from tests.app.text import trained
+from tests.tensorflow_threads import tensorflow
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +65,7 @@ def test_an_estimator_is_exported_from_a_data_frame(tmp_path, capsys):
 
 
 def test_a_model_of_keras_is_exported_from_an_array(tmp_path):
-    pytest.importorskip("tf2onnx", reason="TensorFlow is not installed here")
+    tensorflow()
     import keras
 
     keras.utils.set_random_seed(0)

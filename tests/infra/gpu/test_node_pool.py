@@ -60,12 +60,20 @@ def test_gke_installs_the_driver_and_limits_the_nodes_of_all_zones_together(pool
     assert (declared["cluster"], declared["location"]) == ("theirs", "europe-west4-a")
 
 
-def test_gpu_nodes_of_eks_have_the_image_with_the_driver_and_a_large_disk(pool: Callable[..., Any]):
-    declared = pool("eks", gpuMinNodes="1", gpuMaxNodes="5")
+def test_gpu_nodes_of_eks_have_the_image_with_the_driver_and_a_large_disk(
+    program: Program, pool: Callable[..., Any]
+):
+    sizes = {"gpuMinNodes": "1", "gpuMaxNodes": "5"}
+    declared = pool("eks", **sizes)
+    template = one_of(
+        program(**CLOUD_CONFIG["eks"], **GPU, clusterName=FOUND["eks"], **sizes),
+        "aws:ec2/launchTemplate:LaunchTemplate",
+    )
 
     assert declared["amiType"] == "AL2023_x86_64_NVIDIA"
     assert declared["instanceTypes"] == ["g6.xlarge"]
-    assert declared["diskSize"] >= 50
+    (disk,) = template["blockDeviceMappings"]
+    assert disk["ebs"]["volumeSize"] >= 50
     assert declared["scalingConfig"] == {"minSize": 1, "desiredSize": 1, "maxSize": 5}
     assert declared["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]
     assert (declared["clusterName"], declared["subnetIds"]) == ("theirs", ["subnet-a", "subnet-b"])

@@ -50,7 +50,7 @@ GATEWAY = {"type": "Gateway", "hosts": ["a.example.com"], "gateway": {"name": "p
             "sourceRanges[0]: '2001:db8::/129': a network in CIDR notation",
         ),
         ({"type": "ClusterIP", "sourceRanges": ["::/0"]}, "sourceRanges: empty, unless type is LoadBalancer"),
-        ({"type": "NodePort", "internal": True}, "internal: True: false, unless type is LoadBalancer"),
+        ({"type": "NodePort", "internal": True}, "internal: true: false, unless type is LoadBalancer"),
         ({"ipFamilies": ["IPv5"]}, "ipFamilies[0]: 'IPv5': input should be 'IPv4' or 'IPv6'"),
         ({"ipFamilies": ["IPv4", "IPv4"]}, "ipFamilies: each of IPv4 and IPv6 at most once"),
     ],

@@ -10,12 +10,14 @@ from model import sources
 FOLDER = Path(sources.__file__).parent
 SHARED = {
     "answer",
+    "bfloat16",
     "boosters",
     "converted",
     "estimator_files",
     "estimators",
     "features",
     "lightgbm_trees",
+    "module_answers",
     "text_steps",
     "thresholds",
     "__init__",
