@@ -25,9 +25,10 @@ CONVERTERS = (
     "pandas",
     "skl2onnx",
     "skops",
+    "tokenizers",
     "xgboost",
 )
-"""The packages that export other models than those of PyTorch; each kind of model has an extra."""
+"""The packages for other models than those of PyTorch; each kind of model has an extra."""
 
 CONFIG = PROJECT / "build" / "pyright.json"
 
