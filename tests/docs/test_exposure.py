@@ -9,6 +9,7 @@ from infra.settings.exposure import Exposure
 from ops.program import run
 from ops.stack import PROJECT
 from tests.conftest import StackOf
+from tests.infra.conftest import SDKS, require_sdks
 from tests.infra.schema import misfit
 from tests.readme import blocks
 
@@ -25,6 +26,8 @@ def test_a_block_of_settings_declares_valid_objects(stack_of: StackOf, config: d
         for key, value in config.items()
     }
 
+    if sdk := SDKS.get(given.get("cluster", "")):
+        require_sdks(sdk)
     declared = run(stack_of(**FOR.get(given.get("cluster", ""), {}), **given))
 
     assert "Service" in {manifest["kind"] for manifest in declared.objects()}
