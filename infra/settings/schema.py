@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast, get_type_hints
 
 from pydantic import TypeAdapter
@@ -40,6 +41,7 @@ class Inner:
         return self.schema.get("formerly")
 
 
+@cache
 def schema_of(settings: type, key: str) -> Schema:
     """Return the schema of one setting of a class: that of a group, if the setting is a group."""
     hints = get_type_hints(settings, include_extras=True)
