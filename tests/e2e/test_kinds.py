@@ -84,11 +84,11 @@ class Served:
 @contextmanager
 def deployed(artifact: Path, kubectl: Kubectl, make: Make) -> Generator[str]:
     """Deploy an artifact by `make up`, with the settings of the dev stack; yield the name of its only pod."""
-    config: dict[str, str] = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
+    config: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
     settings = {
         "model": artifact.parent.name,
         "modelDirectory": str(artifact.parent.parent),
-        "nodePort": str(PORT),
+        "exposure": {"type": "NodePort", "nodePort": PORT},
         "minReplicas": "1",
         "maxReplicas": "1",
     }
