@@ -27,11 +27,6 @@ Declare = Callable[..., Objects]
 Several = Callable[..., dict[str, Any]]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # A warning that the SDK of AWS raises when it is imported.
-    config.addinivalue_line("filterwarnings", "ignore:aws.ec2/encryptioncontrol:DeprecationWarning")
-
-
 def by_kind(declared: Run, *, monitoring: bool = False) -> Objects:
     objects = [manifest for manifest in declared.objects() if is_monitoring(manifest) is monitoring]
     kinds = [manifest["kind"] for manifest in objects]
