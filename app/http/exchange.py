@@ -262,7 +262,7 @@ class Exchange:
         if self._finished:
             return
         if not isinstance(error, Problem):
-            error = self._service.to_request_error(error, self._model, self._record.context())
+            error = self._service.failures.to_request_error(error, self._model, self._record.context())
         self.refuse(error)
 
     def _respond(self, response: Response) -> None:

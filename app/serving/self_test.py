@@ -100,4 +100,4 @@ class SelfTest:
             self._memory = None
         self._failures = self._failures + 1 if isinstance(result, Exception) else 0
         if isinstance(result, Exception) and not isinstance(result, RequestError):
-            self._service.check_after_failure(self._model)
+            self._service.failures.check(self._model)

@@ -4,17 +4,17 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.artifact import Artifact
-from app.errors import InternalError, InvalidInput, ModelNotFound, RequestError
-from app.runtimes import InputRefused
+from app.errors import ModelNotFound
 from app.serving.api_keys import ApiKeys
 from app.serving.budget import Budget, bytes_for_outputs, bytes_for_requests
 from app.serving.decode_pool import DecodePool
+from app.serving.failures import Failures
 from app.serving.metrics import Metrics
 from app.serving.received_bytes import ReceivedBytes
 from app.serving.repository import Key, Repository, Snapshot
@@ -63,8 +63,8 @@ class Service:
         # A separate thread, so that loading a new model does not delay the requests to the others.
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._draining = False
-        self._models_in_check: set[ServedModel] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.failures = Failures(self.fail, self.keep_task)
         self._repository = Repository.scan(settings.model_path, version=settings.model_version)
         for error in self._repository.errors.values():
             raise error
@@ -232,40 +232,6 @@ class Service:
         """Keep a reference to a task until it is done, because the event loop keeps only a weak one."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def to_request_error(
-        self, error: Exception, model: ServedModel, context: Mapping[str, object]
-    ) -> RequestError:
-        """Return the error that a client gets, and check the model if it may have caused the error.
-
-        Args:
-            error: the error that ended the request.
-            model: the model that was to answer.
-            context: the fields of the log line that identify the request.
-
-        """
-        if isinstance(error, RequestError):
-            return error
-        if isinstance(error, InputRefused):
-            log.info("input refused by the model", extra=dict(context))
-            if not error.certain:
-                self.check_after_failure(model)
-            return InvalidInput(error.detail)
-        log.error("request failed", exc_info=error, extra=dict(context))
-        self.check_after_failure(model)
-        return InternalError()
-
-    def check_after_failure(self, model: ServedModel) -> None:
-        """Check in the background whether a model still works; if not, the service has failed."""
-        if model not in self._models_in_check:
-            self._models_in_check.add(model)
-            self.keep_task(asyncio.create_task(self._check(model)))
-
-    async def _check(self, model: ServedModel) -> None:
-        error = await asyncio.to_thread(model.self_test_error)
-        self._models_in_check.discard(model)
-        if error is not None:
-            self.fail(model, f"it does not answer its own sample any more: {error}")
 
     def fail(self, model: ServedModel, why: str) -> None:
         """Mark a model as failed, which turns readiness and liveness off: the process must be replaced."""

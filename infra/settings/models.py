@@ -35,25 +35,30 @@ def per_model(values: Values, declared: Declared) -> list[View]:
     """Return the settings as each model sees them; as they are if there is no list of objects."""
     return [
         View(
-            values={**values, **_own(values, item, declared)},
+            values=merged,
             own=frozenset(item),
             place=(KEY, index),
         )
-        for index, item in enumerate(_items(values))
+        for index, (item, merged) in enumerate(_merged_items(values, declared))
     ] or [View(values=values)]
 
 
 def misfits(values: Values, declared: Declared) -> Iterator[str]:
     """Yield what is wrong with the items of the list, apart from the values of single settings."""
-    items = _items(values)
+    items = _merged_items(values, declared)
     if items and values["model"] != declared["model"]["default"]:
         yield f"model: {values['model']!r}: empty, for {NAMESPACE}:{KEY} names the models"
-    for index, item in enumerate(items):
+    for index, (item, _) in enumerate(items):
         yield from _item_problems(index, item, declared)
-    merged = [{**values, **_own(values, item, declared)} for item in items]
-    for (first, one), (second, other) in combinations(enumerate(merged), 2):
-        yield from _pair_problems(first, one, second, other)
-    yield from _gpu_problems(values, [str(model["maxReplicas"]) for model in merged])
+    models = [merged for _, merged in items]
+    for (index, model), (later_index, later) in combinations(enumerate(models), 2):
+        yield from _pair_problems(index, model, later_index, later)
+    yield from _gpu_problems(values, [str(model["maxReplicas"]) for model in models])
+
+
+def _merged_items(values: Values, declared: Declared) -> list[tuple[Values, Values]]:
+    """Return each item of the list, with the stack's settings as its model sees them."""
+    return [(item, {**values, **_own(values, item, declared)}) for item in _items(values)]
 
 
 def _items(values: Values) -> list[Values]:
@@ -101,29 +106,29 @@ def _item_problems(index: int, item: Values, declared: Declared) -> Iterator[str
             yield f"{path}: {did_you_mean(key, PER_MODEL, 'see docs/settings.md')}"
 
 
-def _pair_problems(first: int, one: Values, second: int, other: Values) -> Iterator[str]:
+def _pair_problems(index: int, model: Values, later_index: int, later: Values) -> Iterator[str]:
     """Yield what two models of the list must not have in common."""
-    path, before = named((KEY, second, "model")), named((KEY, first))
-    names = (str(one["model"]), str(other["model"]))
-    if names[0] == names[1]:
-        yield f"{path}: {names[1]!r}: another model than that of {before}"
+    path, before = named((KEY, later_index, "model")), named((KEY, index))
+    name, later_name = str(model["model"]), str(later["model"])
+    if name == later_name:
+        yield f"{path}: {later_name!r}: another model than that of {before}"
     for form in DERIVED:
-        if form.format(names[0]) == names[1] or form.format(names[1]) == names[0]:
-            yield f"{path}: {names[1]!r}: another name, for an object of {before} has it"
-    yield from _address_problems(_exposure(one), _exposure(other), (KEY, second, "exposure"), before)
+        if form.format(name) == later_name or form.format(later_name) == name:
+            yield f"{path}: {later_name!r}: another name, for an object of {before} has it"
+    yield from _address_problems(_exposure(model), _exposure(later), (KEY, later_index, "exposure"), before)
 
 
 def _exposure(model: Values) -> Values:
     return cast(Values, value) if isinstance(value := model["exposure"], Mapping) else {}
 
 
-def _address_problems(one: Values, other: Values, path: Path, before: str) -> Iterator[str]:
+def _address_problems(exposure: Values, later: Values, path: Path, before: str) -> Iterator[str]:
     """Yield an address that two models have in common: a port of the nodes, or a host with a path."""
-    port = str(other.get("nodePort", "0"))
-    if port != "0" and port == str(one.get("nodePort")):
+    port = str(later.get("nodePort", "0"))
+    if port != "0" and port == str(exposure.get("nodePort")):
         yield f"{named((*path, 'nodePort'))}: {port!r}: another port than that of {before}"
-    hosts, path_of_url = other.get("hosts"), str(other.get("path", ""))
-    if isinstance(hosts, list) and hosts == one.get("hosts") and path_of_url == one.get("path", ""):
+    hosts, path_of_url = later.get("hosts"), str(later.get("path", ""))
+    if isinstance(hosts, list) and hosts == exposure.get("hosts") and path_of_url == exposure.get("path", ""):
         yield f"{named((*path, 'path'))}: {path_of_url!r}: another path or other hosts than {before} has"
 
 
