@@ -1,6 +1,5 @@
 """In which order Traefik and cert-manager are started, and that their addresses agree."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,34 +7,18 @@ import yaml
 
 from ops.errors import OperationError
 from ops.local import door, from_modules, kind
+from tests.ops.local.recorded import RecordedCluster
 
 
-class Cluster:
-    """A cluster where everything succeeds at once, and that writes down what it was asked."""
+class Cluster(RecordedCluster):
+    """A cluster that records how Traefik and cert-manager are started."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.did: list[str] = []
-        self.is_healthy = True
-        monkeypatch.setattr(door, "driver", lambda: from_modules)
-        monkeypatch.setattr(from_modules, "healthy", lambda: self.is_healthy)
-        monkeypatch.setattr(from_modules, "kubectl", lambda: self)
-        monkeypatch.setattr(door, "build", lambda *_: [Path("/built")])
-        monkeypatch.setattr(door, "sources", lambda module, _, folder: Path("/sources", module, folder))
-        monkeypatch.setattr(door, "push_program", lambda image, *_: self.did.append(f"push {image}"))
-
-    def __call__(self, *arguments: str) -> str:
-        self.did.append(" ".join(arguments))
-        return "customresourcedefinition/a validatingadmissionpolicy/b customresourcedefinition/c"
-
-    def at(self, *words: str) -> int:
-        """When something was done, which was done once."""
-        (index,) = [index for index, line in enumerate(self.did) if all(word in line for word in words)]
-        return index
+    applied = "customresourcedefinition/a validatingadmissionpolicy/b customresourcedefinition/c"
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    return Cluster(monkeypatch)
+    return Cluster(monkeypatch, door)
 
 
 def test_the_error_without_a_cluster_says_how_to_start_it(cluster: Cluster):

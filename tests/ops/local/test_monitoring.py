@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,30 +11,18 @@ from ops.errors import OperationError
 from ops.local import from_modules, kind, monitoring
 from ops.local.network import SERVICES
 from ops.stack import PROJECT, Stack
+from tests.ops.local.recorded import RecordedCluster
 
 
-class Cluster:
-    """A cluster where everything succeeds at once, and that writes down what it was asked."""
+class Cluster(RecordedCluster):
+    """A cluster that records how Prometheus and KEDA are started."""
+
+    applied = "customresourcedefinition/one customresourcedefinition/two"
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.did: list[str] = []
-        self.is_healthy = True
+        super().__init__(monkeypatch, monitoring)
         self.has_charts = False
-        monkeypatch.setattr(monitoring, "driver", lambda: from_modules)
-        monkeypatch.setattr(from_modules, "healthy", lambda: self.is_healthy)
-        monkeypatch.setattr(from_modules, "kubectl", lambda: self)
-        monkeypatch.setattr(monitoring, "build", self._build)
-        monkeypatch.setattr(monitoring, "sources", lambda module, _, folder: Path("/sources", module, folder))
-        monkeypatch.setattr(monitoring, "push_program", lambda image, *_: self.did.append(f"push {image}"))
         monkeypatch.setattr(monitoring, "wait_for", lambda _, what, *__: self.did.append(f"until {what}"))
-
-    def _build(self, *modules: str) -> list[Path]:
-        self.did.append(f"build {' '.join(modules)}")
-        return [Path("/built")] * len(modules)
-
-    def __call__(self, *arguments: str) -> str:
-        self.did.append(" ".join(arguments))
-        return "customresourcedefinition/one customresourcedefinition/two"
 
     def succeeds(self, verb: str, *kinds: str) -> bool:
         assert verb == "get"
@@ -47,11 +34,6 @@ class Cluster:
 
     def get(self, *_: str) -> dict[str, Any]:
         return {"spec": {"clusterIP": "10.96.7.7"}}
-
-    def at(self, *words: str) -> int:
-        """When something was done, which was done once."""
-        (index,) = [index for index, line in enumerate(self.did) if all(word in line for word in words)]
-        return index
 
 
 @pytest.fixture
