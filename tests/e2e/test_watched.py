@@ -4,73 +4,50 @@ The tests run in order and share a Prometheus. The healthy service is monitored 
 the last.
 """
 
-import asyncio
 import json
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from threading import Event
-from typing import Any
 
 import httpx
 import pytest
 import torch
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.queries import Queries, metrics_service
-from infra.settings import ONLY_MODEL
 from infra.slo import PERIOD_INTERVAL
 from ops import apply
-from ops.load import load
 from ops.local import monitoring
 from ops.local.cluster import driver
 from ops.local.kubectl import Kubectl
 from ops.models import ensure_artifact
-from ops.stack import PROJECT, Stack
+from ops.stack import PROJECT
 from tests.e2e.conftest import MODEL, NAMESPACE
 from tests.e2e.inbox import Inbox, inbox
 from tests.e2e.slow import SHAPE, network
+from tests.e2e.watching import (
+    LOAD_SECONDS,
+    PORTS,
+    QUERIES,
+    SLOW,
+    WATCHED,
+    Pods,
+    a_stack_like_watched,
+    ask,
+    firing,
+    namespace,
+    rises,
+    send,
+    send_until,
+)
 from tests.infra.exports import CLUSTER, TARGET
 from tests.infra.promql import names
 
 CONNECTIONS = 48
-LOAD_SECONDS = 240
-"""The longest time that a load may take."""
-
-WATCHED, SLOW = "e2e-watched", "e2e-slow"
-PORTS = {WATCHED: int(Stack.read("watched").get("exposure.nodePort")), SLOW: 30084}
-"""The node port of the watched stack, and that of a second stack."""
-
 FACTORY = "tests.e2e.slow:network"
-
-
-def a_stack_like_watched(name: str, **settings: str) -> Stack:
-    """Return a copy of the watched stack under another name, which can run beside the dev stack."""
-    watched = Stack.read("watched")
-    config = {f"{watched.project}:{key}": value for key, value in settings.items()}
-    config[f"{watched.project}:exposure"] = json.dumps({"type": "NodePort", "nodePort": PORTS[name]})
-    return Stack(
-        project=watched.project, name=name, config={**watched.config, **config}, secret_keys=frozenset()
-    )
-
-
-def namespace(name: str) -> str:
-    return f"slipway-{name}"
-
-
-QUERIES = Queries(namespace=namespace(WATCHED), service=metrics_service(ONLY_MODEL))
-
-
-def ask(query: str) -> list[dict[str, Any]]:
-    """Send a query to Prometheus and return the series with their values."""
-    answer = httpx.get(f"{monitoring.URL}/api/v1/query", params={"query": query}, timeout=30).json()
-    assert answer["status"] == "success", answer
-    return answer["data"]["result"]
 
 
 @pytest.fixture(scope="module")
@@ -139,49 +116,6 @@ def slow(
     )
     yield apply.up(stack, kubectl, driver().buildx())["namespace"]
     kubectl("delete", "namespace", namespace(SLOW), "--wait=false")
-
-
-def send(name: str, artifact: Path, connections: int, seconds: float) -> Counter[str]:
-    """Send a load to a stack's service; return the number of answers by status code."""
-    url = f"http://127.0.0.1:{PORTS[name]}"
-    return asyncio.run(load(url, artifact, connections=connections, seconds=seconds)).answers
-
-
-def send_until(enough: Event, name: str, artifact: Path, connections: int) -> Counter[str]:
-    """Send short loads to a stack's service, until the event is set."""
-    answers: Counter[str] = Counter()
-    end = time.monotonic() + LOAD_SECONDS
-    while not enough.is_set() and time.monotonic() < end:
-        answers += send(name, artifact, connections, 10)
-    return answers
-
-
-class Pods:
-    """Records the numbers of wanted and ready pods, and after how many seconds each was first reached."""
-
-    def __init__(self, kubectl: Kubectl) -> None:
-        self._kubectl = kubectl
-        self._began = time.monotonic()
-        self._course: dict[str, float] = {}
-
-    def ready(self) -> int:
-        deployment = self._kubectl.get("deployment", MODEL, f"--namespace={namespace(WATCHED)}")
-        ready = deployment["status"].get("readyReplicas", 0)
-        self._course.setdefault(
-            f"{ready} of {deployment['spec']['replicas']}", time.monotonic() - self._began
-        )
-        return ready
-
-    def __str__(self) -> str:
-        return ", ".join(f"{pods} after {seconds:.0f} s" for pods, seconds in self._course.items())
-
-
-def rises(kubectl: Kubectl) -> list[str]:
-    """Return the messages of the autoscaler about the pods that it added."""
-    events = kubectl.get(
-        "events", f"--namespace={namespace(WATCHED)}", "--field-selector=reason=SuccessfulRescale"
-    )["items"]
-    return [item["message"] for item in events if item["message"].endswith(" above target")]
 
 
 def test_prometheus_scrapes_every_pod(kubectl: Kubectl, watched: str, eventually: Callable):
@@ -257,12 +191,6 @@ def test_every_rule_is_evaluated_without_an_error(watched: str):
 
     assert len(rules) > 10
     assert [rule for rule in rules if rule["health"] != "ok"] == []
-
-
-def firing(where: str) -> list[dict[str, Any]]:
-    """Return the alerts of severity page that fired at any time."""
-    pages = f'ALERTS{{namespace="{where}",severity="page",alertstate="firing"}}'
-    return [item["metric"] for item in ask(f"max_over_time({pages}[1h])")]
 
 
 def test_a_slow_model_raises_an_alert_and_a_healthy_one_does_not(

@@ -1,38 +1,28 @@
 """What a created cluster has by default, and what can be chosen for it."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from ops.program import Run
 from policy.rules.deletion import deletion_protection
 from policy.rules.resource import Resource
 from tests.conftest import StackOf
+from tests.infra.clouds.created import (
+    AKS,
+    CLUSTERS,
+    EKS,
+    GKE,
+    KMS,
+    PLATFORM,
+    RANGE,
+    Program,
+    created,
+    of_type,
+)
 from tests.infra.conftest import CLOUD_CONFIG, GPU, one_of
 from tests.infra.declarations import declarations
 from tests.parsing import problems
-
-Program = Callable[..., Run]
-GKE, EKS, AKS = (CLOUD_CONFIG[name] for name in ("gke", "eks", "aks"))
-CLUSTERS = {
-    "gke": "gcp:container/cluster:Cluster",
-    "eks": "aws:eks/cluster:Cluster",
-    "aks": "azure-native:containerservice:ManagedCluster",
-}
-PLATFORM = "arn:aws:iam::123456789012:role/platform"
-GROUP = "00000000-0000-0000-0000-000000000000"
-RANGE = "203.0.113.0/24"
-KMS = "arn:aws:kms:eu-west-1:123456789012:key/ours"
-
-
-def created(program: Program, cloud: str, **chosen: Any) -> dict[str, Any]:
-    return one_of(program(**CLOUD_CONFIG[cloud], cloud=json.dumps(chosen)), CLUSTERS[cloud])
-
-
-def of_type(declared: Run, ending: str) -> list[dict[str, Any]]:
-    return [resource.inputs for resource in declared.resources if resource.type.endswith(f":{ending}")]
 
 
 @pytest.mark.usefixtures("clouds")
@@ -162,56 +152,6 @@ def test_nodes_are_created_in_given_subnets(program: Program):
     (system,) = one_of(aks, CLUSTERS["aks"])["agentPoolProfiles"]
     (gpu,) = of_type(aks, "AgentPool")
     assert system["vnetSubnetID"] == gpu["vnetSubnetID"] == "/subscriptions/ours/subnets/nodes"
-
-
-@pytest.mark.usefixtures("clouds")
-def test_administrators_of_gke_have_rights_in_this_cluster_alone(program: Program):
-    admins = ["group:platform@example.com", "user:me@example.com"]
-    declared = program(**GKE, cloud=json.dumps({"admins": admins}))
-
-    grants = [item for item in of_type(declared, "IAMMember") if item["member"] in admins]
-    assert {grant["role"] for grant in grants} == {"roles/container.clusterViewer"}
-    assert len(grants) == 2
-    (binding,) = [item for item in declared.objects() if item["kind"] == "ClusterRoleBinding"]
-    assert [(item["kind"], item["name"]) for item in binding["subjects"]] == [
-        ("Group", "platform@example.com"),
-        ("User", "me@example.com"),
-    ]
-    cluster = one_of(declared, CLUSTERS["gke"])
-    assert cluster["authenticatorGroupsConfig"] == {"securityGroup": "gke-security-groups@example.com"}
-
-
-@pytest.mark.usefixtures("clouds")
-def test_administrators_of_eks_are_roles_and_users(program: Program):
-    declared = program(**EKS, cloud=json.dumps({"admins": [PLATFORM]}))
-
-    (entry,) = of_type(declared, "AccessEntry")
-    (policy,) = of_type(declared, "AccessPolicyAssociation")
-    assert entry["principalArn"] == policy["principalArn"] == PLATFORM
-    assert policy["policyArn"].endswith("/AmazonEKSClusterAdminPolicy")
-    assert policy["accessScope"] == {"type": "cluster"}
-
-
-@pytest.mark.usefixtures("clouds")
-def test_administrators_of_aks_are_groups_and_local_accounts_are_disabled(program: Program):
-    declared = program(**AKS, cloud=json.dumps({"admins": [GROUP]}))
-
-    cluster = one_of(declared, CLUSTERS["aks"])
-    assert cluster["aadProfile"] == {"adminGroupObjectIDs": [GROUP], "managed": True}
-    assert cluster["disableLocalAccounts"] is True
-    assert created(program, "aks")["disableLocalAccounts"] is False
-
-
-def test_a_kubeconfig_of_aks_with_groups_takes_the_login_of_the_azure_cli():
-    security = pytest.importorskip("infra.clouds.aks_security")
-    text = "clusters: [{name: c}]\nusers: [{name: u, user: {exec: {command: kubelogin, args: [devicecode]}}}]"
-
-    config = json.loads(security.with_kubelogin(text))
-
-    assert config["clusters"] == [{"name": "c"}]
-    (user,) = config["users"]
-    assert user["name"] == "u"
-    assert user["user"]["exec"]["args"][:3] == ["get-token", "--login", "azurecli"]
 
 
 @pytest.mark.usefixtures("clouds")
